@@ -1,0 +1,1 @@
+//! The audit trail: every decision about a command, appended to `audit.jsonl`.

@@ -1,0 +1,2 @@
+//! The `matterbot` program.
+fn main() {}

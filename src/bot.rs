@@ -1,0 +1,1 @@
+//! The bot: one select loop that makes an event, decides and performs.

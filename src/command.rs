@@ -1,0 +1,1 @@
+//! Commands: text becomes an invocation, an invocation becomes a grant.

@@ -1,0 +1,1 @@
+//! The durable record of calls, answers and watermarks.

@@ -1,0 +1,1 @@
+//! The life of this process: how it starts, restarts and ends.

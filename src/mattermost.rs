@@ -1,0 +1,1 @@
+//! What of Mattermost we use, and why.
