@@ -1,1 +1,55 @@
 //! The life of this process: how it starts, restarts and ends.
+//!
+//! ```text
+//!            configuration, state          hello read
+//!  started ───────────────────▶ waiting ───────────────▶ serving ◀──┐
+//!     │ 78 or 1                    │  ▲    connection lost   │  │    │ connected again
+//!     ▼                            │  └─────────────────────┘  │    │
+//!   ended                          │ signal                    │ restart asked, or a signal
+//!     ▲                            ▼                           ▼
+//!     │      0: signal         draining ◀──────────────────────┘
+//!     └──────────────────────────  │
+//!                                  ▼ restart: the runtime is gone, then exec
+//!                               started
+//! ```
+
+pub mod marker;
+pub mod reexec;
+pub mod signals;
+pub mod state_directory;
+
+/// How a run of the program ended; only `main` turns it into the end of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "an outcome that is dropped neither ends nor restarts the process"]
+pub enum Outcome {
+    /// End with this status.
+    Exit(Status),
+    /// Start anew in the same process (`execve(2)`).
+    Reexec,
+}
+
+/// The exit statuses of the programs, in the terms of `sysexits.h` where it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 0: stopped because it was asked to.
+    Stopped,
+    /// 1: everything that has no status of its own.
+    Failure,
+    /// 64, `EX_USAGE`: the command line.
+    Usage,
+    /// 78, `EX_CONFIG`: what only a person can mend; a supervisor must not start it again.
+    Configuration,
+}
+
+impl Status {
+    /// The number that the supervisor sees.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Stopped => 0,
+            Self::Failure => 1,
+            Self::Usage => 64,
+            Self::Configuration => 78,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The built-in commands: each acts with a grant and gives an answer; the sentences stand in `reply`.
+
+pub mod audit;
+pub mod help;
+pub mod restart;
+
+use std::sync::Arc;
+
+use crate::command::{Builtin, Grant};
+
+use super::context::Context;
+use super::reply;
+use super::status::Status;
+use super::ticket::Ticket;
+
+/// What a built-in came to.
+#[derive(Debug)]
+pub enum Answer {
+    /// It did what it was asked, and this is the answer.
+    Text(String),
+    /// It did not: the reason is for the log, the text for the asker.
+    Failed { reason: String, text: String },
+    /// The loop goes on with it.
+    HandedOver,
+}
+
+/// Runs the command that `grant` allows.
+pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: &Status) -> Answer {
+    match grant.builtin() {
+        Builtin::Help => Answer::Text(help::text(context, ticket).await),
+        Builtin::Status => Answer::Text(reply::status(status, context.audit.trouble().as_deref())),
+        Builtin::Audit => audit::last(context, ticket, grant).await,
+        Builtin::Restart => restart::ask(context, ticket, grant).await,
+    }
+}

@@ -1,0 +1,138 @@
+//! `@restart [bot]`: the checks that precede the restart; the loop does the rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::Verdict;
+use crate::bot::context::Context;
+use crate::bot::event::Event;
+use crate::bot::reply;
+use crate::bot::restart::Request;
+use crate::bot::ticket::{Fate, Ticket};
+use crate::command::{Builtin, Grant};
+use crate::config::Quota;
+use crate::ledger::{CallState, Recent, Unwritable};
+use crate::timestamp::Timestamp;
+
+use super::Answer;
+
+/// Why a restart is not allowed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The last one is too young; after this time it may be asked for again.
+    Cooldown(Duration),
+    /// There were too many; after this time it may be asked for again.
+    Budget(Quota, Duration),
+    /// A companion was named, and there is nobody who keeps companions.
+    NoWard,
+}
+
+impl Refusal {
+    /// The word for ledger and audit.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Cooldown(_) => "cooldown",
+            Self::Budget(..) => "budget",
+            Self::NoWard => "no_ward",
+        }
+    }
+
+    /// The sentence for the asker.
+    #[must_use]
+    pub fn sentence(self) -> String {
+        match self {
+            Self::Cooldown(wait) => reply::cooldown(wait),
+            Self::Budget(quota, wait) => reply::budget(quota.count, quota.window, wait),
+            Self::NoWard => reply::no_ward(),
+        }
+    }
+}
+
+/// Whether `ticket` may restart the bot now; anything but a restart may.
+///
+/// # Errors
+/// The ledger cannot be read, so that nothing is known of earlier restarts.
+pub async fn allowance(context: &Context, ticket: &Ticket) -> Result<Result<(), Refusal>, Unwritable> {
+    if ticket.invocation.builtin != Builtin::Restart {
+        return Ok(Ok(()));
+    }
+    if !matches!(ticket.invocation.arguments.as_slice(), [] | [_]) || !names_the_bot(ticket) {
+        return Ok(Err(Refusal::NoWard));
+    }
+    if ticket.fate == Fate::Join {
+        return Ok(Ok(()));
+    }
+    let (now, lifecycle) = (Timestamp::now(), &context.config.lifecycle);
+    let horizon = lifecycle.budget.window.max(lifecycle.cooldown);
+    let recent = context.ledger.recent_calls(ticket.row().name, now.minus(horizon)).await?;
+    Ok(within(&recent, now, lifecycle.cooldown, lifecycle.budget))
+}
+
+fn names_the_bot(ticket: &Ticket) -> bool {
+    ticket.invocation.arguments.iter().all(|name| name.eq_ignore_ascii_case("bot"))
+}
+
+/// Holds `recent` restarts, newest first, against the cooldown and the budget.
+fn within(recent: &[Recent], now: Timestamp, cooldown: Duration, budget: Quota) -> Result<(), Refusal> {
+    let restarts: Vec<Duration> = recent
+        .iter()
+        .filter(|call| matches!(call.state, CallState::Running | CallState::Done))
+        .map(|call| now.since(call.recorded_at))
+        .collect();
+    if let Some(age) = restarts.first().filter(|age| **age < cooldown) {
+        return Err(Refusal::Cooldown(cooldown.saturating_sub(*age)));
+    }
+    let counted: Vec<&Duration> = restarts.iter().filter(|age| **age < budget.window).collect();
+    let limit = usize::try_from(budget.count).unwrap_or(usize::MAX);
+    match counted.get(limit.saturating_sub(1)) {
+        Some(age) if counted.len() >= limit => Err(Refusal::Budget(budget, budget.window.saturating_sub(**age))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the audit's line and hands the restart to the loop; `_grant` proves that the asker may.
+pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answer {
+    let entry = context.entry(ticket, Verdict::Allowed, None, Some("restarting"));
+    if let Err(error) = context.audit.record_durably(entry).await {
+        let reason = format!("{:#}", anyhow::Error::new(error));
+        return Answer::Failed { reason, text: reply::audit_unwritable() };
+    }
+    context.tell(Event::RestartAsked(Box::new(Request { asker: Some(ticket.clone()) })));
+    Answer::HandedOver
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::id::{PostId, UserId};
+    use crate::ledger::CallKey;
+
+    use super::*;
+
+    fn restart(seconds_ago: u64, state: CallState) -> Recent {
+        let recorded_at = Timestamp(1_000_000).minus(Duration::from_secs(seconds_ago));
+        let key = CallKey { post: PostId::random(), ordinal: 0, name: "restart".to_owned() };
+        Recent { key, user: UserId::random(), state, recorded_at }
+    }
+
+    fn check(recent: &[(u64, CallState)]) -> Result<(), Refusal> {
+        let recent: Vec<Recent> = recent.iter().map(|(ago, state)| restart(*ago, *state)).collect();
+        let budget = Quota { count: 3, window: Duration::from_secs(300) };
+        within(&recent, Timestamp(1_000_000), Duration::from_secs(10), budget)
+    }
+
+    #[test]
+    fn a_restart_waits_for_the_cooldown() {
+        assert_eq!(check(&[(6, CallState::Done)]), Err(Refusal::Cooldown(Duration::from_secs(4))));
+        assert_eq!(check(&[(10, CallState::Done)]), Ok(()));
+    }
+
+    #[test]
+    fn the_budget_counts_restarts_and_not_denials() {
+        let done = |ago| (ago, CallState::Done);
+        assert_eq!(check(&[done(20), done(30)]), Ok(()));
+        let refused = check(&[done(20), done(30), done(40)]);
+        assert!(matches!(refused, Err(Refusal::Budget(_, wait)) if wait == Duration::from_secs(260)));
+        assert_eq!(check(&[(5, CallState::Denied), (6, CallState::Failed), done(20), done(30)]), Ok(()));
+    }
+}

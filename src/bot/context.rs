@@ -1,0 +1,99 @@
+//! What every call is served with.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::audit::{Audit, Entry, Verdict};
+use crate::command::{Policy, Vocabulary};
+use crate::config::Config;
+use crate::ledger::{Ledger, Settlement};
+use crate::lifecycle::state_directory::StateDirectory;
+use crate::mattermost::api::Api;
+use crate::timestamp::Timestamp;
+
+use super::event::Event;
+use super::identity::Identity;
+use super::notices::Notices;
+use super::outbox::Outbox;
+use super::ticket::Ticket;
+
+/// The mechanisms and the configuration, shared by all that serves.
+#[derive(Debug)]
+pub struct Context {
+    /// For commands and everything else.
+    pub api: Api,
+    /// With the part of the rate that is kept for lifecycle commands.
+    pub lifecycle_api: Api,
+    /// The durable record.
+    pub ledger: Ledger,
+    /// The trail of decisions.
+    pub audit: Audit,
+    /// Where answers go.
+    pub outbox: Outbox,
+    /// The state directory.
+    pub directory: StateDirectory,
+    /// The configuration.
+    pub config: Config,
+    /// The words that are commands.
+    pub vocabulary: Vocabulary,
+    /// Who may.
+    pub policy: Policy,
+    /// Who we are, once the server has told.
+    pub identity: watch::Sender<Option<Arc<Identity>>>,
+    /// What was said a short while ago, and need not be said again.
+    pub notices: Notices,
+    /// What was answered from memory while the ledger could not be written.
+    pub unrecorded: Mutex<Vec<Settlement>>,
+    /// Back to the loop.
+    pub events: mpsc::UnboundedSender<Event>,
+}
+
+impl Context {
+    /// Who we are, if the server has told.
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.borrow().clone()
+    }
+
+    /// The interface that `ticket`'s look-ups and reactions use.
+    #[must_use]
+    pub fn api_for(&self, ticket: &Ticket) -> &Api {
+        if ticket.row().lifecycle { &self.lifecycle_api } else { &self.api }
+    }
+
+    /// Hands `event` to the loop; once the loop has ended nobody needs it any more.
+    pub fn tell(&self, event: Event) {
+        drop(self.events.send(event));
+    }
+
+    /// Writes down what was answered from memory, if the ledger takes it again.
+    pub async fn write_unrecorded(&self) {
+        let settlements = std::mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner));
+        if settlements.is_empty() {
+            return;
+        }
+        if self.ledger.settle(settlements.clone()).await.is_err() {
+            self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).extend(settlements);
+        }
+    }
+
+    /// The audit's line about `ticket`.
+    #[must_use]
+    pub fn entry(&self, ticket: &Ticket, verdict: Verdict, reason: Option<&str>, outcome: Option<&str>) -> Entry {
+        Entry {
+            at: Timestamp::now(),
+            post: ticket.post.id,
+            ordinal: ticket.invocation.ordinal,
+            channel: ticket.post.channel_id,
+            user: ticket.post.user_id,
+            command: std::iter::once(ticket.invocation.word.as_str())
+                .chain(ticket.invocation.arguments.iter().map(String::as_str))
+                .collect::<Vec<_>>()
+                .join(" "),
+            verdict,
+            reason: reason.map(str::to_owned),
+            outcome: outcome.map(str::to_owned),
+        }
+    }
+}

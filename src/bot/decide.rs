@@ -1,0 +1,327 @@
+//! The decisions of the bot: an event and what is known become effects. No clock, no socket, nothing asynchronous.
+//!
+//! ```text
+//!             identified              restart asked           marker written
+//!  waiting ───────────────▶ serving ───────────────▶ leaving ───────────────▶ draining ──▶ finished
+//!                              │                        │ marker refused         ▲
+//!                              │◀───────────────────────┘                        │
+//!                              └──────────────────── stop ───────────────────────┘
+//! ```
+
+mod connection;
+mod message;
+mod restart;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::command::parse::Vocabulary;
+use crate::command::rate::Rate;
+use crate::id::{ChannelId, PostId};
+use crate::ledger::CallKey;
+use crate::lifecycle::marker::Marker;
+use crate::lifecycle::signals::Signal;
+use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::timestamp::Timestamp;
+
+use super::effect::{Effect, SweepPlan};
+use super::event::{Event, Now};
+use super::identity::{Identity, Room};
+use super::lane::Lanes;
+use super::restart::Request;
+use super::status::{StartReason, Status};
+use super::ticket::{Lane, Ticket};
+use super::watermark::Marks;
+
+/// Channels are read again after this long in any case: a post can exist without its event.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// So many calls are remembered after they ended, so that doubled events cost nothing.
+const REMEMBERED_CALLS: usize = 1_024;
+
+/// What the decisions are taken by and from.
+#[derive(Debug)]
+pub struct State {
+    rules: Rules,
+    phase: Phase,
+    identity: Option<Identity>,
+    lanes: Lanes<Lane, Ticket>,
+    /// Calls that wait or run, by what names them.
+    in_hand: HashMap<(PostId, u16), InHand>,
+    /// Calls that ended a short while ago.
+    remembered: VecDeque<(PostId, u16)>,
+    remembered_set: HashSet<(PostId, u16)>,
+    /// Since when a channel holds a call that the ledger did not take.
+    unwritten: HashMap<ChannelId, Timestamp>,
+    rates: Rate,
+    /// The channels that are served, as far as they have been seen.
+    rooms: HashMap<ChannelId, Room>,
+    marks: Marks,
+    sweep: Sweep,
+    connection: Connection,
+    back: Option<Back>,
+    counters: Counters,
+}
+
+/// What of the configuration and the start decides.
+#[derive(Debug)]
+pub struct Rules {
+    /// The words that are commands.
+    pub vocabulary: Vocabulary,
+    /// How many calls a user may make in which time.
+    pub rates: Rate,
+    /// Calls older than this expire.
+    pub max_age: Duration,
+    /// A return later than this is announced in other words.
+    pub notice_expiry: Duration,
+    /// From when on channels without an anchor are read, if an earlier process lived.
+    pub read_from: Option<Timestamp>,
+    /// Whether the server ever accepted a token here.
+    pub token_worked: bool,
+    /// Why this process was started.
+    pub start: StartReason,
+    /// When this process was started.
+    pub started: Instant,
+    /// Our version.
+    pub version: &'static str,
+    /// The kernel's boot id.
+    pub boot_id: String,
+}
+
+/// What the bot is doing.
+#[derive(Debug)]
+enum Phase {
+    /// Nothing is known of the server yet.
+    Waiting,
+    /// Commands are served.
+    Serving,
+    /// A restart was asked for, and its marker is being written.
+    Leaving(Restart),
+    /// What runs is being finished; without a restart the process then ends.
+    Draining(Option<Restart>),
+    /// The loop is about to end.
+    Finished,
+}
+
+/// The restart that is under way.
+#[derive(Debug)]
+struct Restart {
+    marker: Marker,
+    askers: Vec<Request>,
+}
+
+/// A call that waits or runs.
+#[derive(Debug)]
+struct InHand {
+    lane: Option<Lane>,
+    channel: ChannelId,
+    created: Timestamp,
+}
+
+/// The reading of what was missed.
+#[derive(Debug, Default)]
+struct Sweep {
+    running: bool,
+    /// Another gap opened while a sweep was running, or the last one failed.
+    again: bool,
+    last: Option<Instant>,
+}
+
+/// What is known of the connection.
+#[derive(Debug, Default)]
+struct Connection {
+    since: Option<Instant>,
+    /// Whether a ping was answered since.
+    alive: bool,
+    /// The server's clock minus ours, in milliseconds.
+    clock_offset: i64,
+    /// When the token was first refused, and how often since.
+    refusals: Option<(Instant, u32)>,
+    token_worked: bool,
+    /// From when on a channel without an anchor is read, on the server's clock.
+    read_from: Option<Timestamp>,
+}
+
+/// The return that is still to be announced.
+#[derive(Debug)]
+struct Back {
+    marker: Marker,
+    interrupted: usize,
+    late: usize,
+    unread: HashSet<ChannelId>,
+    /// Catch-up has taken long enough: it is announced as soon as it can be.
+    due: bool,
+    /// The announcement is on its way.
+    announced: bool,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    connections: u32,
+    gaps: u32,
+    finished: u64,
+    foreign: u32,
+    last_foreign: Option<Timestamp>,
+}
+
+impl State {
+    /// The state of a process that has just started.
+    #[must_use]
+    pub fn new(mut rules: Rules, marks: Marks, marker: Option<Marker>, interrupted: usize) -> Self {
+        let back = marker.map(|marker| Back { marker, interrupted, late: 0, unread: HashSet::new(), due: false, announced: false });
+        let connection = Connection {
+            token_worked: rules.token_worked,
+            read_from: rules.read_from,
+            ..Connection::default()
+        };
+        Self {
+            rates: std::mem::take(&mut rules.rates),
+            rules,
+            phase: Phase::Waiting,
+            identity: None,
+            lanes: Lanes::new(),
+            in_hand: HashMap::new(),
+            remembered: VecDeque::new(),
+            remembered_set: HashSet::new(),
+            unwritten: HashMap::new(),
+            rooms: HashMap::new(),
+            marks,
+            sweep: Sweep::default(),
+            connection,
+            back,
+            counters: Counters::default(),
+        }
+    }
+
+    /// What `@status` tells.
+    fn status(&self, now: Now) -> Status {
+        Status {
+            running: now.instant.duration_since(self.rules.started),
+            connected: self.connection.since.map(|since| now.instant.duration_since(since)),
+            connections: self.counters.connections,
+            gaps: self.counters.gaps,
+            calls_in_hand: self.in_hand.len(),
+            calls_finished: self.counters.finished,
+            foreign_posts: self.counters.foreign,
+            last_foreign_post: self.counters.last_foreign,
+            start: self.rules.start,
+            draining: matches!(self.phase, Phase::Leaving(_) | Phase::Draining(_)),
+        }
+    }
+
+    /// The server's clock.
+    fn server_now(&self, now: Now) -> Timestamp {
+        Timestamp(now.wall.0.saturating_add(self.connection.clock_offset))
+    }
+
+    /// Starts a ticket, or lets it wait in its lane.
+    fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
+        let lane = ticket.lane();
+        let held = InHand { lane, channel: ticket.post.channel_id, created: ticket.post.create_at };
+        self.in_hand.insert((ticket.post.id, ticket.invocation.ordinal), held);
+        let ready = match lane {
+            Some(lane) => self.lanes.enter(lane, ticket),
+            None => Some(ticket),
+        };
+        self.serve(now, ready)
+    }
+
+    fn serve(&self, now: Now, ticket: Option<Ticket>) -> Vec<Effect> {
+        let Some(ticket) = ticket else { return Vec::new() };
+        vec![Effect::Serve(Box::new(ticket), self.status(now))]
+    }
+
+    /// A call has ended: the next of its lane starts.
+    fn ended(&mut self, now: Now, key: &CallKey, written: bool) -> Vec<Effect> {
+        let id = (key.post, key.ordinal);
+        let Some(held) = self.in_hand.remove(&id) else { return Vec::new() };
+        if written {
+            self.counters.finished += 1;
+            self.remember(id);
+        } else {
+            let since = self.unwritten.entry(held.channel).or_insert(held.created);
+            *since = held.created.min(*since);
+            self.marks.reopen(held.channel);
+            self.sweep.again = true;
+        }
+        let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
+        if matches!(self.phase, Phase::Leaving(_) | Phase::Draining(_) | Phase::Finished) {
+            // What waits in a lane is the successor's.
+            return Vec::new();
+        }
+        self.serve(now, next)
+    }
+
+    fn remember(&mut self, id: (PostId, u16)) {
+        if self.remembered_set.insert(id) {
+            self.remembered.push_back(id);
+        }
+        if self.remembered.len() > REMEMBERED_CALLS
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.remembered_set.remove(&oldest);
+        }
+    }
+
+    /// Reads what may have been missed, or notes that it is to be read when the present reading has ended.
+    fn sweep(&mut self, now: Now) -> Vec<Effect> {
+        // Until the server answered a ping its clock is not known; the answer brings the sweep.
+        if self.sweep.running || self.identity.is_none() || !self.connection.alive || !matches!(self.phase, Phase::Serving) {
+            self.sweep.again = true;
+            return Vec::new();
+        }
+        let server_now = self.server_now(now);
+        self.sweep = Sweep { running: true, again: false, last: Some(now.instant) };
+        let since = *self.connection.read_from.get_or_insert(server_now);
+        vec![Effect::Sweep(SweepPlan { marks: self.marks.all(), since, server_now })]
+    }
+
+    fn tick(&mut self, now: Now) -> Vec<Effect> {
+        if !matches!(self.phase, Phase::Serving) {
+            return Vec::new();
+        }
+        let mut effects = vec![Effect::WriteUnrecorded];
+        let due = self.sweep.last.is_none_or(|last| now.instant.duration_since(last) >= SWEEP_EVERY);
+        if due || self.sweep.again {
+            effects.extend(self.sweep(now));
+        }
+        effects.extend(self.announce_return(now));
+        effects
+    }
+
+    /// When the oldest post of `channel` was created whose calls are not all in the ledger.
+    fn oldest_unwritten(&self, channel: ChannelId) -> Option<Timestamp> {
+        let in_hand = self.in_hand.values().filter(|held| held.channel == channel).map(|held| held.created);
+        in_hand.chain(self.unwritten.get(&channel).copied()).min()
+    }
+}
+
+/// Decides `event`.
+pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Gateway(update) => state.gateway(now, update),
+        Event::Identified(identity) => state.identified(now, *identity),
+        Event::Misconfigured(_) => state.finish(Outcome::Exit(ExitStatus::Configuration)),
+        Event::Listed(rooms) => state.listed(rooms),
+        Event::Found { room, posts } => state.found(now, room, posts),
+        Event::Looked(looked) => state.looked(&looked),
+        Event::Swept { last, complete } => state.swept(now, last, complete),
+        Event::Ended { key, written } => state.ended(now, &key, written),
+        Event::RestartAsked(request) => state.restart_asked(now, request),
+        Event::MarkerLeft { asker, result } => state.marker_left(asker, result),
+        Event::ReturnDue => state.return_due(now),
+        Event::Returned { told } => state.returned(told),
+        Event::Drained => state.drained(),
+        Event::ForeignPost => {
+            state.counters.foreign += 1;
+            state.counters.last_foreign = Some(now.wall);
+            Vec::new()
+        }
+        Event::Signal(Signal::Stop) => state.stop(),
+        Event::Signal(Signal::Reload) => vec![Effect::ReopenLog],
+        Event::Signal(Signal::Restart) => state.restart_asked(now, Box::new(Request { asker: None })),
+        Event::Tick => state.tick(now),
+    }
+}

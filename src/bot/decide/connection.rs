@@ -1,0 +1,162 @@
+//! Decisions about the connection: who we are, what may have been missed, a token that is refused.
+
+use std::time::Duration;
+
+use crate::bot::catch_up::Looked;
+use crate::bot::effect::Effect;
+use crate::bot::event::Now;
+use crate::bot::identity::{Identity, Room};
+use crate::bot::watermark::Look;
+use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::mattermost::event::Event as ServerEvent;
+use crate::mattermost::gateway::Update;
+use crate::timestamp::Timestamp;
+
+use super::{Phase, State};
+
+/// A token that never worked here is final after so many refusals...
+const FINAL_REFUSALS: u32 = 5;
+/// ...over at least this time, from a server that is otherwise well.
+const FINAL_REFUSAL_TIME: Duration = Duration::from_secs(60);
+
+impl State {
+    pub(super) fn gateway(&mut self, now: Now, update: Update) -> Vec<Effect> {
+        match update {
+            Update::Connected { .. } => self.connected(now),
+            Update::Alive { server_time, .. } => self.alive(now, server_time),
+            Update::Gap => self.gap(now),
+            Update::Event(event) => self.server_event(now, event),
+            Update::Disconnected { .. } => {
+                self.connection.since = None;
+                self.connection.alive = false;
+                Vec::new()
+            }
+            Update::Refused { server_healthy, .. } => self.refused(now, server_healthy),
+        }
+    }
+
+    /// Every hello is a gap: no resume is ever offered.
+    fn connected(&mut self, now: Now) -> Vec<Effect> {
+        self.counters.connections += 1;
+        self.connection.since = Some(now.instant);
+        self.connection.alive = false;
+        self.connection.refusals = None;
+        let mut effects = Vec::new();
+        if !self.connection.token_worked {
+            self.connection.token_worked = true;
+            effects.push(Effect::TokenWorked);
+        }
+        if self.identity.is_none() {
+            effects.push(Effect::Identify);
+        } else {
+            effects.extend(self.gap(now));
+        }
+        effects
+    }
+
+    fn gap(&mut self, now: Now) -> Vec<Effect> {
+        self.counters.gaps += 1;
+        self.sweep(now)
+    }
+
+    fn alive(&mut self, now: Now, server_time: Option<Timestamp>) -> Vec<Effect> {
+        // A server that does not tell its clock is taken to share ours.
+        let server_time = server_time.unwrap_or(now.wall);
+        self.connection.clock_offset = server_time.0.saturating_sub(now.wall.0);
+        if !std::mem::replace(&mut self.connection.alive, true) {
+            // An empty ledger starts from the first hello; what came before it is nobody's.
+            let connected = self.connection.since.map_or(server_time, |since| server_time.minus(now.instant - since));
+            self.connection.read_from.get_or_insert(connected);
+            return self.sweep(now);
+        }
+        // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
+        // would say too much.
+        if self.sweep.running || self.sweep.again || self.sweep.last.is_none() || !matches!(self.phase, Phase::Serving) {
+            return Vec::new();
+        }
+        vec![Effect::ProofOfLife(server_time)]
+    }
+
+    pub(super) fn identified(&mut self, now: Now, identity: Identity) -> Vec<Effect> {
+        self.identity = Some(identity);
+        if matches!(self.phase, Phase::Waiting) {
+            self.phase = Phase::Serving;
+        }
+        let mut effects = self.gap(now);
+        if self.back.is_some() {
+            effects.push(Effect::AwaitReturn);
+        }
+        effects
+    }
+
+    fn server_event(&mut self, now: Now, event: ServerEvent) -> Vec<Effect> {
+        // What arrives before we know who we are is read by the sweep that follows.
+        let Some(identity) = &self.identity else { return Vec::new() };
+        match event {
+            ServerEvent::Posted(posted) => {
+                let posted = *posted;
+                match identity.room(posted.post.channel_id, posted.channel_kind, posted.team_id) {
+                    Some(room) => {
+                        self.rooms.insert(room.id, room);
+                        self.posted(now, room, posted.post)
+                    }
+                    None => Vec::new(),
+                }
+            }
+            ServerEvent::PostEdited(post) => self.edited(now, *post),
+            ServerEvent::PostDeleted(post) => self.deleted(now, &post),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A refusal is final only for a token that never worked here, from a server that is well: a database outage
+    /// answers 401 too.
+    fn refused(&mut self, now: Now, server_healthy: bool) -> Vec<Effect> {
+        self.connection.since = None;
+        self.connection.alive = false;
+        if self.connection.token_worked || !server_healthy {
+            return Vec::new();
+        }
+        let (first, count) = self.connection.refusals.unwrap_or((now.instant, 0));
+        self.connection.refusals = Some((first, count + 1));
+        if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
+            return self.finish(Outcome::Exit(ExitStatus::Configuration));
+        }
+        Vec::new()
+    }
+
+    pub(super) fn listed(&mut self, rooms: Vec<Room>) -> Vec<Effect> {
+        self.rooms = rooms.into_iter().map(|room| (room.id, room)).collect();
+        Vec::new()
+    }
+
+    pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
+        let channel = looked.channel;
+        if looked.begins {
+            if let Some(back) = &mut self.back {
+                back.unread.insert(channel);
+            }
+            return Vec::new();
+        }
+        if let Some(back) = &mut self.back {
+            back.unread.remove(&channel);
+        }
+        self.unwritten.remove(&channel);
+        let unwritten = self.oldest_unwritten(channel);
+        let look = Look { last_post_at: looked.last_post_at, as_of: looked.as_of, unwritten };
+        vec![Effect::Advance(self.marks.looked(channel, look))]
+    }
+
+    pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
+        let mut effects = if complete { self.return_due(now) } else { Vec::new() };
+        if last {
+            self.sweep.running = false;
+            self.sweep.again |= !complete;
+        }
+        // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
+        if last && complete && self.sweep.again {
+            effects.extend(self.sweep(now));
+        }
+        effects
+    }
+}

@@ -1,0 +1,162 @@
+//! Decisions about posts: which are commands, and what is to become of them before anybody is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bot::effect::Effect;
+use crate::bot::event::Now;
+use crate::bot::identity::Room;
+use crate::bot::ticket::{Fate, Ticket};
+use crate::command::Role;
+use crate::command::author::{self, Author, Why};
+use crate::command::parse::Invocation;
+use crate::command::rate::Verdict;
+use crate::command::table;
+use crate::mattermost::model::Post;
+
+use super::{Phase, State};
+
+/// A lifecycle command younger than this is left to its event until the second look.
+const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
+
+/// How a post came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Event,
+    CatchUp,
+}
+
+impl State {
+    pub(super) fn posted(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+        self.consider(now, room, post, Source::Event)
+    }
+
+    pub(super) fn found(&mut self, now: Now, room: Room, posts: Vec<Post>) -> Vec<Effect> {
+        posts.into_iter().flat_map(|post| self.consider(now, room, post, Source::CatchUp)).collect()
+    }
+
+    fn consider(&mut self, now: Now, room: Room, post: Post, source: Source) -> Vec<Effect> {
+        let Some(identity) = &self.identity else { return Vec::new() };
+        if !matches!(self.phase, Phase::Serving | Phase::Leaving(_) | Phase::Draining(_)) {
+            return Vec::new();
+        }
+        let serving = matches!(self.phase, Phase::Serving);
+        let (channel, id, created) = (post.channel_id, post.id, post.create_at);
+        let author = author::author(&post, identity.me);
+        let mut effects = Vec::new();
+        match author {
+            Author::Human => {
+                let invocations = self.rules.vocabulary.parse(&post.message);
+                let post = Arc::new(post);
+                for invocation in invocations {
+                    effects.extend(self.call(now, room, &post, invocation, source));
+                }
+            }
+            Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
+            Author::Ignored(Why::OwnPost) if source == Source::Event => {
+                let key = post.props.get("matterbot").and_then(|props| props.get("key")).and_then(|key| key.as_str());
+                effects.push(Effect::OwnPost { key: key.map(str::to_owned) });
+            }
+            _ => {}
+        }
+        if serving {
+            self.marks.decided(channel, id, created);
+        }
+        effects
+    }
+
+    fn call(
+        &mut self,
+        now: Now,
+        room: Room,
+        post: &Arc<Post>,
+        invocation: Invocation,
+        source: Source,
+    ) -> Vec<Effect> {
+        let id = (post.id, invocation.ordinal);
+        if self.in_hand.contains_key(&id) || self.remembered_set.contains(&id) {
+            return Vec::new();
+        }
+        let mut ticket = Ticket { post: Arc::clone(post), room, invocation, fate: Fate::Run };
+        let age = self.server_now(now).since(post.create_at);
+        if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+            return Vec::new();
+        }
+        if !matches!(self.phase, Phase::Serving) {
+            // During the drain only a restart is taken, into the marker; the rest is the successor's.
+            if !self.joins(&ticket) || source == Source::CatchUp {
+                return Vec::new();
+            }
+            ticket.fate = Fate::Join;
+            return self.start(now, ticket);
+        }
+        ticket.fate = self.fate(now, &ticket, source, age);
+        if let Some(back) = &mut self.back
+            && source == Source::CatchUp
+            && ticket.fate == Fate::Run
+        {
+            back.late += 1;
+        }
+        self.start(now, ticket)
+    }
+
+    /// The checks that need nobody else, in their order: channel, age, rate. The role comes when it is served.
+    fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
+        let row = table::row(ticket.invocation.builtin);
+        if ticket.room.foreign && row.role > Role::Everyone {
+            return Fate::WrongChannel;
+        }
+        if source == Source::CatchUp && row.lifecycle {
+            return Fate::WasAway;
+        }
+        if source == Source::CatchUp && age > self.rules.max_age {
+            return Fate::TooOld(age);
+        }
+        match self.rates.check(ticket.post.user_id, now.instant) {
+            Verdict::Go => Fate::Run,
+            Verdict::FirstOver => Fate::RateOver,
+            Verdict::Over => Fate::RateStillOver,
+        }
+    }
+
+    /// `post_edited`: an edit never runs, and pins and other changes come as edits too.
+    pub(super) fn edited(&mut self, now: Now, post: Post) -> Vec<Effect> {
+        let Some(identity) = &self.identity else { return Vec::new() };
+        if !matches!(self.phase, Phase::Serving) || author::author(&post, identity.me) != Author::Edited {
+            return Vec::new();
+        }
+        // The event does not say which team the channel belongs to, but the last list of channels did.
+        let Some(room) = self.rooms.get(&post.channel_id).copied() else { return Vec::new() };
+        self.edited_post(now, room, post)
+    }
+
+    /// Answers an edited command once, if it was never a call.
+    fn edited_post(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+        let age = self.server_now(now).since(post.edit_at);
+        let invocation = self.rules.vocabulary.parse(&post.message).into_iter().next();
+        let Some(invocation) = invocation.filter(|invocation| invocation.first && invocation.sigil) else {
+            return Vec::new();
+        };
+        let id = (post.id, invocation.ordinal);
+        let handled = self.in_hand.contains_key(&id) || self.remembered_set.contains(&id);
+        if handled || age > self.rules.max_age {
+            return Vec::new();
+        }
+        self.start(now, Ticket { post: Arc::new(post), room, invocation, fate: Fate::Edited })
+    }
+
+    /// `post_deleted`: what still waits in a lane is denied without an answer.
+    pub(super) fn deleted(&mut self, now: Now, post: &Post) -> Vec<Effect> {
+        let lane = (post.user_id, post.channel_id);
+        let withdrawn = self.lanes.withdraw(&lane, |ticket| ticket.post.id == post.id);
+        let mut effects = Vec::new();
+        for ticket in withdrawn {
+            // It no longer waits in the lane, so its end must not start the next one there.
+            if let Some(held) = self.in_hand.get_mut(&(ticket.post.id, ticket.invocation.ordinal)) {
+                held.lane = None;
+            }
+            effects.extend(self.serve(now, Some(Ticket { fate: Fate::Deleted, ..ticket })));
+        }
+        effects
+    }
+}

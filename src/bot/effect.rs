@@ -1,0 +1,63 @@
+//! What a decision asks to be done; `perform` does it.
+
+use std::collections::HashMap;
+
+use crate::id::ChannelId;
+use crate::ledger::Watermark;
+use crate::lifecycle::Outcome;
+use crate::lifecycle::marker::Marker;
+use crate::timestamp::Timestamp;
+
+use super::restart::{Request, Return};
+use super::status::Status;
+use super::ticket::Ticket;
+use super::watermark::Mark;
+
+/// One thing to do. None of them blocks the loop; what takes time comes back as an event.
+#[derive(Debug)]
+#[must_use = "an effect that is dropped is not done"]
+pub enum Effect {
+    /// Ask the server who we are and where we serve.
+    Identify,
+    /// Read what may have been missed.
+    Sweep(SweepPlan),
+    /// Serve a call, or answer why it is not served.
+    Serve(Box<Ticket>, Status),
+    /// Write down how far a channel was read.
+    Advance(Watermark),
+    /// Write down that the server was heard at this instant of its clock.
+    ProofOfLife(Timestamp),
+    /// The server accepted our token: from now on a refusal is waited out.
+    TokenWorked,
+    /// Look whether this post of our account, with this key of ours if any, is ours.
+    OwnPost { key: Option<String> },
+    /// Write the restart marker, for this asker as well, counted in the order of asking.
+    LeaveMarker { marker: Box<Marker>, asker: usize },
+    /// Say "Restarting now" to whoever asked; the first one, or one who joined.
+    AnnounceRestart { request: Box<Request>, joined: bool },
+    /// Tell whoever asked that the restart cannot be prepared.
+    RefuseRestart { request: Box<Request>, reason: String },
+    /// Wait a little for catch-up before saying that we are back.
+    AwaitReturn,
+    /// Say "Back up." to whoever asked.
+    AnnounceReturn(Box<Return>),
+    /// Write down what was answered while the ledger could not be written.
+    WriteUnrecorded,
+    /// Finish what runs, for at most the drain's time.
+    Drain,
+    /// Open the log file again.
+    ReopenLog,
+    /// Leave the loop.
+    Finish(Outcome),
+}
+
+/// What a sweep starts from.
+#[derive(Debug)]
+pub struct SweepPlan {
+    /// What is known of each channel.
+    pub marks: HashMap<ChannelId, Mark>,
+    /// From when on a channel without an anchor is read, on the server's clock.
+    pub since: Timestamp,
+    /// The server's clock now.
+    pub server_now: Timestamp,
+}

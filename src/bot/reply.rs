@@ -1,0 +1,296 @@
+//! Every sentence that the bot says.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::audit::{Entry, Verdict};
+use crate::command::role::Denied;
+use crate::command::table::Row;
+use crate::command::{Role, Vocabulary};
+use crate::ledger::Call;
+use crate::text::{inline_code, neutralise};
+use crate::timestamp::Timestamp;
+
+use super::restart::{Manner, Return};
+use super::status::{StartReason, Status};
+use super::ticket::{Fate, Ticket};
+
+/// `duration` as a person would say it: the two greatest units.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) if seconds < 10 => format!("{:.1} s", duration.as_secs_f64()),
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// A whole number of seconds that is long enough to wait for `duration`.
+fn wait(duration: Duration) -> String {
+    let seconds = duration.as_millis().div_ceil(1_000);
+    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+}
+
+/// `count` with the word that fits it.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// The asker may not; one sentence that names nothing that he may not know.
+#[must_use]
+pub fn denied(ticket: &Ticket, denied: Denied) -> String {
+    let command = inline_code(&format!("@{}", ticket.invocation.word.trim_start_matches(['@', '!'])));
+    match denied {
+        Denied::NotPermitted => format!("You do not have permission to use {command}."),
+        Denied::Deactivated => format!("A deactivated account cannot use {command}."),
+        Denied::Guest => format!("A guest account cannot use {command}."),
+        Denied::Bot => format!("A bot account cannot use {command}."),
+        Denied::Remote => format!("An account of another server cannot use {command}."),
+        Denied::LookupFailed => {
+            format!("I could not ask the server who you are, so {command} was not run. Please try again.")
+        }
+    }
+}
+
+/// What is said of a call that is not run, if anything is.
+#[must_use]
+pub fn declined(ticket: &Ticket) -> Option<String> {
+    let command = inline_code(&format!("@{}", ticket.invocation.word.trim_start_matches(['@', '!'])));
+    match ticket.fate {
+        Fate::WrongChannel => Some(format!("{command} does not work in this channel.")),
+        Fate::RateOver => Some("That is more than I take from one person in so short a time. Please wait a moment.".into()),
+        Fate::WasAway => Some(format!("I was down when you asked for {command}, so it was not run. Please ask again.")),
+        Fate::TooOld(age) => {
+            Some(format!("I come to {command} only {} after you asked, so it was not run.", duration(age)))
+        }
+        Fate::Edited => Some("Edited messages are not run; post it again.".to_owned()),
+        Fate::RateStillOver | Fate::Deleted | Fate::Run | Fate::Join => None,
+    }
+}
+
+/// A restart is being made.
+#[must_use]
+pub fn restarting(joined: bool) -> String {
+    if joined {
+        return "Restarting now, as somebody else has asked already. I will say here when I am back.".to_owned();
+    }
+    "Restarting now. I will say here when I am back.".to_owned()
+}
+
+/// The restart cannot be prepared.
+#[must_use]
+pub fn restart_refused(reason: &str) -> String {
+    format!("I am not restarting, and go on as before: {}.", neutralise(reason))
+}
+
+/// We are back.
+#[must_use]
+pub fn back(back: &Return, version: &str, now: Timestamp) -> String {
+    let from = &back.marker.from_version;
+    let version = if from == version { format!("version {version}") } else { format!("version {from} → {version}") };
+    let mut text = match back.manner {
+        Manner::Prompt => format!("Back up. ✅ I was away for {}, {version}.", duration(back.downtime)),
+        _ => format!(
+            "I am back, but late: the restart was asked for {} ago, {version}.",
+            duration(now.since(back.marker.written_at))
+        ),
+    };
+    if back.interrupted > 0 {
+        let calls = counted(back.interrupted, "command was", "commands were");
+        // Writing to a String cannot fail.
+        write!(text, " {calls} cut off; whoever asked has been told.").ok();
+    }
+    if back.late > 0 {
+        write!(text, " {} served late.", counted(back.late, "command was", "commands were")).ok();
+    }
+    if back.unread > 0 {
+        write!(text, " I am still reading {}.", counted(back.unread, "channel", "channels")).ok();
+    }
+    text
+}
+
+/// A call was cut off.
+#[must_use]
+pub fn interrupted(call: &Call, is_restart: bool) -> String {
+    if is_restart {
+        return "I was interrupted before the restart was prepared; I am up again.".to_owned();
+    }
+    let command = inline_code(&format!("@{}", call.key.name));
+    format!("I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again.")
+}
+
+/// The last restart is too young.
+#[must_use]
+pub fn cooldown(left: Duration) -> String {
+    format!("I have restarted only just now. Please wait {}.", wait(left))
+}
+
+/// Too many restarts.
+#[must_use]
+pub fn budget(count: u32, window: Duration, left: Duration) -> String {
+    format!(
+        "I restart at most {count} times in {}, and that is used up. The next one is possible in {}.",
+        humantime::format_duration(window),
+        wait(left)
+    )
+}
+
+/// There is nobody who keeps companions.
+#[must_use]
+pub fn no_ward() -> String {
+    "I can restart only myself: no ward keeps companions here.".to_owned()
+}
+
+/// The audit's line could not be written.
+#[must_use]
+pub fn audit_unwritable() -> String {
+    "I cannot write the audit trail, so I do not restart. The log says why.".to_owned()
+}
+
+/// The ledger could not be written.
+#[must_use]
+pub fn ledger_unwritable() -> String {
+    "I cannot write my ledger at present, so no command is run. Those who maintain this bot find the reason in its log."
+        .to_owned()
+}
+
+/// An answer that could not be posted where it belongs.
+#[must_use]
+pub fn undeliverable(text: &str) -> String {
+    format!("I could not post this answer where you asked for it:\n\n{text}")
+}
+
+/// What may be run here.
+#[must_use]
+pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
+    let mut text = String::from("What you may run here:\n");
+    for row in rows {
+        let usage = format!("@{} {}", vocabulary.word(row.builtin), row.arguments);
+        write!(text, "\n- {}: {}", inline_code(usage.trim_end()), row.summary).ok();
+    }
+    text.push_str(
+        "\n\nA command stands first in its message; `!` does as well as `@`. Each one is run at most once, and what is \
+         cut off or comes too late is said.",
+    );
+    text
+}
+
+/// One command explained.
+#[must_use]
+pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
+    let usage = format!("@{} {}", vocabulary.word(row.builtin), row.arguments);
+    let who = match row.role {
+        Role::Everyone => "everyone",
+        Role::Operator => "operators and admins",
+        Role::Admin => "admins",
+    };
+    format!("{}: {}. For {who}.", inline_code(usage.trim_end()), row.summary)
+}
+
+/// No such command, or none that the asker may run.
+#[must_use]
+pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
+    let word = inline_code(word);
+    if suggestions.is_empty() {
+        return format!("I know no command {word} for you here. `@help` lists those that I know.");
+    }
+    let names: Vec<String> = suggestions.iter().map(|name| inline_code(&format!("@{name}"))).collect();
+    format!("I know no command {word} for you here. Did you mean {}?", names.join(" or "))
+}
+
+/// How the bot is doing; `trouble` is what it cannot write.
+#[must_use]
+pub fn status(status: &Status, trouble: Option<&str>) -> String {
+    let start = match status.start {
+        StartReason::First => "first start",
+        StartReason::Stopped => "started after a stop",
+        StartReason::Restarted => "restarted on request",
+        StartReason::Crashed => "started after the process before ended without a word",
+    };
+    let state = if status.draining { "restarting" } else { "up" };
+    let mut text = format!(
+        "**matterbot** {} is {state} since {} ({start}).\n\n",
+        env!("CARGO_PKG_VERSION"),
+        duration(status.running)
+    );
+    let connection = match status.connected {
+        Some(connected) => format!("connected since {}", duration(connected)),
+        None => "not connected".to_owned(),
+    };
+    let connections = counted(status.connections as usize, "connection", "connections");
+    let gaps = counted(status.gaps as usize, "gap", "gaps");
+    writeln!(text, "- Mattermost: {connection}; {connections}, {gaps} read up since the start").ok();
+    let finished = status.calls_finished;
+    writeln!(text, "- Commands: {finished} finished since the start, {} in hand", status.calls_in_hand).ok();
+    if let Some(last) = status.last_foreign_post {
+        writeln!(
+            text,
+            "- ⚠ Somebody else writes with this bot's account: {}, the last one at {last}. Is another bot running on \
+             the same token?",
+            counted(status.foreign_posts as usize, "post", "posts"),
+        )
+        .ok();
+    }
+    if let Some(trouble) = trouble {
+        writeln!(text, "- ⚠ {}", neutralise(trouble)).ok();
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The last decisions.
+#[must_use]
+pub fn audit(entries: &[Entry]) -> String {
+    if entries.is_empty() {
+        return "No decision has been recorded yet.".to_owned();
+    }
+    let mut text = String::from("| When | Who | Command | Verdict | Why | Outcome |\n|:-|:-|:-|:-|:-|:-|\n");
+    for entry in entries {
+        let verdict = match entry.verdict {
+            Verdict::Allowed => "allowed",
+            Verdict::Denied => "denied",
+            Verdict::Limited => "limited",
+            Verdict::Expired => "expired",
+            Verdict::Interrupted => "interrupted",
+        };
+        let command = inline_code(&entry.command).replace('|', "/");
+        let cell = |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
+        let (reason, outcome) = (cell(&entry.reason), cell(&entry.outcome));
+        writeln!(text, "| {} | {} | {command} | {verdict} | {reason} | {outcome} |", entry.at, entry.user).ok();
+    }
+    text
+}
+
+/// How `@audit` is used.
+#[must_use]
+pub fn audit_usage(most: usize) -> String {
+    format!("`@audit` takes one number from 1 to {most}: how many decisions to show.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        for (seconds, words) in [
+            (0.31, "0.3 s"),
+            (42.0, "42 s"),
+            (61.0, "1 min 1 s"),
+            (3_660.0, "1 h 1 min"),
+            (90_000.0, "1 d 1 h"),
+        ] {
+            assert_eq!(duration(Duration::from_secs_f64(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn the_texts_that_are_promised_begin_as_promised() {
+        assert!(restarting(false).starts_with("Restarting now"));
+        assert!(restarting(true).starts_with("Restarting now"));
+    }
+}

@@ -1,0 +1,87 @@
+//! What a restart hands on: who asked, and what is said when we are back; pure.
+
+use std::time::Duration;
+
+use crate::lifecycle::marker::{self, Marker};
+use crate::timestamp::Timestamp;
+
+use super::ticket::Ticket;
+
+/// A restart whose asker may: all that is left is to do it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who asked in chat; nobody, if a signal did.
+    pub asker: Option<Ticket>,
+}
+
+impl Request {
+    /// The asker as the marker names him.
+    #[must_use]
+    pub fn for_marker(&self) -> Option<marker::Request> {
+        let ticket = self.asker.as_ref()?;
+        Some(marker::Request {
+            channel: ticket.post.channel_id,
+            root: ticket.root(),
+            post: ticket.post.id,
+            ordinal: ticket.invocation.ordinal,
+            user: ticket.post.user_id,
+        })
+    }
+}
+
+/// The announcement that we are back.
+#[derive(Debug, Clone)]
+pub struct Return {
+    /// Who asked, when, and from which version.
+    pub marker: Marker,
+    /// How long nobody was served.
+    pub downtime: Duration,
+    /// How many calls were cut off.
+    pub interrupted: usize,
+    /// How many calls that came in between have been served.
+    pub late: usize,
+    /// How many channels are still being read.
+    pub unread: usize,
+    /// How it is said.
+    pub manner: Manner,
+}
+
+/// How the return is announced, by the age of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// "Back up."
+    Prompt,
+    /// Later than `Lifecycle.notice_expiry`: other words.
+    Late,
+    /// Later than a day: only in the log and the audit.
+    Silent,
+}
+
+/// After this long nobody waits for the announcement.
+const SILENT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Manner {
+    /// How a request of `written_at` is answered `now`.
+    #[must_use]
+    pub fn of(written_at: Timestamp, now: Timestamp, notice_expiry: Duration) -> Self {
+        match now.since(written_at) {
+            age if age > SILENT_AFTER => Self::Silent,
+            age if age > notice_expiry => Self::Late,
+            _ => Self::Prompt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manner_follows_the_age_of_the_request() {
+        let minutes = |count: u64| Timestamp(0).plus(Duration::from_secs(60 * count));
+        let expiry = Duration::from_secs(600);
+        for (age, manner) in [(0, Manner::Prompt), (10, Manner::Prompt), (11, Manner::Late), (25 * 60, Manner::Silent)] {
+            assert_eq!(Manner::of(Timestamp(0), minutes(age), expiry), manner, "{age} minutes");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How far each channel has been read, so that catch-up need not start from the beginning; pure.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::id::{ChannelId, PostId};
+use crate::ledger::Watermark;
+use crate::timestamp::Timestamp;
+
+/// A post can become readable this much later than its `create_at` says (`app.CreatePost` takes the time first, and
+/// fetches link previews before it saves), so nothing younger serves as an anchor.
+pub const SETTLING: Duration = Duration::from_secs(60);
+
+/// Candidates for the next anchor lie at least this far apart; any decided post would do.
+const SPACING: Duration = Duration::from_secs(5);
+
+/// More candidates than this are thinned out; they pile up only while sweeps fail.
+const MOST_CANDIDATES: usize = 256;
+
+/// What is known of one channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The post after which catch-up reads.
+    pub anchor: Option<(PostId, Timestamp)>,
+    /// The channel's `last_post_at` when it was last read to its end.
+    pub looked_at: Timestamp,
+}
+
+/// What a look at one channel found.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The channel's `last_post_at` when it was listed.
+    pub last_post_at: Timestamp,
+    /// The server's clock when the sweep began.
+    pub as_of: Timestamp,
+    /// The oldest post of the channel whose calls are not all in the ledger.
+    pub unwritten: Option<Timestamp>,
+}
+
+/// The marks of all channels, and the decided posts that are still too young to be anchors.
+#[derive(Debug, Default)]
+pub struct Marks {
+    marks: HashMap<ChannelId, Mark>,
+    candidates: HashMap<ChannelId, VecDeque<(PostId, Timestamp)>>,
+}
+
+impl Marks {
+    /// The marks that an earlier process wrote down.
+    #[must_use]
+    pub fn recovered(watermarks: Vec<Watermark>) -> Self {
+        let marks = watermarks.into_iter().map(|watermark| {
+            let anchor = watermark.anchor.map(|post| (post, watermark.anchor_at));
+            (watermark.channel, Mark { anchor, looked_at: watermark.last_post_at })
+        });
+        Self { marks: marks.collect(), candidates: HashMap::new() }
+    }
+
+    /// All marks.
+    #[must_use]
+    pub fn all(&self) -> HashMap<ChannelId, Mark> {
+        self.marks.clone()
+    }
+
+    /// `post` was decided.
+    pub fn decided(&mut self, channel: ChannelId, post: PostId, created: Timestamp) {
+        let candidates = self.candidates.entry(channel).or_default();
+        let anchored = self.marks.get(&channel).and_then(|mark| mark.anchor).map(|(_, at)| at);
+        let newest = candidates.back().map(|(_, at)| *at).or(anchored);
+        if newest.is_none_or(|newest| created >= newest.plus(SPACING)) {
+            candidates.push_back((post, created));
+        }
+        if candidates.len() > MOST_CANDIDATES {
+            let mut keep = false;
+            candidates.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+    }
+
+    /// `channel` was read to its end; gives the watermark to write down.
+    ///
+    /// The anchor moves only here, never on events alone: a post whose event never came lies between two sweeps, and
+    /// an anchor that passed it would hide it for ever.
+    pub fn looked(&mut self, channel: ChannelId, look: Look) -> Watermark {
+        let settled = look.as_of.minus(SETTLING);
+        let mark = self.marks.entry(channel).or_default();
+        mark.looked_at = look.last_post_at;
+        if let Some(candidates) = self.candidates.get_mut(&channel) {
+            let fits = |at: Timestamp| at <= settled && look.unwritten.is_none_or(|oldest| at < oldest);
+            while candidates.front().is_some_and(|(_, at)| fits(*at)) {
+                mark.anchor = candidates.pop_front();
+            }
+        }
+        watermark(channel, *mark)
+    }
+
+    /// What was decided of `channel` could not be written down: the next sweep must read it again.
+    pub fn reopen(&mut self, channel: ChannelId) {
+        if let Some(mark) = self.marks.get_mut(&channel) {
+            mark.looked_at = Timestamp::default();
+        }
+    }
+}
+
+fn watermark(channel: ChannelId, mark: Mark) -> Watermark {
+    let (anchor, anchor_at) = mark.anchor.map_or((None, Timestamp::default()), |(post, at)| (Some(post), at));
+    Watermark { channel, anchor, anchor_at, last_post_at: mark.looked_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(as_of: i64, unwritten: Option<i64>) -> Look {
+        Look { last_post_at: Timestamp(1), as_of: Timestamp(as_of), unwritten: unwritten.map(Timestamp) }
+    }
+
+    #[test]
+    fn an_anchor_is_settled_and_older_than_what_is_unwritten() {
+        let (channel, old, young) = (ChannelId::random(), PostId::random(), PostId::random());
+        let mut marks = Marks::default();
+        marks.decided(channel, old, Timestamp(100_000));
+        marks.decided(channel, young, Timestamp(150_000));
+        assert_eq!(marks.looked(channel, look(159_000, None)).anchor, None, "nothing has settled yet");
+        let waiting = marks.looked(channel, look(300_000, Some(150_000)));
+        assert_eq!(waiting.anchor, Some(old), "the younger one waits in a lane");
+        assert_eq!(marks.looked(channel, look(300_000, None)).anchor, Some(young));
+    }
+
+    #[test]
+    fn candidates_are_spaced_and_do_not_pile_up() {
+        let channel = ChannelId::random();
+        let mut marks = Marks::default();
+        for at in 0..10_000 {
+            marks.decided(channel, PostId::random(), Timestamp(at));
+        }
+        assert_eq!(marks.candidates.get(&channel).map(VecDeque::len), Some(2));
+        for minute in 0..10_000 {
+            marks.decided(channel, PostId::random(), Timestamp(minute * 60_000));
+        }
+        assert!(marks.candidates.get(&channel).is_some_and(|candidates| candidates.len() <= MOST_CANDIDATES));
+    }
+
+    #[test]
+    fn a_channel_that_could_not_be_written_is_read_again() {
+        let channel = ChannelId::random();
+        let mut marks = Marks::default();
+        marks.looked(channel, look(5, None));
+        marks.reopen(channel);
+        assert_eq!(marks.all().get(&channel).map(|mark| mark.looked_at), Some(Timestamp(0)));
+    }
+}
