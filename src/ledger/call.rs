@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::Reply;
@@ -95,4 +96,157 @@ pub struct Recent {
     pub state: CallState,
     /// When its first row was written, of our clock.
     pub recorded_at: Timestamp,
+}
+
+/// Inserts the start row of `call`, unless it has a row.
+pub(super) fn start(connection: &Connection, call: &Call) -> rusqlite::Result<Started> {
+    if insert(connection, call, CallState::Running, "")? {
+        return Ok(Started::New);
+    }
+    let CallKey {
+        post,
+        ordinal,
+        name,
+    } = &call.key;
+    connection
+        .prepare_cached("SELECT state FROM call WHERE post = ? AND ordinal = ? AND name = ?")?
+        .query_row(params![post, ordinal, name], |row| row.get(0))
+        .map(Started::Known)
+}
+
+/// Gives `call` its outcome; `false` if it has one.
+pub(super) fn settle(
+    connection: &Connection,
+    call: &Call,
+    state: CallState,
+    detail: &str,
+) -> rusqlite::Result<bool> {
+    let CallKey {
+        post,
+        ordinal,
+        name,
+    } = &call.key;
+    let updated = connection
+        .prepare_cached(
+            "UPDATE call SET state = ?, detail = ?, settled_at = ?
+             WHERE post = ? AND ordinal = ? AND name = ? AND state = 'running'",
+        )?
+        .execute(params![
+            state,
+            detail,
+            Timestamp::now(),
+            post,
+            ordinal,
+            name
+        ])?;
+    Ok(updated == 1 || insert(connection, call, state, detail)?)
+}
+
+/// Inserts the first row of `call`; `false` if it has one.
+fn insert(
+    connection: &Connection,
+    call: &Call,
+    state: CallState,
+    detail: &str,
+) -> rusqlite::Result<bool> {
+    let now = Timestamp::now();
+    let settled_at = (state != CallState::Running).then_some(now);
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO call (post, ordinal, name, state, channel, root, user, asked_at, recorded_at, settled_at,
+                               detail, text, plan)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            call.key.post, call.key.ordinal, call.key.name, state, call.channel, call.root, call.user, call.asked_at,
+            now, settled_at, detail, call.text, call.plan,
+        ])?;
+    Ok(inserted == 1)
+}
+
+/// Notes that `post` tells the outcome of `key`.
+pub(super) fn answered(
+    connection: &Connection,
+    key: &CallKey,
+    post: PostId,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE call SET answer = ? WHERE post = ? AND ordinal = ? AND name = ?")?
+        .execute(params![post, key.post, key.ordinal, key.name])
+        .map(drop)
+}
+
+/// The calls of `posts` that have a row.
+pub(super) fn known(connection: &Connection, posts: &[PostId]) -> rusqlite::Result<Vec<CallKey>> {
+    let mut statement =
+        connection.prepare_cached("SELECT post, ordinal, name FROM call WHERE post = ?")?;
+    let mut keys = Vec::new();
+    for post in posts {
+        for key in statement.query_map([post], key)? {
+            keys.push(key?);
+        }
+    }
+    Ok(keys)
+}
+
+/// The calls of `name` recorded at `since` or later, newest first.
+///
+/// Rows are in the order of their recording, so it reads backwards until one is too old; an index would cost each
+/// start a page.
+pub(super) fn recent(
+    connection: &Connection,
+    name: &str,
+    since: Timestamp,
+) -> rusqlite::Result<Vec<Recent>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT post, ordinal, name, user, state, recorded_at FROM call ORDER BY id DESC",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut recent = Vec::new();
+    while let Some(row) = rows.next()? {
+        let recorded_at = row.get(5)?;
+        if recorded_at < since {
+            break;
+        }
+        if row.get_ref(2)?.as_str()? == name {
+            recent.push(Recent {
+                key: key(row)?,
+                user: row.get(3)?,
+                state: row.get(4)?,
+                recorded_at,
+            });
+        }
+    }
+    Ok(recent)
+}
+
+/// The calls that were started and have no outcome, oldest first.
+pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Call>> {
+    connection
+        .prepare(
+            "SELECT post, ordinal, name, channel, root, user, text, plan, asked_at
+             FROM call WHERE state = 'running' ORDER BY id",
+        )?
+        .query_map([], |row| {
+            Ok(Call {
+                key: key(row)?,
+                channel: row.get(3)?,
+                root: row.get(4)?,
+                user: row.get(5)?,
+                text: row.get(6)?,
+                plan: row.get(7)?,
+                asked_at: row.get(8)?,
+            })
+        })?
+        .collect()
+}
+
+/// The key that stands in the first three columns.
+fn key(row: &Row<'_>) -> rusqlite::Result<CallKey> {
+    Ok(CallKey {
+        post: row.get(0)?,
+        ordinal: row.get(1)?,
+        name: row.get(2)?,
+    })
 }
