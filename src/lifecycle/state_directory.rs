@@ -1,0 +1,212 @@
+//! The state directory: ours, writable by nobody else, and locked by the one process that serves from it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+/// How often a held lock is tried again; the kernel has no lock request with a time limit.
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// A directory that is ours and that nobody else can write; what lies in it is reached through its descriptor.
+#[derive(Debug)]
+pub struct StateDirectory {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// The lock of a state directory, held until it is dropped; it does not survive an exec.
+#[derive(Debug)]
+pub struct Lock {
+    #[expect(dead_code, reason = "held for its effect")]
+    descriptor: OwnedFd,
+}
+
+/// Who holds the lock of a state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A process, and its id if it has written it already.
+    Process(Option<u32>),
+}
+
+/// Why a state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDirectoryError {
+    /// It cannot be opened, created or read.
+    #[error("the state directory {} cannot be used", path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It belongs to somebody else.
+    #[error("the state directory {} belongs to user id {owner}, not to us: chown it, or choose another", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Others can write it.
+    #[error("the state directory {} can be written by others (mode {mode:04o}): type `chmod go-w {}`", path.display(), path.display())]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another process serves from it.
+    #[error("the state directory {} is in use by {}", path.display(), holder_in_words(*holder))]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The process that holds the lock, as far as it said.
+        holder: Option<u32>,
+    },
+}
+
+fn holder_in_words(holder: Option<u32>) -> String {
+    holder.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("process {pid}"),
+    )
+}
+
+impl StateDirectory {
+    /// The file in it that carries the lock; while the lock is held it contains the holder's process id.
+    pub const LOCK: &str = "matterbot.lock";
+
+    /// Opens `path`, creating it (0750) if only its last component is missing.
+    ///
+    /// # Errors
+    /// It is a symbolic link, not a directory, not ours, or writable by group or others.
+    pub fn open(path: &Path) -> Result<Self, StateDirectoryError> {
+        let failed = |errno: Errno| StateDirectoryError::Io {
+            path: path.to_owned(),
+            source: errno.into(),
+        };
+        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o750)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+        let directory = Self {
+            path: path.to_owned(),
+            descriptor,
+        };
+        directory.verify()?;
+        Ok(directory)
+    }
+
+    /// Checks again that it is ours and that nobody else can write it.
+    ///
+    /// # Errors
+    /// It is not, or somebody can.
+    pub fn verify(&self) -> Result<(), StateDirectoryError> {
+        let path = || self.path.clone();
+        let status = rustix::fs::fstat(&self.descriptor).map_err(|errno| self.failed(errno))?;
+        if status.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(StateDirectoryError::Foreign {
+                path: path(),
+                owner: status.st_uid,
+            });
+        }
+        match status.st_mode & 0o7777 {
+            mode if mode & 0o022 != 0 => Err(StateDirectoryError::Writable { path: path(), mode }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// Takes the lock, waiting up to `wait` for a predecessor to let go. Blocks the thread.
+    ///
+    /// # Errors
+    /// Somebody else still holds it, or the lock file cannot be opened.
+    pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(self.open_lock(flags).map_err(|errno| self.failed(errno))?);
+        let deadline = Instant::now() + wait;
+        while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match errno {
+                Errno::WOULDBLOCK if Instant::now() < deadline => std::thread::sleep(LOCK_POLL),
+                Errno::WOULDBLOCK => {
+                    let holder = written_pid(file);
+                    return Err(StateDirectoryError::Locked {
+                        path: self.path.clone(),
+                        holder,
+                    });
+                }
+                Errno::INTR => {}
+                errno => return Err(self.failed(errno)),
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| writeln!(&file, "{}", std::process::id()))
+            .map_err(|source| StateDirectoryError::Io {
+                path: self.path.join(Self::LOCK),
+                source,
+            })?;
+        Ok(Lock {
+            descriptor: file.into(),
+        })
+    }
+
+    /// Says who holds the lock now.
+    ///
+    /// # Errors
+    /// The lock file cannot be opened.
+    pub fn holder(&self) -> Result<Holder, StateDirectoryError> {
+        let file = match self.open_lock(OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(descriptor) => File::from(descriptor),
+            Err(Errno::NOENT) => return Ok(Holder::Nobody),
+            Err(errno) => return Err(self.failed(errno)),
+        };
+        // A shared lock that is gone at once: it delays a process that starts just now by one poll.
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Holder::Nobody),
+            Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(file))),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
+    fn open_lock(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        rustix::fs::openat(
+            &self.descriptor,
+            Self::LOCK,
+            flags,
+            Mode::from_raw_mode(0o600),
+        )
+    }
+
+    fn failed(&self, errno: Errno) -> StateDirectoryError {
+        StateDirectoryError::Io {
+            path: self.path.clone(),
+            source: errno.into(),
+        }
+    }
+}
+
+/// The process id in a lock file, if one can be read.
+fn written_pid(file: File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(16).read_to_string(&mut text).ok()?;
+    text.trim_end().parse().ok()
+}
