@@ -1,5 +1,6 @@
 //! The REST client: one configuration of TLS, proxies and timeouts, the limiter's shares, and a method for each call.
 
+mod answer;
 mod call;
 mod channels;
 mod error;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 pub use error::ApiError;
 
@@ -52,6 +54,7 @@ pub struct Api {
     client: reqwest::Client,
     base: Arc<Url>,
     token: Arc<Secret>,
+    authorization: HeaderValue,
     timeouts: Arc<Timeouts>,
     limiter: Limiter,
     share: Share,
@@ -94,6 +97,7 @@ impl Api {
     pub fn new(connection: &Connection) -> Result<Self, ApiError> {
         let base = parse_base(&connection.base)?;
         Ok(Self {
+            authorization: authorization(&connection.token)?,
             client: build_client(&base, &connection.timeouts)?,
             base: Arc::new(base),
             token: Arc::new(connection.token.clone()),
@@ -104,12 +108,15 @@ impl Api {
     }
 
     /// The same interface with another token: after it was re-read.
-    #[must_use]
-    pub fn with_token(&self, token: Secret) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`ApiError::Setup`] if the token holds characters that none can have.
+    pub fn with_token(&self, token: Secret) -> Result<Self, ApiError> {
+        Ok(Self {
+            authorization: authorization(&token)?,
             token: Arc::new(token),
             ..self.clone()
-        }
+        })
     }
 
     /// The same interface, allowed to use the part of the limiter that is kept for lifecycle commands.
@@ -144,6 +151,15 @@ fn parse_base(text: &str) -> Result<Url, ApiError> {
         return Err(setup("its address must end with the path"));
     }
     Ok(url)
+}
+
+fn authorization(token: &Secret) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| ApiError::Setup {
+        reason: "the token holds characters that no token has; was it copied whole, and nothing else?".to_owned(),
+        source: None,
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn build_client(base: &Url, timeouts: &Timeouts) -> Result<reqwest::Client, ApiError> {
