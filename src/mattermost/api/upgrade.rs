@@ -1,0 +1,1 @@
+//! The websocket's upgrade, as a request like the others.
