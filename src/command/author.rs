@@ -8,12 +8,7 @@ use crate::id::UserId;
 use crate::mattermost::model::Post;
 
 /// The keys of `props` that mark a post as made by an integration; the server sets them, whatever their value.
-const INTEGRATION_KEYS: [&str; 4] = [
-    "from_webhook",
-    "from_bot",
-    "from_plugin",
-    "from_oauth_app",
-];
+const INTEGRATION_KEYS: [&str; 4] = ["from_webhook", "from_bot", "from_plugin", "from_oauth_app"];
 
 /// What a post is to the recogniser of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +45,10 @@ pub fn author(post: &Post, me: UserId) -> Author {
         Author::Ignored(Why::OwnPost)
     } else if !post.kind.is_empty() {
         Author::Ignored(Why::Typed)
-    } else if INTEGRATION_KEYS.iter().any(|key| post.props.contains_key(*key)) {
+    } else if INTEGRATION_KEYS
+        .iter()
+        .any(|key| post.props.contains_key(*key))
+    {
         Author::Ignored(Why::Integration)
     } else if post.remote_id.is_some() {
         Author::Ignored(Why::Remote)

@@ -52,7 +52,11 @@ impl Rate {
         self.forget(now);
         let window = self.window;
         let calls = self.users.entry(user).or_default();
-        while calls.times.front().is_some_and(|time| now.saturating_duration_since(*time) >= window) {
+        while calls
+            .times
+            .front()
+            .is_some_and(|time| now.saturating_duration_since(*time) >= window)
+        {
             calls.times.pop_front();
         }
         if calls.times.len() < self.count {
@@ -76,12 +80,18 @@ impl Rate {
     /// Forgets the users who are silent for a window; once a window, so that a call costs little.
     fn forget(&mut self, now: Instant) {
         let window = self.window;
-        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < window) {
+        if self
+            .swept
+            .is_some_and(|swept| now.saturating_duration_since(swept) < window)
+        {
             return;
         }
         self.swept = Some(now);
         self.users.retain(|_, calls| {
-            calls.times.back().is_some_and(|time| now.saturating_duration_since(*time) < window)
+            calls
+                .times
+                .back()
+                .is_some_and(|time| now.saturating_duration_since(*time) < window)
         });
     }
 }

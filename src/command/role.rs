@@ -98,7 +98,9 @@ impl Denied {
 /// Whether `entry` of a role list stands for (nearly) everybody; the configuration refuses such an entry.
 #[must_use]
 pub fn is_catch_all(entry: &str) -> bool {
-    CATCH_ALL.iter().any(|word| entry.trim().eq_ignore_ascii_case(word))
+    CATCH_ALL
+        .iter()
+        .any(|word| entry.trim().eq_ignore_ascii_case(word))
 }
 
 /// Decides whether `user`, as the server described them just now, may run `builtin`, where at least `needed` is asked;
@@ -106,7 +108,12 @@ pub fn is_catch_all(entry: &str) -> bool {
 ///
 /// # Errors
 /// The reason why not. A command for everyone asks nothing, and is never denied.
-pub fn authorize(policy: &Policy, user: &User, needed: Role, builtin: Builtin) -> Result<Grant, Denied> {
+pub fn authorize(
+    policy: &Policy,
+    user: &User,
+    needed: Role,
+    builtin: Builtin,
+) -> Result<Grant, Denied> {
     let needed = needed.max(table::row(builtin).role);
     if needed > Role::Everyone {
         eligible(user)?;
@@ -114,7 +121,11 @@ pub fn authorize(policy: &Policy, user: &User, needed: Role, builtin: Builtin) -
             return Err(Denied::NotPermitted);
         }
     }
-    Ok(Grant { user: user.id, role: needed, builtin })
+    Ok(Grant {
+        user: user.id,
+        role: needed,
+        builtin,
+    })
 }
 
 /// The grant for a command that is for everyone, without a look-up.
@@ -123,7 +134,11 @@ pub fn authorize(policy: &Policy, user: &User, needed: Role, builtin: Builtin) -
 /// [`Denied::NotPermitted`] if `builtin` needs a role.
 pub fn for_everyone(user: UserId, builtin: Builtin) -> Result<Grant, Denied> {
     match table::row(builtin).role {
-        Role::Everyone => Ok(Grant { user, role: Role::Everyone, builtin }),
+        Role::Everyone => Ok(Grant {
+            user,
+            role: Role::Everyone,
+            builtin,
+        }),
         Role::Operator | Role::Admin => Err(Denied::NotPermitted),
     }
 }
@@ -150,7 +165,11 @@ fn eligible(user: &User) -> Result<(), Denied> {
         Err(Denied::Bot)
     } else if user.delete_at.0 != 0 {
         Err(Denied::Deactivated)
-    } else if user.roles.split_whitespace().any(|word| word.eq_ignore_ascii_case(GUEST)) {
+    } else if user
+        .roles
+        .split_whitespace()
+        .any(|word| word.eq_ignore_ascii_case(GUEST))
+    {
         Err(Denied::Guest)
     } else {
         Ok(())
@@ -161,6 +180,10 @@ fn eligible(user: &User) -> Result<(), Denied> {
 fn lists(entries: &[String], user: &User) -> bool {
     entries.iter().any(|entry| {
         entry == user.id.as_str()
-            || (!is_catch_all(entry) && user.roles.split_whitespace().any(|word| word.eq_ignore_ascii_case(entry)))
+            || (!is_catch_all(entry)
+                && user
+                    .roles
+                    .split_whitespace()
+                    .any(|word| word.eq_ignore_ascii_case(entry)))
     })
 }

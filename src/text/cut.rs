@@ -8,7 +8,11 @@ pub(super) fn cut(line: &str, room: usize) -> (&str, &str) {
     };
     let head = line.get(..hard).unwrap_or_default();
     let (soft, _) = line.char_indices().nth(room / 2).unwrap_or_default();
-    let index = match head.char_indices().rev().find(|(_, character)| character.is_whitespace()) {
+    let index = match head
+        .char_indices()
+        .rev()
+        .find(|(_, character)| character.is_whitespace())
+    {
         Some((space, character)) if space >= soft => space + character.len_utf8(),
         _ => hard,
     };

@@ -55,7 +55,9 @@ impl Fence {
         // The closure has counted the first character of the run too.
         width <= self.width + 4
             && closing.starts_with(&self.run)
-            && inner.get(closing.len()..).is_some_and(|rest| rest.trim().is_empty())
+            && inner
+                .get(closing.len()..)
+                .is_some_and(|rest| rest.trim().is_empty())
     }
 
     /// Whether `line` ends it without closing it, because it stands outside of the quote that the fence is in.
@@ -103,17 +105,28 @@ pub(super) fn quote_marks(line: &str) -> &str {
 
 /// The run of three or more backticks or tildes that `text` starts with.
 fn run(text: &str) -> Option<&str> {
-    let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let mark = text
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '`' | '~'))?;
     let run = text.strip_suffix(text.trim_start_matches(mark))?;
     (run.len() >= 3).then_some(run)
 }
 
 /// Takes the quotes, list markers and indentation off the start of `line`.
 fn prefix(line: &str) -> Prefix<'_> {
-    let mut prefix = Prefix { rest: line, blanked: String::new(), width: 0 };
+    let mut prefix = Prefix {
+        rest: line,
+        blanked: String::new(),
+        width: 0,
+    };
     loop {
         let marker = marker_length(prefix.rest);
-        let Some((taken, rest)) = prefix.rest.split_at_checked(marker).filter(|(taken, _)| !taken.is_empty()) else {
+        let Some((taken, rest)) = prefix
+            .rest
+            .split_at_checked(marker)
+            .filter(|(taken, _)| !taken.is_empty())
+        else {
             return prefix;
         };
         match taken {
@@ -143,8 +156,13 @@ fn marker_length(text: &str) -> usize {
         Some(b'-' | b'*' | b'+') if spaced(1) => 1,
         Some(b'0'..=b'9') => {
             // A list number has at most nine digits (CommonMark 5.2).
-            let digits = bytes.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
-            let is_marker = digits <= 9 && matches!(bytes.get(digits), Some(b'.' | b')')) && spaced(digits + 1);
+            let digits = bytes
+                .iter()
+                .take(10)
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
+            let is_marker =
+                digits <= 9 && matches!(bytes.get(digits), Some(b'.' | b')')) && spaced(digits + 1);
             if is_marker { digits + 1 } else { 0 }
         }
         _ => 0,

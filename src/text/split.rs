@@ -54,8 +54,15 @@ pub fn render(text: &str, limit: usize) -> Rendered {
         return Rendered::Parts(parts);
     }
     let room = limit - ATTACHED.len() - 2;
-    let first = Splitter::new(room).split(text, 1).into_iter().next().unwrap_or_default();
-    Rendered::Attached { first: format!("{first}\n\n{ATTACHED}"), file: text.to_owned() }
+    let first = Splitter::new(room)
+        .split(text, 1)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    Rendered::Attached {
+        first: format!("{first}\n\n{ATTACHED}"),
+        file: text.to_owned(),
+    }
 }
 
 /// Splits `text` into as many parts as it needs, each of at most `limit` characters; none for a blank text.
@@ -123,13 +130,16 @@ impl Splitter {
     fn line(&mut self, line: &str, lines: &mut Peekable<Lines<'_>>) {
         match &self.block {
             Block::Fence(fence) if fence.closes(line) => {
-                let closing = Some(fence.closing_as(line)).filter(|closing| self.fits(count(closing)));
+                let closing =
+                    Some(fence.closing_as(line)).filter(|closing| self.fits(count(closing)));
                 let closing = closing.unwrap_or_else(|| fence.closing());
                 self.block = Block::Plain;
                 self.append(&closing);
             }
             Block::Fence(fence) if !fence.is_left_by(line) => self.place(line),
-            Block::Table(_) if table::continues(line) && Fence::open(line).is_none() => self.row(line),
+            Block::Table(_) if table::continues(line) && Fence::open(line).is_none() => {
+                self.row(line)
+            }
             Block::Plain | Block::Fence(_) | Block::Table(_) => {
                 self.block = Block::Plain;
                 self.plain(line, lines);
@@ -166,7 +176,9 @@ impl Splitter {
             return;
         }
         self.mark_boundary();
-        let first = lines.peek().map_or(0, |next| count(next).min(self.limit / 4));
+        let first = lines
+            .peek()
+            .map_or(0, |next| count(next).min(self.limit / 4));
         if !self.fits(length + 1 + first + 1 + closing) {
             self.break_at_boundary();
             self.break_here();
@@ -183,7 +195,9 @@ impl Splitter {
     fn open_table(&mut self, header: &str, separator: &str, lines: &mut Peekable<Lines<'_>>) {
         let head = format!("{header}\n{separator}");
         self.mark_boundary();
-        let first = lines.peek().map_or(0, |next| count(next).min(self.limit / 4));
+        let first = lines
+            .peek()
+            .map_or(0, |next| count(next).min(self.limit / 4));
         if !self.fits(count(&head) + 1 + first) {
             self.break_at_boundary();
             self.break_here();
@@ -195,7 +209,10 @@ impl Splitter {
     /// A row; one too long for a part of its own is cut into rows where that can be.
     fn row(&mut self, row: &str) {
         let room = self.room_after_break();
-        match (count(row) > room).then(|| table::cut_row(row, room)).flatten() {
+        match (count(row) > room)
+            .then(|| table::cut_row(row, room))
+            .flatten()
+        {
             Some(rows) => rows.iter().for_each(|row| self.place(row)),
             None => self.place(row),
         }
@@ -219,7 +236,9 @@ impl Splitter {
 
     fn place_cut(&mut self, line: &str) {
         // What continues a quote is a quote.
-        let marks = Some(quote_marks(line)).filter(|marks| marks.len() <= self.limit / 8).unwrap_or_default();
+        let marks = Some(quote_marks(line))
+            .filter(|marks| marks.len() <= self.limit / 8)
+            .unwrap_or_default();
         let mut rest = line;
         let mut prefix = "";
         while !rest.is_empty() {
@@ -229,7 +248,11 @@ impl Splitter {
             let (piece, after) = cut(rest, self.room() - 1 - prefix.len());
             let piece = self.guarded(format!("{prefix}{piece}"));
             self.append(&piece);
-            rest = if matches!(self.block, Block::Fence(_)) { after } else { after.trim_start() };
+            rest = if matches!(self.block, Block::Fence(_)) {
+                after
+            } else {
+                after.trim_start()
+            };
             prefix = marks;
             if !rest.is_empty() {
                 self.break_here();
@@ -243,7 +266,11 @@ impl Splitter {
             Block::Fence(fence) => fence.closes(&piece),
             Block::Plain | Block::Table(_) => Fence::open(&piece).is_some(),
         };
-        if is_fence { format!("{GUARD}{piece}") } else { piece }
+        if is_fence {
+            format!("{GUARD}{piece}")
+        } else {
+            piece
+        }
     }
 
     fn append(&mut self, line: &str) {
@@ -259,7 +286,8 @@ impl Splitter {
     /// How long a line may be to be added to this part, an open fence's closing line still to come.
     fn room(&self) -> usize {
         let separator = usize::from(!self.part.is_empty());
-        self.limit.saturating_sub(self.length + separator + self.closing_length())
+        self.limit
+            .saturating_sub(self.length + separator + self.closing_length())
     }
 
     fn fits(&self, length: usize) -> bool {
@@ -334,7 +362,9 @@ impl Splitter {
                 part.push('\n');
                 part.push_str(&fence.closing());
             }
-            Block::Plain | Block::Fence(_) | Block::Table(_) => part.truncate(part.trim_end().len()),
+            Block::Plain | Block::Fence(_) | Block::Table(_) => {
+                part.truncate(part.trim_end().len())
+            }
         }
         if self.begun && !part.is_empty() {
             self.parts.push(part);

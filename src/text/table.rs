@@ -5,7 +5,9 @@ pub(super) fn begins(header: &str, separator: &str) -> bool {
     header.contains('|')
         && separator.contains('|')
         && separator.contains('-')
-        && separator.chars().all(|character| matches!(character, '|' | '-' | ':' | ' ' | '\t'))
+        && separator
+            .chars()
+            .all(|character| matches!(character, '|' | '-' | ':' | ' ' | '\t'))
 }
 
 /// Whether `line`, right after a row, is another row.
@@ -24,7 +26,13 @@ pub(super) fn cut_row(row: &str, room: usize) -> Option<Vec<String>> {
         return None;
     }
     let mut rows = Vec::new();
-    let mut builder = RowBuilder { columns: cells.len(), budget: room - frame, row: String::new(), column: 0, used: 0 };
+    let mut builder = RowBuilder {
+        columns: cells.len(),
+        budget: room - frame,
+        row: String::new(),
+        column: 0,
+        used: 0,
+    };
     for (column, cell) in cells.iter().enumerate() {
         let mut rest = cell.trim();
         loop {
@@ -89,7 +97,8 @@ fn take(text: &str, room: usize) -> (&str, &str) {
     if rest.is_empty() || kept.is_empty() || (piece.len() - kept.len()).is_multiple_of(2) {
         return (piece, rest);
     }
-    text.split_at_checked(piece.len() - 1).unwrap_or((piece, rest))
+    text.split_at_checked(piece.len() - 1)
+        .unwrap_or((piece, rest))
 }
 
 /// The cells of a row, without the bars that frame it; a bar after a backslash is text.
