@@ -1,1 +1,10 @@
 //! Text for posts: splitting at the server's limit, and making foreign text harmless.
+
+mod cut;
+mod fence;
+mod foreign;
+mod split;
+mod table;
+
+pub use foreign::{inline_code, neutralise};
+pub use split::{LEAST_LIMIT, MOST_PARTS, Rendered, render, split};

@@ -1,0 +1,97 @@
+//! The rate limit: how many calls one user may make in a sliding window.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::id::UserId;
+
+/// What the limit says to one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Below the limit.
+    Go,
+    /// The first call over the limit: it is answered in words.
+    FirstOver,
+    /// Another call over the limit: it only gets a reaction.
+    Over,
+}
+
+/// The calls of one user inside the window.
+#[derive(Debug, Default)]
+struct Calls {
+    times: VecDeque<Instant>,
+    over: bool,
+}
+
+/// A sliding window for each user, in memory only.
+#[derive(Debug)]
+pub struct Rate {
+    count: usize,
+    window: Duration,
+    users: HashMap<UserId, Calls>,
+    swept: Option<Instant>,
+}
+
+impl Rate {
+    /// At most `count` calls of one user in any `window`; a count of 0 limits nothing.
+    #[must_use]
+    pub fn new(count: u32, window: Duration) -> Self {
+        Self {
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+            window,
+            users: HashMap::new(),
+            swept: None,
+        }
+    }
+
+    /// Counts one call of `user` at `now`, and says whether it may go on; calls over the limit do not count.
+    pub fn check(&mut self, user: UserId, now: Instant) -> Verdict {
+        if self.count == 0 {
+            return Verdict::Go;
+        }
+        self.forget(now);
+        let window = self.window;
+        let calls = self.users.entry(user).or_default();
+        while calls
+            .times
+            .front()
+            .is_some_and(|time| now.saturating_duration_since(*time) >= window)
+        {
+            calls.times.pop_front();
+        }
+        if calls.times.len() < self.count {
+            calls.times.push_back(now);
+            calls.over = false;
+            Verdict::Go
+        } else if calls.over {
+            Verdict::Over
+        } else {
+            calls.over = true;
+            Verdict::FirstOver
+        }
+    }
+
+    /// How many users are remembered: those who called within the last two windows.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Forgets the users who are silent for a window; once a window, so that a call costs little.
+    fn forget(&mut self, now: Instant) {
+        let window = self.window;
+        if self
+            .swept
+            .is_some_and(|swept| now.saturating_duration_since(swept) < window)
+        {
+            return;
+        }
+        self.swept = Some(now);
+        self.users.retain(|_, calls| {
+            calls
+                .times
+                .back()
+                .is_some_and(|time| now.saturating_duration_since(*time) < window)
+        });
+    }
+}

@@ -1,0 +1,108 @@
+//! The table of built-in commands: what dispatches is also what `@help` shows.
+
+/// A command of the bot itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Builtin {
+    /// What the asker may run here, or one command explained.
+    Help,
+    /// How the bot is doing.
+    Status,
+    /// Goes away, comes back, and says so.
+    Restart,
+    /// The last decisions about commands.
+    Audit,
+}
+
+/// What a command asks of the person who types it; a greater role may all that a lesser one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Anybody who can write to the bot, guests included; needs no look-up.
+    Everyone,
+    /// Listed in `botoperators` or `botadmins`.
+    Operator,
+    /// Listed in `botadmins`.
+    Admin,
+}
+
+/// One built-in as it is dispatched and explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Which command this row is about.
+    pub builtin: Builtin,
+    /// The word without its sigil, in lower case, unless the configuration renames it.
+    pub name: &'static str,
+    /// The arguments as `@help` writes them; empty if there are none.
+    pub arguments: &'static str,
+    /// Who may.
+    pub role: Role,
+    /// What it does, as half a sentence for a list.
+    pub summary: &'static str,
+    /// Changes what runs: never run from catch-up, and only after its ledger row and audit line are on disk.
+    pub lifecycle: bool,
+}
+
+/// All built-ins, in the order in which `@help` lists them.
+pub const TABLE: [Row; 4] = [
+    Row {
+        builtin: Builtin::Help,
+        name: "help",
+        arguments: "[word]",
+        role: Role::Everyone,
+        summary: "what you may run here, or one command explained",
+        lifecycle: false,
+    },
+    Row {
+        builtin: Builtin::Status,
+        name: "status",
+        arguments: "[name]",
+        role: Role::Everyone,
+        summary: "how the bot is doing, since when, and what it missed",
+        lifecycle: false,
+    },
+    Row {
+        builtin: Builtin::Restart,
+        name: "restart",
+        arguments: "[bot]",
+        role: Role::Operator,
+        summary: "finish what runs, go away, come back and say so here",
+        lifecycle: true,
+    },
+    Row {
+        builtin: Builtin::Audit,
+        name: "audit",
+        arguments: "[n]",
+        role: Role::Admin,
+        summary: "the last decisions: who, what, verdict and why, outcome",
+        lifecycle: false,
+    },
+];
+
+// Each row stands where `row` looks for it; this is checked when the program is compiled.
+const _: () = {
+    let mut index = 0;
+    while index < TABLE.len() {
+        assert!(TABLE[index].builtin as usize == index);
+        index += 1;
+    }
+};
+
+/// The row of `builtin`; a new variant does not compile until it has one.
+#[must_use]
+pub const fn row(builtin: Builtin) -> &'static Row {
+    const ROWS: &[Row; TABLE.len()] = &TABLE;
+    match builtin {
+        Builtin::Help => &ROWS[0],
+        Builtin::Status => &ROWS[1],
+        Builtin::Restart => &ROWS[2],
+        Builtin::Audit => &ROWS[3],
+    }
+}
+
+/// The built-in whose own name is `name`, in any case; renaming is the vocabulary's business.
+#[must_use]
+pub fn named(name: &str) -> Option<Builtin> {
+    TABLE
+        .iter()
+        .find(|row| row.name.eq_ignore_ascii_case(name))
+        .map(|row| row.builtin)
+}

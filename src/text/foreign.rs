@@ -1,0 +1,60 @@
+//! Foreign text in our own sentences: names, words and errors that somebody else chose.
+
+/// `text` on one line, without control and bidirectional characters; what looks like a mention pings nobody, and no
+/// backtick is left that could begin or end code.
+#[must_use]
+pub fn neutralise(text: &str) -> String {
+    let mut neutral = String::with_capacity(text.len());
+    for character in visible(text) {
+        match character {
+            '@' => neutral.push_str("@\u{200b}"),
+            '`' => neutral.push('\''),
+            other => neutral.push(other),
+        }
+    }
+    neutral
+}
+
+/// `text` on one line as inline code that its own backticks cannot end; mentions in code ping nobody.
+#[must_use]
+pub fn inline_code(text: &str) -> String {
+    let text: String = visible(text).collect();
+    if text.is_empty() {
+        return "` `".to_owned();
+    }
+    let (mut longest, mut current) = (0, 0);
+    for character in text.chars() {
+        current = if character == '`' { current + 1 } else { 0 };
+        longest = longest.max(current);
+    }
+    let fence = "`".repeat(longest + 1);
+    // The space is not shown; it keeps a backtick at an end apart from the fence (CommonMark 6.1).
+    let space = if longest > 0 { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
+/// The characters of `text` that can be seen, with every kind of line break turned into a space.
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter_map(|character| match character {
+        '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
+        other => (!other.is_control() && !is_invisible(other)).then_some(other),
+    })
+}
+
+/// Characters that change how others are shown and are not shown themselves. The joiners U+200C and U+200D stay: some
+/// scripts and many emoji need them.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
