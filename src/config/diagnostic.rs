@@ -1,7 +1,9 @@
 //! What is wrong with a configuration, and where: one line for each error and warning.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::locate::Unreadable;
 
 /// Whether the bot can start in spite of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,3 +87,29 @@ impl fmt::Display for Invalid {
 }
 
 impl std::error::Error for Invalid {}
+
+impl Invalid {
+    /// The file itself is the matter.
+    pub(super) fn of_file(file: &Path, message: impl Into<String>, help: &str) -> Self {
+        Self::one(file, None, message.into(), Some(help.to_owned()))
+    }
+
+    /// The file cannot be understood from a place on.
+    pub(super) fn unreadable(file: &Path, error: Unreadable) -> Self {
+        Self::one(file, Some(error.position), error.message, error.help)
+    }
+
+    fn one(file: &Path, position: Option<Position>, message: String, help: Option<String>) -> Self {
+        let (file, key) = (file.to_path_buf(), String::new());
+        Self {
+            diagnostics: vec![Diagnostic {
+                severity: Severity::Error,
+                file,
+                position,
+                key,
+                message,
+                help,
+            }],
+        }
+    }
+}

@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::diagnostic::Severity;
+use super::notes::{Text, shown_text};
+use super::section::{Section, is_placeholder};
+use super::{rename, token};
+use crate::config::Environment;
 use crate::secret::Secret;
 
 /// The section `Matterbot`.
@@ -158,3 +163,276 @@ impl Matterbot {
 
 /// Where a server has its API, below its own path.
 const API_PATH: &str = "/api/v4";
+
+/// The longest post that servers store, in characters (`POST_MESSAGE_MAX_RUNES_V2`).
+const LONGEST_POST: u32 = 16383;
+
+/// Roles that everybody has: among admins or operators they would admit the whole server.
+const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
+
+/// Reads the section; `mode` are the permissions of the file. Its feed map is the one that the section names.
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    environment: &Environment,
+    mode: u32,
+) -> (Matterbot, Option<PathBuf>) {
+    let (token, token_source) = token::read(section, environment, mode);
+    let botadmins = role_list(section, "botadmins");
+    let botoperators = role_list(section, "botoperators");
+    if section.exists() && botadmins.is_empty() && botoperators.is_empty() {
+        let text = Text::new("there are no admins and no operators: nobody may restart the bot");
+        section.warning(
+            "botadmins",
+            text.help("put your user id here, from System Console > Users"),
+        );
+    }
+    let feedmap = section.file("feedmap");
+    let matterbot = Matterbot {
+        host: host(section),
+        port: u16::try_from(section.whole("port", 443, 1..=65535)).unwrap_or(443),
+        scheme: section.choice(
+            "scheme",
+            Scheme::Https,
+            &[("https", Scheme::Https), ("http", Scheme::Http)],
+        ),
+        basepath: basepath(section),
+        username: username(section),
+        token,
+        token_source,
+        teamname: teamname(section),
+        botadmins,
+        botoperators,
+        logfile: logfile(section),
+        bindmap: section
+            .file("bindmap")
+            .unwrap_or_else(|| section.relative("bindmap.json")),
+        feedmap: feedmap
+            .clone()
+            .unwrap_or_else(|| section.relative("feedmap.json")),
+        helpcmds: section.words("helpcmds", &["!help", "@help"]),
+        mapcmds: section.words(
+            "mapcmds",
+            &["!bind", "@bind", "!unbind", "@unbind", "!map", "@map"],
+        ),
+        feedcmds: section.words("feedcmds", &FEED_COMMANDS),
+        lifecyclecmds: rename::read(section),
+        feedmode: section.choice(
+            "feedmode",
+            FeedMode::Admin,
+            &[("admin", FeedMode::Admin), ("user", FeedMode::User)],
+        ),
+        welcome: welcome(section),
+        recursion: section.truth("recursion", false),
+        msglength: msglength(section),
+        logcmd: section.truth("logcmd", true),
+        logcmdparams: section.truth("logcmdparams", false),
+        command_workers: section.whole("command_workers", 8, 1..=1024) as usize,
+        command_timeout: section.seconds("command_timeout", 30, 0.1..=86400.0),
+        user_concurrency: section.whole("user_concurrency", 2, 1..=1024) as usize,
+        service_manager: service_manager(section),
+    };
+    section.dead(
+        "channelmap",
+        "nothing reads this key any more; channels are bound in the chat",
+    );
+    (matterbot, feedmap)
+}
+
+/// Upstream's words for feeds.
+const FEED_COMMANDS: [&str; 10] = [
+    "!subscribe",
+    "@subscribe",
+    "!sub",
+    "@sub",
+    "!unsubscribe",
+    "@unsubscribe",
+    "!unsub",
+    "@unsub",
+    "!feeds",
+    "@feeds",
+];
+
+fn host(section: &mut Section<'_, '_>) -> String {
+    let host = section.required_text("host", "the host name of your Mattermost server");
+    let (message, help) = if host.contains("://") {
+        (
+            "contains a scheme",
+            "write the name alone; http or https is the key `scheme`",
+        )
+    } else if host.contains('/') {
+        (
+            "contains a slash",
+            "write the name alone; a path belongs into `basepath`, before /api/v4",
+        )
+    } else if host.parse::<std::net::Ipv6Addr>().is_err()
+        && !host.starts_with('[')
+        && host.contains(':')
+    {
+        (
+            "contains a port",
+            "write the name alone; the port is the key `port`",
+        )
+    } else if host
+        .contains(|character: char| character.is_whitespace() || "@?#\\%".contains(character))
+    {
+        (
+            "contains a character that no host name has",
+            "write the name alone, such as chat.example.org",
+        )
+    } else {
+        return host;
+    };
+    if !is_placeholder(&host) {
+        section.error(
+            "host",
+            Text::new(format!("{message}: {}", shown_text(&host))).help(help),
+        );
+    }
+    host
+}
+
+fn basepath(section: &mut Section<'_, '_>) -> String {
+    let Some(text) = section.text("basepath") else {
+        return API_PATH.to_owned();
+    };
+    let path = text.trim_end_matches('/');
+    if path.starts_with('/') && path.ends_with(API_PATH) && !path.contains(['?', '#', ' ']) {
+        return path.to_owned();
+    }
+    let text = Text::new(format!(
+        "expected a path that ends in {API_PATH}, got {}",
+        shown_text(&text)
+    ));
+    section.error(
+        "basepath",
+        text.help("for a server below /chat write /chat/api/v4"),
+    );
+    API_PATH.to_owned()
+}
+
+fn username(section: &mut Section<'_, '_>) -> Option<String> {
+    let name = section
+        .text("username")?
+        .trim()
+        .trim_start_matches('@')
+        .to_owned();
+    if is_placeholder(&name) {
+        section.warning(
+            "username",
+            Text::new("is still the placeholder; the token alone says who the bot is"),
+        );
+        return None;
+    }
+    if name.eq_ignore_ascii_case("matterbot") {
+        let text = Text::new("servers reserve the name `matterbot`: no account can have it");
+        section.warning(
+            "username",
+            text.help("create the bot under another name, such as matter-bot"),
+        );
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+fn teamname(section: &mut Section<'_, '_>) -> String {
+    let name = section.required_text("teamname", "the team's name as in its URL");
+    let fits = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if !name.chars().all(fits) && !is_placeholder(&name) {
+        let text = Text::new(format!("is not the name of a team: {}", shown_text(&name)));
+        section.error(
+            "teamname",
+            text.help("write the name as in the team's URL, in lower case, not its title"),
+        );
+    }
+    name
+}
+
+/// The list under `key`. Upstream takes a text for the list of its letters; that is refused.
+fn role_list(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
+    let entries = section.list(key).unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        let path = section.item_path(key, index);
+        let lower = entry.to_lowercase();
+        if let Some(role) = EVERYBODY
+            .iter()
+            .find(|role| lower.split_whitespace().any(|word| word == **role))
+        {
+            let text = Text::new(format!(
+                "everybody has the role {role}: the whole server would be admitted"
+            ));
+            section.notes.value(
+                Severity::Error,
+                &path,
+                text.help("name user ids, or a role such as system_admin"),
+            );
+        } else if !is_user_id(entry) && !lower.starts_with("system_") {
+            let text = Text::new(
+                "this is neither a user id (26 letters and digits) nor a role of servers (system_…)",
+            );
+            let help = "a user name does not work here; the id is in the user's profile in the System Console";
+            section
+                .notes
+                .value(Severity::Warning, &path, text.help(help));
+        }
+    }
+    entries
+}
+
+fn is_user_id(text: &str) -> bool {
+    text.len() == 26
+        && text
+            .chars()
+            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
+}
+
+/// Absent, empty and `-` mean the journal or standard output.
+fn logfile(section: &mut Section<'_, '_>) -> LogTarget {
+    match section.text("logfile").as_deref() {
+        None | Some("" | "-") => LogTarget::Standard,
+        Some(_) => section
+            .file("logfile")
+            .map_or(LogTarget::Standard, LogTarget::File),
+    }
+}
+
+fn welcome(section: &mut Section<'_, '_>) -> Welcome {
+    Welcome {
+        enabled: section.truth("welcome", true),
+        banner: section
+            .text("welcome_banner")
+            .unwrap_or_else(|| "**Welcome to this Mattermost!**".to_owned()),
+        channel: section
+            .text("welcome_channel")
+            .filter(|channel| !channel.is_empty()),
+        file: section
+            .file("welcome_file")
+            .unwrap_or_else(|| section.relative("welcome.msg")),
+    }
+}
+
+/// A longer post than the server takes is only a warning: upstream starts with it.
+fn msglength(section: &mut Section<'_, '_>) -> usize {
+    let length = section.whole("msglength", LONGEST_POST, 200..=1_000_000);
+    if length > LONGEST_POST {
+        section.warning(
+            "msglength",
+            Text::new(format!(
+                "servers take at most {LONGEST_POST} characters; so does the bot"
+            )),
+        );
+    }
+    length.min(LONGEST_POST) as usize
+}
+
+fn service_manager(section: &mut Section<'_, '_>) -> ServiceManager {
+    section.choice(
+        "service_manager",
+        ServiceManager::Auto,
+        &[
+            ("auto", ServiceManager::Auto),
+            ("systemd", ServiceManager::Systemd),
+            ("s6", ServiceManager::S6),
+            ("exit", ServiceManager::Exit),
+            ("none", ServiceManager::None),
+        ],
+    )
+}
