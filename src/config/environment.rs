@@ -1,0 +1,37 @@
+//! The variables that the configuration depends on, read once and in one place.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::secret::Secret;
+
+/// What the process was started with; a test builds its own, from nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `CREDENTIALS_DIRECTORY`: where systemd puts the credentials of the unit (systemd.exec(5)).
+    pub credentials_directory: Option<PathBuf>,
+    /// `MATTERBOT_TOKEN`: the token itself.
+    pub token: Option<Secret>,
+    /// `STATE_DIRECTORY`: the state directories of the unit, separated by colons (systemd.exec(5)).
+    pub state_directory: Option<OsString>,
+    /// `JOURNAL_STREAM`: device and inode of the stream that leads to the journal (systemd.exec(5)).
+    pub journal_stream: Option<String>,
+    /// `HOME`: what `~/` at the start of a path stands for.
+    pub home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The variables of this process. This is their only reader.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let path = |name| std::env::var_os(name).map(PathBuf::from);
+        Self {
+            credentials_directory: path("CREDENTIALS_DIRECTORY"),
+            token: std::env::var_os("MATTERBOT_TOKEN")
+                .map(|token| Secret::new(token.to_string_lossy())),
+            state_directory: std::env::var_os("STATE_DIRECTORY"),
+            journal_stream: std::env::var("JOURNAL_STREAM").ok(),
+            home: path("HOME"),
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The section `Matterbot`: the server, the account, who may, and upstream's behaviour of the bot.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::diagnostic::Severity;
+use super::notes::{Text, shown_text};
+use super::section::{Section, is_placeholder};
+use super::{rename, token};
+use crate::config::Environment;
+use crate::secret::Secret;
+
+/// The section `Matterbot`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matterbot {
+    /// The server's host name or address, without scheme, port and path.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// How the server is spoken to.
+    pub scheme: Scheme,
+    /// The path of the API, `/api/v4` or that below the server's subpath; starts with a slash and ends without one.
+    pub basepath: String,
+    /// The account's name; the server tells it to who has the token, so it is only used to warn.
+    pub username: Option<String>,
+    /// The access token, called `password` in the file.
+    pub token: Secret,
+    /// Where the token was found.
+    pub token_source: TokenSource,
+    /// The team's name as in its URL.
+    pub teamname: String,
+    /// User ids and roles that may do everything.
+    pub botadmins: Vec<String>,
+    /// User ids and roles that may restart.
+    pub botoperators: Vec<String>,
+    /// Where log lines go.
+    pub logfile: LogTarget,
+    /// The file of the module binds.
+    pub bindmap: PathBuf,
+    /// The file of the feed subscriptions: this key, else that of `Modules`.
+    pub feedmap: PathBuf,
+    /// Words for help.
+    pub helpcmds: Vec<String>,
+    /// Words for binds.
+    pub mapcmds: Vec<String>,
+    /// Words for feeds.
+    pub feedcmds: Vec<String>,
+    /// By which names the lifecycle commands are known: every pair of a name in lower case, without a sigil,
+    /// and the built-in that it runs (`restart`, `reload`, `start`, `stop` or `reset`). A built-in that the file
+    /// does not rename stands in it under its own name.
+    pub lifecyclecmds: Vec<(String, String)>,
+    /// Who may subscribe channels to feeds.
+    pub feedmode: FeedMode,
+    /// Upstream's greeting of new members.
+    pub welcome: Welcome,
+    /// Whether the bot's own module answers trigger module commands.
+    pub recursion: bool,
+    /// The longest post, in characters.
+    pub msglength: usize,
+    /// Whether commands are logged.
+    pub logcmd: bool,
+    /// Whether their parameters are logged too.
+    pub logcmdparams: bool,
+    /// How many calls of one module run at once.
+    pub command_workers: usize,
+    /// How long a call may take.
+    pub command_timeout: Duration,
+    /// How many calls of one user run at once.
+    pub user_concurrency: usize,
+    /// Who brings the bot back after a restart.
+    pub service_manager: ServiceManager,
+}
+
+/// How the server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// TLS.
+    Https,
+    /// Plain text.
+    Http,
+}
+
+/// Where the token was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In this file of the credentials directory.
+    Credential(PathBuf),
+    /// In `MATTERBOT_TOKEN`.
+    Variable,
+    /// In the configuration, under `password`.
+    File,
+}
+
+/// Where log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// The journal if it reads our standard error, else standard output.
+    Standard,
+    /// A file of our own.
+    File(PathBuf),
+}
+
+/// Who may subscribe channels to feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedMode {
+    /// Admins.
+    Admin,
+    /// Everyone, but for the feeds that are for admins.
+    User,
+}
+
+/// Upstream's greeting of new members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Its first line.
+    pub banner: String,
+    /// The id of the channel whose members are greeted, and where.
+    pub channel: Option<String>,
+    /// A file whose text follows the banner.
+    pub file: PathBuf,
+}
+
+/// Who brings the bot back after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceManager {
+    /// Whoever proves to; without proof the bot replaces itself.
+    Auto,
+    /// systemd.
+    Systemd,
+    /// s6.
+    S6,
+    /// Somebody whom the bot cannot ask: leave with status 75.
+    Exit,
+    /// Nobody: the bot replaces itself.
+    None,
+}
+
+impl Matterbot {
+    /// The server's address without the API's path, `https://chat.example.org:443`; permalinks start with it.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        let scheme = match self.scheme {
+            Scheme::Https => "https",
+            Scheme::Http => "http",
+        };
+        let subpath = self.basepath.strip_suffix(API_PATH).unwrap_or_default();
+        let host = if self.host.parse::<std::net::Ipv6Addr>().is_ok() {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        format!("{scheme}://{host}:{}{subpath}", self.port)
+    }
+
+    /// The address of the API, `https://chat.example.org:443/api/v4`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("{}{API_PATH}", self.base_url())
+    }
+}
+
+/// Where a server has its API, below its own path.
+const API_PATH: &str = "/api/v4";
+
+/// The longest post that servers store, in characters (`POST_MESSAGE_MAX_RUNES_V2`).
+const LONGEST_POST: u32 = 16383;
+
+/// Roles that everybody has: among admins or operators they would admit the whole server.
+const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
+
+/// Reads the section; `mode` are the permissions of the file. Its feed map is the one that the section names.
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    environment: &Environment,
+    mode: u32,
+) -> (Matterbot, Option<PathBuf>) {
+    let (token, token_source) = token::read(section, environment, mode);
+    let botadmins = role_list(section, "botadmins");
+    let botoperators = role_list(section, "botoperators");
+    if section.exists() && botadmins.is_empty() && botoperators.is_empty() {
+        let text = Text::new("there are no admins and no operators: nobody may restart the bot");
+        section.warning(
+            "botadmins",
+            text.help("put your user id here, from System Console > Users"),
+        );
+    }
+    let feedmap = section.file("feedmap");
+    let matterbot = Matterbot {
+        host: host(section),
+        port: u16::try_from(section.whole("port", 443, 1..=65535)).unwrap_or(443),
+        scheme: section.choice(
+            "scheme",
+            Scheme::Https,
+            &[("https", Scheme::Https), ("http", Scheme::Http)],
+        ),
+        basepath: basepath(section),
+        username: username(section),
+        token,
+        token_source,
+        teamname: teamname(section),
+        botadmins,
+        botoperators,
+        logfile: logfile(section),
+        bindmap: section
+            .file("bindmap")
+            .unwrap_or_else(|| section.relative("bindmap.json")),
+        feedmap: feedmap
+            .clone()
+            .unwrap_or_else(|| section.relative("feedmap.json")),
+        helpcmds: section.words("helpcmds", &["!help", "@help"]),
+        mapcmds: section.words(
+            "mapcmds",
+            &["!bind", "@bind", "!unbind", "@unbind", "!map", "@map"],
+        ),
+        feedcmds: section.words("feedcmds", &FEED_COMMANDS),
+        lifecyclecmds: rename::read(section),
+        feedmode: section.choice(
+            "feedmode",
+            FeedMode::Admin,
+            &[("admin", FeedMode::Admin), ("user", FeedMode::User)],
+        ),
+        welcome: welcome(section),
+        recursion: section.truth("recursion", false),
+        msglength: msglength(section),
+        logcmd: section.truth("logcmd", true),
+        logcmdparams: section.truth("logcmdparams", false),
+        command_workers: section.whole("command_workers", 8, 1..=1024) as usize,
+        command_timeout: section.seconds("command_timeout", 30, 0.1..=86400.0),
+        user_concurrency: section.whole("user_concurrency", 2, 1..=1024) as usize,
+        service_manager: service_manager(section),
+    };
+    section.dead(
+        "channelmap",
+        "nothing reads this key any more; channels are bound in the chat",
+    );
+    (matterbot, feedmap)
+}
+
+/// Upstream's words for feeds.
+const FEED_COMMANDS: [&str; 10] = [
+    "!subscribe",
+    "@subscribe",
+    "!sub",
+    "@sub",
+    "!unsubscribe",
+    "@unsubscribe",
+    "!unsub",
+    "@unsub",
+    "!feeds",
+    "@feeds",
+];
+
+fn host(section: &mut Section<'_, '_>) -> String {
+    let host = section.required_text("host", "the host name of your Mattermost server");
+    let (message, help) = if host.contains("://") {
+        (
+            "contains a scheme",
+            "write the name alone; http or https is the key `scheme`",
+        )
+    } else if host.contains('/') {
+        (
+            "contains a slash",
+            "write the name alone; a path belongs into `basepath`, before /api/v4",
+        )
+    } else if host.parse::<std::net::Ipv6Addr>().is_err()
+        && !host.starts_with('[')
+        && host.contains(':')
+    {
+        (
+            "contains a port",
+            "write the name alone; the port is the key `port`",
+        )
+    } else if host
+        .contains(|character: char| character.is_whitespace() || "@?#\\%".contains(character))
+    {
+        (
+            "contains a character that no host name has",
+            "write the name alone, such as chat.example.org",
+        )
+    } else {
+        return host;
+    };
+    if !is_placeholder(&host) {
+        section.error(
+            "host",
+            Text::new(format!("{message}: {}", shown_text(&host))).help(help),
+        );
+    }
+    host
+}
+
+fn basepath(section: &mut Section<'_, '_>) -> String {
+    let Some(text) = section.text("basepath") else {
+        return API_PATH.to_owned();
+    };
+    let path = text.trim_end_matches('/');
+    if path.starts_with('/') && path.ends_with(API_PATH) && !path.contains(['?', '#', ' ']) {
+        return path.to_owned();
+    }
+    let text = Text::new(format!(
+        "expected a path that ends in {API_PATH}, got {}",
+        shown_text(&text)
+    ));
+    section.error(
+        "basepath",
+        text.help("for a server below /chat write /chat/api/v4"),
+    );
+    API_PATH.to_owned()
+}
+
+fn username(section: &mut Section<'_, '_>) -> Option<String> {
+    let name = section
+        .text("username")?
+        .trim()
+        .trim_start_matches('@')
+        .to_owned();
+    if is_placeholder(&name) {
+        section.warning(
+            "username",
+            Text::new("is still the placeholder; the token alone says who the bot is"),
+        );
+        return None;
+    }
+    if name.eq_ignore_ascii_case("matterbot") {
+        let text = Text::new("servers reserve the name `matterbot`: no account can have it");
+        section.warning(
+            "username",
+            text.help("create the bot under another name, such as matter-bot"),
+        );
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+fn teamname(section: &mut Section<'_, '_>) -> String {
+    let name = section.required_text("teamname", "the team's name as in its URL");
+    let fits = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if !name.chars().all(fits) && !is_placeholder(&name) {
+        let text = Text::new(format!("is not the name of a team: {}", shown_text(&name)));
+        section.error(
+            "teamname",
+            text.help("write the name as in the team's URL, in lower case, not its title"),
+        );
+    }
+    name
+}
+
+/// The list under `key`. Upstream takes a text for the list of its letters; that is refused.
+fn role_list(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
+    let entries = section.list(key).unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        let path = section.item_path(key, index);
+        let lower = entry.to_lowercase();
+        if let Some(role) = EVERYBODY
+            .iter()
+            .find(|role| lower.split_whitespace().any(|word| word == **role))
+        {
+            let text = Text::new(format!(
+                "everybody has the role {role}: the whole server would be admitted"
+            ));
+            section.notes.value(
+                Severity::Error,
+                &path,
+                text.help("name user ids, or a role such as system_admin"),
+            );
+        } else if !is_user_id(entry) && !lower.starts_with("system_") {
+            let text = Text::new(
+                "this is neither a user id (26 letters and digits) nor a role of servers (system_…)",
+            );
+            let help = "a user name does not work here; the id is in the user's profile in the System Console";
+            section
+                .notes
+                .value(Severity::Warning, &path, text.help(help));
+        }
+    }
+    entries
+}
+
+fn is_user_id(text: &str) -> bool {
+    text.len() == 26
+        && text
+            .chars()
+            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
+}
+
+/// Absent, empty and `-` mean the journal or standard output.
+fn logfile(section: &mut Section<'_, '_>) -> LogTarget {
+    match section.text("logfile").as_deref() {
+        None | Some("" | "-") => LogTarget::Standard,
+        Some(_) => section
+            .file("logfile")
+            .map_or(LogTarget::Standard, LogTarget::File),
+    }
+}
+
+fn welcome(section: &mut Section<'_, '_>) -> Welcome {
+    Welcome {
+        enabled: section.truth("welcome", true),
+        banner: section
+            .text("welcome_banner")
+            .unwrap_or_else(|| "**Welcome to this Mattermost!**".to_owned()),
+        channel: section
+            .text("welcome_channel")
+            .filter(|channel| !channel.is_empty()),
+        file: section
+            .file("welcome_file")
+            .unwrap_or_else(|| section.relative("welcome.msg")),
+    }
+}
+
+/// A longer post than the server takes is only a warning: upstream starts with it.
+fn msglength(section: &mut Section<'_, '_>) -> usize {
+    let length = section.whole("msglength", LONGEST_POST, 200..=1_000_000);
+    if length > LONGEST_POST {
+        section.warning(
+            "msglength",
+            Text::new(format!(
+                "servers take at most {LONGEST_POST} characters; so does the bot"
+            )),
+        );
+    }
+    length.min(LONGEST_POST) as usize
+}
+
+fn service_manager(section: &mut Section<'_, '_>) -> ServiceManager {
+    section.choice(
+        "service_manager",
+        ServiceManager::Auto,
+        &[
+            ("auto", ServiceManager::Auto),
+            ("systemd", ServiceManager::Systemd),
+            ("s6", ServiceManager::S6),
+            ("exit", ServiceManager::Exit),
+            ("none", ServiceManager::None),
+        ],
+    )
+}

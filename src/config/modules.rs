@@ -1,0 +1,59 @@
+//! The section `Modules`: where command and feed modules lie.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::section::Section;
+
+/// The section `Modules`; its `feedmap` has become `Matterbot.feedmap`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Modules {
+    /// The folder of the command modules.
+    pub commanddir: PathBuf,
+    /// The folder of the feed modules.
+    pub moduledir: PathBuf,
+    /// The interpreter of Python modules; a bare name is looked up in `PATH`.
+    pub python: PathBuf,
+    /// The pause between two rounds of the feeds.
+    pub timer: Duration,
+    /// How long one feed may take.
+    pub timeout: Duration,
+    /// How many feeds run at once.
+    pub threads: usize,
+}
+
+/// Reads the section, and the feed map that it names.
+pub(super) fn read(section: &mut Section<'_, '_>) -> (Modules, Option<PathBuf>) {
+    let feedmap = section.file("feedmap");
+    let modules = Modules {
+        commanddir: section
+            .file("commanddir")
+            .unwrap_or_else(|| section.relative("commands")),
+        moduledir: section
+            .file("moduledir")
+            .unwrap_or_else(|| section.relative("modules")),
+        python: python(section),
+        timer: section.seconds("timer", 600, 1.0..=604_800.0),
+        timeout: section.seconds("timeout", 60, 1.0..=86_400.0),
+        threads: section.whole("threads", 8, 1..=1024) as usize,
+    };
+    for key in ["window", "lookback"] {
+        section.dead(
+            key,
+            "nothing reads this key, nor does upstream; it can be removed",
+        );
+    }
+    (modules, feedmap)
+}
+
+/// A name without a slash is a program in `PATH`, and stays as it is.
+fn python(section: &mut Section<'_, '_>) -> PathBuf {
+    let name = section.text("python").unwrap_or_default();
+    if name.contains('/') || name.contains('\0') {
+        section.file("python").unwrap_or_default()
+    } else if name.is_empty() {
+        PathBuf::from("python3")
+    } else {
+        PathBuf::from(name)
+    }
+}
