@@ -15,6 +15,7 @@ pub mod lane;
 pub mod notices;
 pub mod outbox;
 pub mod perform;
+pub mod process;
 pub mod recovery;
 pub mod reply;
 pub mod restart;
@@ -41,7 +42,6 @@ use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
 use crate::mattermost::gateway::{Gateway, Update};
 use crate::tasks::Tasks;
-use crate::timestamp::Timestamp;
 
 use context::Context;
 use decide::{Rules, State, decide};
@@ -83,6 +83,13 @@ pub struct StartFailure {
     pub error: anyhow::Error,
 }
 
+impl StartFailure {
+    /// A failure that only a person can mend: another start would fail as well.
+    pub fn configuration(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: Status::Configuration, error: error.into() }
+    }
+}
+
 impl<E: Into<anyhow::Error>> From<E> for StartFailure {
     fn from(error: E) -> Self {
         Self { status: Status::Failure, error: error.into() }
@@ -91,10 +98,15 @@ impl<E: Into<anyhow::Error>> From<E> for StartFailure {
 
 impl Bot {
     /// Takes the state directory, opens the ledger and the audit trail, and settles what an earlier process left.
+    /// `mishap` says why this process had to start again itself instead of being replaced by a new one.
     ///
     /// # Errors
     /// Each in a sentence for the operator, with the exit status that tells a supervisor whether to try again.
-    pub async fn start(config: Config, logging: Arc<Logging>) -> Result<Self, StartFailure> {
+    pub async fn start(
+        config: Config,
+        logging: Arc<Logging>,
+        mishap: Option<String>,
+    ) -> Result<Self, StartFailure> {
         let signals = Signals::listen().context("listening to signals")?;
         let directory = StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
@@ -107,7 +119,7 @@ impl Bot {
             recovery::settle(&ledger, &audit, recovered.unfinished, marker.as_ref()).await?;
 
         let api = Api::new(&Connection::new(config.matterbot.api_url(), config.matterbot.token.clone()))
-            .map_err(|error| StartFailure { status: Status::Configuration, error: error.into() })?;
+            .map_err(StartFailure::configuration)?;
         let (identity, known) = watch::channel(None);
         let (sending, calls, chores) = (Tasks::new(), Tasks::new(), Tasks::new());
         let outbox = Outbox::new(ledger.clone(), api.clone(), known, sending.clone());
@@ -116,7 +128,7 @@ impl Bot {
         let vocabulary = Vocabulary::new(&config.matterbot.helpcmds, &config.matterbot.lifecyclecmds);
         let rules = Rules {
             vocabulary: vocabulary.clone(),
-            rates: Rate::new(config.lifecycle.rate.count, config.lifecycle.rate.window),
+            rate: Rate::new(config.lifecycle.rate.count, config.lifecycle.rate.window),
             max_age: config.lifecycle.catch_up.max_age,
             notice_expiry: config.lifecycle.notice_expiry,
             read_from: recovered.proof_of_life.map(|alive| alive.minus(SETTLING)),
@@ -125,6 +137,7 @@ impl Bot {
             started: Instant::now(),
             version: env!("CARGO_PKG_VERSION"),
             boot_id,
+            mishap,
         };
         let state = State::new(rules, Marks::recovered(recovered.watermarks), marker, interrupted);
         let (tell, events) = mpsc::unbounded_channel();

@@ -34,7 +34,7 @@ pub use run::Run;
 pub use schema::{OpenError, check};
 pub use watermark::Watermark;
 
-use crate::id::PostId;
+use crate::id::{PostId, UserId};
 use crate::timestamp::Timestamp;
 use mark::Mark;
 use store::Store;
@@ -162,6 +162,15 @@ impl Ledger {
         let name = name.to_owned();
         self.transact(move |store| call::recent(&store.connection, &name, since))
             .await
+    }
+
+    /// Who asked for `key`, if it has a row.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn asker(&self, key: &CallKey) -> Result<Option<UserId>, Unwritable> {
+        let key = key.clone();
+        self.transact(move |store| call::asker(&store.connection, &key)).await
     }
 
     /// Notes that a request that posts `delivery` begins at `at`; the first such note counts. Rides.

@@ -1,5 +1,7 @@
 //! A Mattermost-compatible server on loopback, with the real one's behaviour, bugs included.
 
+pub mod launch;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

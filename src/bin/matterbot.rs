@@ -1,2 +1,65 @@
-//! The `matterbot` program.
-fn main() {}
+//! The `matterbot` program: arguments, configuration, logging, runtime, outcome.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use matterbot::bot::{StartFailure, process};
+use matterbot::config::{self, Environment};
+use matterbot::lifecycle::Status;
+use matterbot::lifecycle::reexec::Origin;
+use matterbot::playground;
+
+/// A chat-ops bot for Mattermost: each command has exactly one outcome.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+struct Arguments {
+    #[command(flatten)]
+    options: config::Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the configuration as the bot would, and report every error and warning
+    Check,
+    /// Run a Mattermost-compatible server on loopback, and the bot against it
+    Playground(playground::launch::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; that they could not be printed changes nothing.
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { Status::Usage } else { Status::Stopped }.code());
+        }
+    };
+    match run(&arguments) {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(StartFailure { status, error }) => {
+            tracing::error!("{error:#}");
+            eprintln!("matterbot: {error:#}");
+            ExitCode::from(status.code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
+    let origin = Origin::remember()?;
+    match &arguments.command {
+        None => process::serve(&arguments.options, &origin),
+        Some(Command::Check) => check(&arguments.options),
+        Some(Command::Playground(arguments)) => {
+            Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
+        }
+    }
+}
+
+fn check(options: &config::Options) -> Result<Status, StartFailure> {
+    let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
+    let report = config::check(&path, &Environment::of_process(), options.strict);
+    println!("{report}");
+    Ok(if report.status() == 0 { Status::Stopped } else { Status::Configuration })
+}

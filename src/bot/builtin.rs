@@ -18,8 +18,13 @@ use super::ticket::Ticket;
 pub enum Answer {
     /// It did what it was asked, and this is the answer.
     Text(String),
-    /// It did not: the reason is for the log, the text for the asker.
-    Failed { reason: String, text: String },
+    /// It did not.
+    Failed {
+        /// Why, for the log.
+        reason: String,
+        /// The answer for the asker.
+        text: String,
+    },
     /// The loop goes on with it.
     HandedOver,
 }

@@ -19,7 +19,7 @@ use super::watermark::Mark;
 const SECOND_LOOK: Duration = Duration::from_secs(10);
 
 /// The most that the server gives a page (`web.PerPageMaximum`).
-const PAGE: usize = 200;
+const PAGE: u16 = 200;
 
 /// Channels that nobody anchored are read no further back than this.
 const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);

@@ -55,7 +55,6 @@ pub struct State {
     remembered_set: HashSet<(PostId, u16)>,
     /// Since when a channel holds a call that the ledger did not take.
     unwritten: HashMap<ChannelId, Timestamp>,
-    rates: Rate,
     /// The channels that are served, as far as they have been seen.
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
@@ -70,8 +69,8 @@ pub struct State {
 pub struct Rules {
     /// The words that are commands.
     pub vocabulary: Vocabulary,
-    /// How many calls a user may make in which time.
-    pub rates: Rate,
+    /// How many calls a user may make in which time, and has made.
+    pub rate: Rate,
     /// Calls older than this expire.
     pub max_age: Duration,
     /// A return later than this is announced in other words.
@@ -88,6 +87,8 @@ pub struct Rules {
     pub version: &'static str,
     /// The kernel's boot id.
     pub boot_id: String,
+    /// Why this process had to start again itself instead of being replaced by a new one.
+    pub mishap: Option<String>,
 }
 
 /// What the bot is doing.
@@ -169,7 +170,7 @@ struct Counters {
 impl State {
     /// The state of a process that has just started.
     #[must_use]
-    pub fn new(mut rules: Rules, marks: Marks, marker: Option<Marker>, interrupted: usize) -> Self {
+    pub fn new(rules: Rules, marks: Marks, marker: Option<Marker>, interrupted: usize) -> Self {
         let back = marker.map(|marker| Back { marker, interrupted, late: 0, unread: HashSet::new(), due: false, announced: false });
         let connection = Connection {
             token_worked: rules.token_worked,
@@ -177,7 +178,6 @@ impl State {
             ..Connection::default()
         };
         Self {
-            rates: std::mem::take(&mut rules.rates),
             rules,
             phase: Phase::Waiting,
             identity: None,
@@ -321,7 +321,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         }
         Event::Signal(Signal::Stop) => state.stop(),
         Event::Signal(Signal::Reload) => vec![Effect::ReopenLog],
-        Event::Signal(Signal::Restart) => state.restart_asked(now, Box::new(Request { asker: None })),
+        Event::Signal(Signal::Restart) => state.restart_asked(now, Box::new(Request::new(None))),
         Event::Tick => state.tick(now),
     }
 }

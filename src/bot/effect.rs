@@ -29,14 +29,32 @@ pub enum Effect {
     ProofOfLife(Timestamp),
     /// The server accepted our token: from now on a refusal is waited out.
     TokenWorked,
-    /// Look whether this post of our account, with this key of ours if any, is ours.
-    OwnPost { key: Option<String> },
-    /// Write the restart marker, for this asker as well, counted in the order of asking.
-    LeaveMarker { marker: Box<Marker>, asker: usize },
-    /// Say "Restarting now" to whoever asked; the first one, or one who joined.
-    AnnounceRestart { request: Box<Request>, joined: bool },
+    /// Look whether a post of our account is ours.
+    OwnPost {
+        /// The key in its props, if there is one.
+        key: Option<String>,
+    },
+    /// Write the restart marker.
+    LeaveMarker {
+        /// The marker.
+        marker: Box<Marker>,
+        /// The asker that it names last, counted in the order of asking.
+        asker: usize,
+    },
+    /// Say "Restarting now" to whoever asked.
+    AnnounceRestart {
+        /// Who asked.
+        request: Box<Request>,
+        /// He joined a restart that was under way.
+        joined: bool,
+    },
     /// Tell whoever asked that the restart cannot be prepared.
-    RefuseRestart { request: Box<Request>, reason: String },
+    RefuseRestart {
+        /// Who asked.
+        request: Box<Request>,
+        /// Why, as half a sentence.
+        reason: String,
+    },
     /// Wait a little for catch-up before saying that we are back.
     AwaitReturn,
     /// Say "Back up." to whoever asked.

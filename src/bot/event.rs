@@ -1,5 +1,7 @@
 //! Everything that can happen to the bot's process, as one closed list.
 
+use std::time::Duration;
+
 use crate::ledger::CallKey;
 use crate::lifecycle::signals::Signal;
 use crate::mattermost::gateway::Update;
@@ -22,21 +24,44 @@ pub enum Event {
     /// The channels that are served were listed.
     Listed(Vec<Room>),
     /// A page of a channel was read over REST, oldest first.
-    Found { room: Room, posts: Vec<Post> },
+    Found {
+        /// The channel.
+        room: Room,
+        /// The posts.
+        posts: Vec<Post>,
+    },
     /// A channel was read to its end, or as far as is allowed.
     Looked(Looked),
-    /// A look over all channels has ended, the last one of its sweep or not; on failure the rest is still to be read.
-    Swept { last: bool, complete: bool },
-    /// A call has ended; without its row if the ledger could not be written.
-    Ended { key: CallKey, written: bool },
+    /// A look over all channels has ended.
+    Swept {
+        /// It was the last one of its sweep.
+        last: bool,
+        /// All was read; else the rest is still to be read.
+        complete: bool,
+    },
+    /// A call has ended.
+    Ended {
+        /// Which.
+        key: CallKey,
+        /// Its outcome is known, and need not be looked for again; false if the ledger could not be written.
+        written: bool,
+    },
     /// A restart was asked for, by somebody who may.
     RestartAsked(Box<Request>),
-    /// The restart marker was written for this asker, counted in the order of asking; or why not.
-    MarkerLeft { asker: usize, result: Result<(), String> },
+    /// The restart marker was written, or not.
+    MarkerLeft {
+        /// The asker that it was written for, counted in the order of asking.
+        asker: usize,
+        /// Why it was not written.
+        result: Result<(), String>,
+    },
     /// The time to wait for catch-up before we say that we are back is over.
     ReturnDue,
-    /// The asker of the restart has been told that we are back, or not yet.
-    Returned { told: bool },
+    /// Whoever asked for the restart is told that we are back.
+    Returned {
+        /// The answers are in the ledger; else it is to be tried again.
+        told: bool,
+    },
     /// What ran has ended, or the drain's time is over.
     Drained,
     /// A post of our own account was written by somebody else.
@@ -47,19 +72,23 @@ pub enum Event {
     Tick,
 }
 
-/// The instant at which an event is decided, from both clocks of this host.
+/// The instant at which an event is decided, from the clocks of this host.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     /// For distances in time; never goes back.
     pub instant: std::time::Instant,
     /// For what is written down and compared with the server.
     pub wall: Timestamp,
+    /// Since the host was booted, sleep included: for distances that outlive this process.
+    pub since_boot: Duration,
 }
 
 impl Now {
-    /// Reads both clocks.
+    /// Reads the clocks.
     #[must_use]
     pub fn read() -> Self {
-        Self { instant: std::time::Instant::now(), wall: Timestamp::now() }
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let since_boot = Duration::try_from(boot).unwrap_or_default();
+        Self { instant: std::time::Instant::now(), wall: Timestamp::now(), since_boot }
     }
 }

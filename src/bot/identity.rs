@@ -9,9 +9,6 @@ use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::api::Api;
 use crate::mattermost::model::{Channel, ChannelKind};
 
-/// The shortest limit of any server (`model.PostMessageMaxRunesV1`), for one that does not tell its own.
-const SAFE_POST_SIZE: usize = 4_000;
-
 /// What the server told when it was asked first.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -57,7 +54,7 @@ impl Identity {
             username: me.username,
             team: team.id,
             lifecycle_channels,
-            post_size: limit.unwrap_or(SAFE_POST_SIZE).min(config.matterbot.msglength),
+            post_size: limit.min(config.matterbot.msglength),
         })
     }
 

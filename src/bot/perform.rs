@@ -11,7 +11,6 @@ use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::{self, Marker};
 use crate::logging::Logging;
 use crate::tasks::Tasks;
-use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
 use super::context::Context;
@@ -183,7 +182,7 @@ async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
 
 /// One transaction: the restart is over, its calls are done, a notice for each; then the marker goes.
 async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled) {
-    let text = reply::back(back, env!("CARGO_PKG_VERSION"), Timestamp::now());
+    let text = reply::back(back, env!("CARGO_PKG_VERSION"));
     tracing::info!(manner = ?back.manner, "{text}");
     let settle = |request: &marker::Request| {
         let call = unsettled.call(request);

@@ -9,7 +9,6 @@ use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
 use crate::ledger::Call;
 use crate::text::{inline_code, neutralise};
-use crate::timestamp::Timestamp;
 
 use super::restart::{Manner, Return};
 use super::status::{StartReason, Status};
@@ -89,19 +88,22 @@ pub fn restart_refused(reason: &str) -> String {
 
 /// We are back.
 #[must_use]
-pub fn back(back: &Return, version: &str, now: Timestamp) -> String {
+pub fn back(back: &Return, version: &str) -> String {
     let from = &back.marker.from_version;
     let version = if from == version { format!("version {version}") } else { format!("version {from} → {version}") };
     let mut text = match back.manner {
         Manner::Prompt => format!("Back up. ✅ I was away for {}, {version}.", duration(back.downtime)),
         _ => format!(
             "I am back, but late: the restart was asked for {} ago, {version}.",
-            duration(now.since(back.marker.written_at))
+            duration(back.downtime)
         ),
     };
+    if let Some(mishap) = &back.mishap {
+        // Writing to a String cannot fail.
+        write!(text, " The program on disk could not be started ({}), so the old one goes on.", neutralise(mishap)).ok();
+    }
     if back.interrupted > 0 {
         let calls = counted(back.interrupted, "command was", "commands were");
-        // Writing to a String cannot fail.
         write!(text, " {calls} cut off; whoever asked has been told.").ok();
     }
     if back.late > 0 {

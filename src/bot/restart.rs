@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::lifecycle::marker::{self, Marker};
-use crate::timestamp::Timestamp;
 
 use super::ticket::Ticket;
 
@@ -12,9 +11,17 @@ use super::ticket::Ticket;
 pub struct Request {
     /// Who asked in chat; nobody, if a signal did.
     pub asker: Option<Ticket>,
+    /// What names the restart for ever, if this request is its first.
+    pub nonce: String,
 }
 
 impl Request {
+    /// A request by `asker`, or by a signal.
+    #[must_use]
+    pub fn new(asker: Option<Ticket>) -> Self {
+        Self { asker, nonce: crate::id::random_token() }
+    }
+
     /// The asker as the marker names him.
     #[must_use]
     pub fn for_marker(&self) -> Option<marker::Request> {
@@ -42,6 +49,8 @@ pub struct Return {
     pub late: usize,
     /// How many channels are still being read.
     pub unread: usize,
+    /// Why the program could not be replaced, if it could not.
+    pub mishap: Option<String>,
     /// How it is said.
     pub manner: Manner,
 }
@@ -61,10 +70,10 @@ pub enum Manner {
 const SILENT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Manner {
-    /// How a request of `written_at` is answered `now`.
+    /// How a request of this age is answered.
     #[must_use]
-    pub fn of(written_at: Timestamp, now: Timestamp, notice_expiry: Duration) -> Self {
-        match now.since(written_at) {
+    pub fn of(age: Duration, notice_expiry: Duration) -> Self {
+        match age {
             age if age > SILENT_AFTER => Self::Silent,
             age if age > notice_expiry => Self::Late,
             _ => Self::Prompt,
@@ -78,10 +87,10 @@ mod tests {
 
     #[test]
     fn the_manner_follows_the_age_of_the_request() {
-        let minutes = |count: u64| Timestamp(0).plus(Duration::from_secs(60 * count));
+        let minutes = |count: u64| Duration::from_secs(60 * count);
         let expiry = Duration::from_secs(600);
         for (age, manner) in [(0, Manner::Prompt), (10, Manner::Prompt), (11, Manner::Late), (25 * 60, Manner::Silent)] {
-            assert_eq!(Manner::of(Timestamp(0), minutes(age), expiry), manner, "{age} minutes");
+            assert_eq!(Manner::of(minutes(age), expiry), manner, "{age} minutes");
         }
     }
 }

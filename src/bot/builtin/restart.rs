@@ -98,7 +98,7 @@ pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
         let reason = format!("{:#}", anyhow::Error::new(error));
         return Answer::Failed { reason, text: reply::audit_unwritable() };
     }
-    context.tell(Event::RestartAsked(Box::new(Request { asker: Some(ticket.clone()) })));
+    context.tell(Event::RestartAsked(Box::new(Request::new(Some(ticket.clone())))));
     Answer::HandedOver
 }
 

@@ -112,7 +112,7 @@ impl State {
         if source == Source::CatchUp && age > self.rules.max_age {
             return Fate::TooOld(age);
         }
-        match self.rates.check(ticket.post.user_id, now.instant) {
+        match self.rules.rate.check(ticket.post.user_id, now.instant) {
             Verdict::Go => Fate::Run,
             Verdict::FirstOver => Fate::RateOver,
             Verdict::Over => Fate::RateStillOver,

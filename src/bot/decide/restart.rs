@@ -27,8 +27,16 @@ impl State {
                 restart.askers.push(*request);
             }
             Phase::Waiting | Phase::Serving => {
-                let mut marker = Marker::new(now.wall, self.rules.version, &self.rules.boot_id, reason);
-                marker.requests.extend(joining);
+                let marker = Marker {
+                    version: Marker::VERSION,
+                    nonce: request.nonce.clone(),
+                    requests: joining.into_iter().collect(),
+                    reason: reason.to_owned(),
+                    from_version: self.rules.version.to_owned(),
+                    boot_id: self.rules.boot_id.clone(),
+                    written_at: now.wall,
+                    written_since_boot: u64::try_from(now.since_boot.as_millis()).unwrap_or(u64::MAX),
+                };
                 self.phase = Phase::Leaving(Restart { marker, askers: vec![*request] });
             }
             // The process is stopping for good; its successor says what became of the call.
@@ -117,12 +125,14 @@ impl State {
             return Vec::new();
         }
         back.announced = true;
+        let downtime = back.marker.age(now.wall, &self.rules.boot_id, now.since_boot);
         let announcement = Return {
-            downtime: now.wall.since(back.marker.written_at),
+            downtime,
             interrupted: back.interrupted,
             late: back.late,
             unread: back.unread.len(),
-            manner: Manner::of(back.marker.written_at, now.wall, self.rules.notice_expiry),
+            manner: Manner::of(downtime, self.rules.notice_expiry),
+            mishap: self.rules.mishap.clone(),
             marker: back.marker.clone(),
         };
         vec![Effect::AnnounceReturn(Box::new(announcement))]

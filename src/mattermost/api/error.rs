@@ -125,6 +125,13 @@ impl ApiError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Mattermost itself said no to the request as it is: a client error other than 401 and 429. A database that is down
+    /// can say the same, so one alone proves nothing.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=499, .. }) && !self.is_unauthorized()
+    }
+
     /// Whether the same request may succeed later without anybody changing anything: no whole answer, 429, 5xx, or a
     /// success that is not the server's (a proxy's page).
     #[must_use]

@@ -1,0 +1,50 @@
+//! The bot as a process: configuration, logging, a runtime, and a start again in the same process.
+
+use std::sync::Arc;
+
+use crate::config::{self, Environment};
+use crate::lifecycle::reexec::Origin;
+use crate::lifecycle::{Outcome, Status};
+use crate::logging::{self, Logging};
+
+use super::{Bot, StartFailure};
+
+/// Serves, and starts anew as often as it is asked to.
+///
+/// # Errors
+/// What keeps the bot from starting, with the exit status for it.
+pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, StartFailure> {
+    let environment = Environment::of_process();
+    let mut logging: Option<Arc<Logging>> = None;
+    let mut mishap = None;
+    loop {
+        let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
+        let loaded = config::load(&path, &environment, options.strict).map_err(StartFailure::configuration)?;
+        let (config, debug) = (loaded.config, options.debug || loaded.config.debug);
+        let logging = match &logging {
+            Some(logging) => Arc::clone(logging),
+            None => Arc::clone(logging.insert(Arc::new(logging::start(&config.matterbot.logfile, debug, &environment)?))),
+        };
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        // The runtime is gone before anything is executed in its place.
+        let outcome = runtime()?.block_on(async { Ok(Bot::start(config, logging, mishap.take()).await?.run().await) });
+        match outcome.map_err(|failure: StartFailure| failure)? {
+            Outcome::Exit(status) => return Ok(status),
+            Outcome::Reexec => {
+                let Err(error) = origin.exec();
+                tracing::error!("{} could not be executed, so this process starts again: {error}", origin.program().display());
+                mishap = Some(error.to_string());
+            }
+        }
+    }
+}
+
+/// One thread serves everything: the work is waiting.
+///
+/// # Errors
+/// The kernel gives no event queue.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,194 @@
+//! `matterbot playground`: the server, and the bot as its child.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use anyhow::Context as _;
+use tokio::process::{Child, Command};
+
+use crate::lifecycle::Status;
+use crate::lifecycle::reexec::Origin;
+use crate::lifecycle::signals::{Signal, Signals};
+
+use super::{Options, Playground};
+
+/// The arguments of `matterbot playground`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The loopback address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8065")]
+    listen: SocketAddr,
+    /// Only the server: the bot is yours to start
+    #[arg(long)]
+    server_only: bool,
+    /// Keep accounts, posts and the bot's state in this directory, and go on from there the next time
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// What a supervisor around the playground gave it, and its bot must not take for its own.
+const SUPERVISORS: [&str; 12] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "INVOCATION_ID",
+    "SYSTEMD_EXEC_PID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "CREDENTIALS_DIRECTORY",
+    "STATE_DIRECTORY",
+    "MATTERBOT_TOKEN",
+];
+
+/// Runs the server, and the bot unless it is not wanted, until a signal or the bot's end.
+///
+/// # Errors
+/// The address is taken, the directory cannot be written, or the bot cannot be started.
+pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
+    let mut signals = Signals::listen().context("listening to signals")?;
+    let directory = match &arguments.state {
+        Some(directory) => Directory::kept(directory)?,
+        None => Directory::forgotten()?,
+    };
+    let state = arguments.state.as_ref().map(|_| directory.path.clone());
+    let playground = Playground::start(Options { listen: arguments.listen, state, ..Options::default() }).await?;
+    println!("{}", greeting(&playground, arguments.server_only));
+    if arguments.server_only {
+        while signals.next().await == Signal::Reload {}
+        playground.stop().await;
+        return Ok(Status::Stopped);
+    }
+    let config = write_config(&directory.path, &playground).context("writing the bot's configuration")?;
+    let mut bot = start_bot(origin, &config)?;
+    let ended = loop {
+        tokio::select! {
+            // Both only wait; what is not returned here is returned by the next call.
+            ended = bot.wait() => break ended,
+            signal = signals.next() => pass_on(&bot, signal),
+        }
+    };
+    playground.stop().await;
+    Ok(outcome(ended.context("waiting for the bot")?))
+}
+
+/// Where the server and the bot keep their files.
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    forgotten: bool,
+}
+
+impl Directory {
+    fn kept(path: &Path) -> anyhow::Result<Self> {
+        make_directory(path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self { path: fs::canonicalize(path)?, forgotten: false })
+    }
+
+    fn forgotten() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("matterbot-playground-{}", crate::id::random_token()));
+        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self { path, forgotten: true })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.forgotten
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            eprintln!("matterbot: {} could not be removed: {error}", self.path.display());
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// What somebody who sees it for the first time needs.
+fn greeting(playground: &Playground, server_only: bool) -> String {
+    let address = playground.base_url();
+    let mut text = format!(
+        "The playground is at {address}, a Mattermost-compatible server for this host alone.\n\
+         Team `ops`; accounts admin, olga (an operator), pat, guest, all with the password {}.\n",
+        super::PASSWORD
+    );
+    if server_only {
+        text.push_str(&format!("Only the server runs. The token of the account matter-bot is {}", playground.bot_token()));
+    } else {
+        text.push_str("The bot matter-bot serves the team. Post `@status` or `@restart` as olga; Ctrl-C ends both.");
+    }
+    text
+}
+
+/// The configuration that the bot is started with, as one would write it for a real server.
+fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
+    let state = directory.join("bot");
+    make_directory(&state)?;
+    let operator = playground.user_id("olga").context("the playground has lost the account olga")?;
+    let address = playground.address();
+    let (host, port, token) = (address.ip(), address.port(), playground.bot_token());
+    let text = format!(
+        "# Written by `matterbot playground` at each start.\n\
+         Matterbot:\n\
+         \x20 host: \"{host}\"\n\
+         \x20 port: {port}\n\
+         \x20 scheme: http\n\
+         \x20 basepath: /api/v4\n\
+         \x20 username: matter-bot\n\
+         \x20 password: {token}\n\
+         \x20 teamname: ops\n\
+         \x20 botadmins: [system_admin]\n\
+         \x20 botoperators: [{operator}] # olga\n\
+         \x20 service_manager: none\n\
+         \x20 logfile: \"-\"\n\
+         \x20 bindmap: bot/bindmap.json\n\
+         \x20 feedmap: bot/feedmap.json\n\
+         Lifecycle:\n\
+         \x20 state_dir: bot\n"
+    );
+    let path = directory.join("config.yaml");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(path)
+}
+
+/// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us.
+fn start_bot(origin: &Origin, config: &Path) -> anyhow::Result<Child> {
+    #[expect(clippy::disallowed_methods, reason = "the playground's one child, its environment scrubbed here")]
+    let mut command = Command::new(origin.program());
+    command.arg("--config").arg(config).process_group(0).kill_on_drop(true);
+    for variable in SUPERVISORS {
+        command.env_remove(variable);
+    }
+    command.spawn().with_context(|| format!("starting {}", origin.program().display()))
+}
+
+/// Gives the bot the signal that we got.
+fn pass_on(bot: &Child, signal: Signal) {
+    let signal = match signal {
+        Signal::Stop => rustix::process::Signal::TERM,
+        Signal::Reload => rustix::process::Signal::HUP,
+        Signal::Restart => rustix::process::Signal::USR1,
+    };
+    let pid = bot.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = rustix::process::kill_process(pid, signal)
+    {
+        eprintln!("matterbot: the bot could not be signalled: {error}");
+    }
+}
+
+fn outcome(ended: ExitStatus) -> Status {
+    match ended.code() {
+        Some(0) => Status::Stopped,
+        Some(78) => Status::Configuration,
+        _ => Status::Failure,
+    }
+}
