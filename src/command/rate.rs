@@ -10,7 +10,7 @@ use crate::id::UserId;
 pub enum Verdict {
     /// Below the limit.
     Go,
-    /// The first call over the limit: it is answered in words.
+    /// The first call over the limit within a window: it is answered in words.
     FirstOver,
     /// Another call over the limit: it only gets a reaction.
     Over,
@@ -20,7 +20,8 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 struct Calls {
     times: VecDeque<Instant>,
-    over: bool,
+    /// When it was last said in words that there are too many.
+    told: Option<Instant>,
 }
 
 /// A sliding window for each user, in memory only.
@@ -61,14 +62,16 @@ impl Rate {
         }
         if calls.times.len() < self.count {
             calls.times.push_back(now);
-            calls.over = false;
-            Verdict::Go
-        } else if calls.over {
-            Verdict::Over
-        } else {
-            calls.over = true;
-            Verdict::FirstOver
+            return Verdict::Go;
         }
+        if calls
+            .told
+            .is_some_and(|told| now.saturating_duration_since(told) < window)
+        {
+            return Verdict::Over;
+        }
+        calls.told = Some(now);
+        Verdict::FirstOver
     }
 
     /// How many users are remembered: those who called within the last two windows.

@@ -1,1 +1,351 @@
-//! Tests of `command`.
+//! The recogniser of commands, the table of built-ins, and the rate limit.
+
+use std::time::{Duration, Instant};
+
+use matterbot::command::parse::normalise;
+use matterbot::command::rate::{Rate, Verdict};
+use matterbot::command::{Builtin, Invocation, Role, Vocabulary, table};
+use matterbot::id::UserId;
+use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, RngSeed};
+
+fn vocabulary() -> Vocabulary {
+    Vocabulary::new(&["!help".to_owned(), "@help".to_owned()], &[])
+}
+
+fn renamed(pairs: &[(&str, &str)]) -> Vocabulary {
+    let pairs: Vec<(String, String)> = pairs
+        .iter()
+        .map(|(new, own)| ((*new).to_owned(), (*own).to_owned()))
+        .collect();
+    Vocabulary::new(&["!hulp".to_owned()], &pairs)
+}
+
+/// Each command as it was typed, with its arguments.
+fn parsed(message: &str) -> Vec<String> {
+    let invocations = vocabulary().parse(message);
+    for (place, invocation) in invocations.iter().enumerate() {
+        assert_eq!(usize::from(invocation.ordinal), place);
+    }
+    invocations
+        .iter()
+        .map(|each| {
+            [std::slice::from_ref(&each.word), &each.arguments]
+                .concat()
+                .join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn the_first_word_is_a_command() {
+    for (message, expected) in [
+        ("@restart", "@restart"),
+        ("!restart", "!restart"),
+        ("!Restart bot", "!restart bot"),
+        ("@STATUS", "@status"),
+        ("  @status", "@status"),
+        ("\n\n \r\n@status\r\n", "@status"),
+        ("\u{a0}@status\u{a0}bot", "@status bot"),
+        ("\u{feff}\u{200f}@status\u{200b}", "@status"),
+        (
+            "@restart please,\nit is `stuck` @help",
+            "@restart please, it is `stuck` @help",
+        ),
+        ("@audit 5 😀 שלום", "@audit 5 😀 שלום"),
+        (
+            "@audit —dry-run “x” ‘y’ – 2—3",
+            "@audit --dry-run \"x\" 'y' – 2—3",
+        ),
+        ("@status\u{2028}bot", "@status bot"),
+    ] {
+        assert_eq!(parsed(message), [expected], "{message:?}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_command_is_none() {
+    for message in [
+        "",
+        " \n\t",
+        "restart",
+        "hello",
+        "@",
+        "!",
+        "@@restart",
+        "!!restart",
+        "@!restart",
+        "!@restart",
+        "@restart.",
+        "@restart!",
+        "@restart,bot",
+        "@ restart",
+        "@restartbot",
+        "please @restart",
+        "> @restart",
+        "`@restart`",
+        "```\n@restart\n```",
+        "~~~\n@restart",
+        "    @restart",
+        "\t@restart",
+        "- @status",
+        "1. @status",
+        "# @status",
+        "**@restart**",
+        "@\u{200b}restart",
+        "@re\u{200b}start",
+        "＠restart",
+        "/restart",
+        "\"@restart\"",
+        "@rеstart",
+        "thanks @help!",
+        "\0",
+    ] {
+        assert_eq!(parsed(message), [""; 0], "{message:?}");
+    }
+}
+
+#[test]
+fn help_is_heard_anywhere_but_in_code_and_quotes() {
+    for (message, expected) in [
+        ("@help", &["@help"][..]),
+        ("!HELP Restart", &["!help Restart"]),
+        (
+            "how do I restart? @help restart\nthanks",
+            &["@help restart"],
+        ),
+        ("dice 2d6 @help", &["@help"]),
+        (
+            "@help a @help b c\nx !help",
+            &["@help a", "@help b c", "!help"],
+        ),
+        ("@help @status", &["@help @status"]),
+        ("- item @help status", &["@help status"]),
+        ("| a | @help |\n|---|---|", &["@help |"]),
+        ("**bold** @help", &["@help"]),
+        ("say ` @help ` here", &[]),
+        ("``` @help ```", &[]),
+        ("```\n@help\n```\n@help x", &["@help x"]),
+        ("~~~\n@help\n", &[]),
+        ("> @help\nlazily quoted @help\n\n@help y", &["@help y"]),
+        ("> > @help\n\n@help z ` @help `", &["@help z ` @help `"]),
+        ("text\n\n    @help in code", &[]),
+        ("- ```\n  @help\n  ```", &[]),
+        ("@helpme help @@help", &[]),
+        ("@help\u{a0}x", &["@help x"]),
+    ] {
+        assert_eq!(parsed(message), expected, "{message:?}");
+    }
+}
+
+#[test]
+fn an_invocation_says_where_and_how_it_was_typed() {
+    let invocation = |ordinal, word: &str, arguments: &[&str], first| Invocation {
+        ordinal,
+        builtin: Builtin::Help,
+        word: word.to_owned(),
+        arguments: arguments.iter().map(|each| (*each).to_owned()).collect(),
+        sigil: word.starts_with(['@', '!']),
+        first,
+    };
+    let vocabulary = Vocabulary::new(&["help?".to_owned(), "@Help".to_owned()], &[]);
+    assert_eq!(
+        vocabulary.parse("\n@HELP me\nhelp?"),
+        [
+            invocation(0, "@help", &["me"], true),
+            invocation(1, "help?", &[], false)
+        ]
+    );
+}
+
+#[test]
+fn a_renamed_command_answers_to_its_new_name_only() {
+    let vocabulary = renamed(&[
+        ("@Reboot", "restart"),
+        ("!neustart", "@restart"),
+        ("x", "nonsense"),
+        ("y", "help"),
+    ]);
+    let builtin = |message: &str| vocabulary.parse(message).first().map(|each| each.builtin);
+    assert_eq!(builtin("!reboot"), Some(Builtin::Restart));
+    assert_eq!(builtin("@NEUSTART"), Some(Builtin::Restart));
+    assert_eq!(builtin("@restart"), None);
+    assert_eq!(builtin("@status"), Some(Builtin::Status));
+    assert_eq!(builtin("@x"), None);
+    assert_eq!(builtin("@y"), None);
+    assert_eq!(builtin("@help"), None);
+    assert_eq!(builtin("!hulp"), Some(Builtin::Help));
+    assert_eq!(vocabulary.word(Builtin::Restart), "@reboot");
+    assert_eq!(vocabulary.word(Builtin::Help), "!hulp");
+    assert_eq!(
+        renamed(&[("status", "restart")])
+            .parse("@status")
+            .first()
+            .unwrap()
+            .builtin,
+        Builtin::Restart
+    );
+}
+
+#[test]
+fn a_sigil_word_is_one_of_ours_with_one_sigil() {
+    let vocabulary = vocabulary();
+    for word in ["@restart", "!Status", "@help", "!HELP"] {
+        assert!(vocabulary.is_sigil_word(word), "{word}");
+    }
+    for word in ["restart", "@@restart", "help", "@", "", "@hello"] {
+        assert!(!vocabulary.is_sigil_word(word), "{word}");
+    }
+}
+
+#[test]
+fn suggestions_come_from_what_the_asker_may_run() {
+    let all: Vec<Builtin> = table::TABLE.iter().map(|row| row.builtin).collect();
+    let suggest = |word: &str| vocabulary().suggestions(word, &all);
+    assert_eq!(suggest("restrat"), ["@restart"]);
+    assert_eq!(suggest("!stat"), ["!status"]);
+    assert_eq!(suggest("@HLEP"), ["@help"]);
+    assert_eq!(suggest("@restart"), ["@restart"]);
+    assert_eq!(suggest("@weather"), [""; 0]);
+    assert_eq!(suggest(""), [""; 0]);
+    assert_eq!(suggest(&"x".repeat(100_000)), [""; 0]);
+    assert_eq!(
+        vocabulary().suggestions("@restrat", &[Builtin::Help, Builtin::Status]),
+        [""; 0]
+    );
+    assert_eq!(
+        renamed(&[("a1", "status"), ("a2", "restart"), ("a3", "audit")]).suggestions("@a", &all),
+        [""; 0]
+    );
+    let near = renamed(&[
+        ("abc1", "status"),
+        ("abc2", "restart"),
+        ("abc3", "audit"),
+        ("abc4", "audit"),
+    ]);
+    assert_eq!(near.suggestions("@abc", &all), ["@abc1", "@abc2", "@abc3"]);
+}
+
+#[test]
+fn the_table_says_who_may_what() {
+    let listed: Vec<(&str, Role, bool)> = table::TABLE
+        .iter()
+        .map(|row| (row.name, row.role, row.lifecycle))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("help", Role::Everyone, false),
+            ("status", Role::Everyone, false),
+            ("restart", Role::Operator, true),
+            ("audit", Role::Admin, false),
+        ]
+    );
+    assert!(Role::Everyone < Role::Operator && Role::Operator < Role::Admin);
+    for row in &table::TABLE {
+        assert_eq!(table::row(row.builtin), row);
+        assert_eq!(table::named(&row.name.to_uppercase()), Some(row.builtin));
+    }
+}
+
+/// Work in proportion to the length: with anything worse these would take hours.
+#[test]
+fn a_long_message_is_read_in_proportion_to_its_length() {
+    let vocabulary = vocabulary();
+    for unit in [
+        "@help ",
+        "> ",
+        "`",
+        "``` ",
+        "@help `",
+        "* ",
+        "[",
+        "@help\n> ",
+        "|",
+        "\u{200b}",
+        "<a ",
+        "![",
+        "\t- ",
+    ] {
+        let message = format!("{} @help", unit.repeat(200_000 / unit.len()));
+        let found = vocabulary.parse(&message).len();
+        assert!(found <= message.len() / "@help".len(), "{unit:?}");
+    }
+    let message = "@help ".repeat(16_383 / 6);
+    assert_eq!(vocabulary.parse(&message).len(), 16_383 / 6);
+    assert_eq!(vocabulary.parse(&"@help ".repeat(70_000)).len(), 65_536);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        rng_seed: RngSeed::Fixed(2),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/data/text/command.txt"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_message_can_be_parsed(message in "(?s)([@!>`“’— \n\u{a0}\u{200b}]|@help|!restart|@status|.){0,60}") {
+        let normal = normalise(&message);
+        for (place, invocation) in vocabulary().parse(&message).iter().enumerate() {
+            prop_assert_eq!(usize::from(invocation.ordinal), place);
+            prop_assert!(invocation.sigil && vocabulary().is_sigil_word(&invocation.word));
+            prop_assert!(normal.to_lowercase().contains(&invocation.word));
+            for argument in &invocation.arguments {
+                prop_assert!(normal.contains(argument.as_str()), "{argument:?}");
+                let is_one_word = !argument.is_empty() && !argument.contains(char::is_whitespace);
+                prop_assert!(is_one_word, "{argument:?}");
+            }
+            if invocation.builtin != Builtin::Help {
+                prop_assert!(place == 0 && invocation.first);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rate_limits_each_user_in_a_sliding_window() {
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    let (one, other) = (UserId::random(), UserId::random());
+    let mut rate = Rate::new(2, Duration::from_secs(10));
+    assert_eq!(rate.check(one, at(0)), Verdict::Go);
+    assert_eq!(rate.check(one, at(6_000)), Verdict::Go);
+    assert_eq!(rate.check(one, at(7_000)), Verdict::FirstOver);
+    assert_eq!(rate.check(one, at(9_999)), Verdict::Over);
+    assert_eq!(rate.check(other, at(9_999)), Verdict::Go);
+    assert_eq!(
+        rate.check(one, at(10_000)),
+        Verdict::Go,
+        "the first call has left the window"
+    );
+    assert_eq!(
+        rate.check(one, at(10_001)),
+        Verdict::Over,
+        "it was said in words three seconds ago"
+    );
+    assert_eq!(rate.check(one, at(16_000)), Verdict::Go);
+    assert_eq!(rate.check(one, at(17_000)), Verdict::FirstOver);
+}
+
+#[test]
+fn a_count_of_zero_limits_nothing() {
+    let (now, user) = (Instant::now(), UserId::random());
+    let mut rate = Rate::new(0, Duration::from_secs(10));
+    assert!((0..1000).all(|_| rate.check(user, now) == Verdict::Go));
+    assert_eq!(rate.remembered(), 0);
+}
+
+#[test]
+fn silent_users_are_forgotten() {
+    let start = Instant::now();
+    let mut rate = Rate::new(60, Duration::from_secs(10));
+    for second in 0..1000 {
+        rate.check(UserId::random(), start + Duration::from_secs(second));
+        assert!(
+            rate.remembered() <= 21,
+            "{} after {second} s",
+            rate.remembered()
+        );
+    }
+}
