@@ -86,13 +86,19 @@ pub struct StartFailure {
 impl StartFailure {
     /// A failure that only a person can mend: another start would fail as well.
     pub fn configuration(error: impl Into<anyhow::Error>) -> Self {
-        Self { status: Status::Configuration, error: error.into() }
+        Self {
+            status: Status::Configuration,
+            error: error.into(),
+        }
     }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for StartFailure {
     fn from(error: E) -> Self {
-        Self { status: Status::Failure, error: error.into() }
+        Self {
+            status: Status::Failure,
+            error: error.into(),
+        }
     }
 }
 
@@ -108,24 +114,31 @@ impl Bot {
         mishap: Option<String>,
     ) -> Result<Self, StartFailure> {
         let signals = Signals::listen().context("listening to signals")?;
-        let directory = StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
+        let directory =
+            StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
         let audit = Audit::open(directory.path()).context("opening the audit trail")?;
         let marker = recovery::marker(&directory)?;
         let boot_id = boot_id();
-        ledger.begin_run(env!("CARGO_PKG_VERSION"), &boot_id).await?;
+        ledger
+            .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
+            .await?;
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, marker.as_ref()).await?;
 
-        let api = Api::new(&Connection::new(config.matterbot.api_url(), config.matterbot.token.clone()))
-            .map_err(StartFailure::configuration)?;
+        let api = Api::new(&Connection::new(
+            config.matterbot.api_url(),
+            config.matterbot.token.clone(),
+        ))
+        .map_err(StartFailure::configuration)?;
         let (identity, known) = watch::channel(None);
         let (sending, calls, chores) = (Tasks::new(), Tasks::new(), Tasks::new());
         let outbox = Outbox::new(ledger.clone(), api.clone(), known, sending.clone());
         outbox.send(undelivered(&ledger, recovered.undelivered));
         outbox.send(answers);
-        let vocabulary = Vocabulary::new(&config.matterbot.helpcmds, &config.matterbot.lifecyclecmds);
+        let vocabulary =
+            Vocabulary::new(&config.matterbot.helpcmds, &config.matterbot.lifecyclecmds);
         let rules = Rules {
             vocabulary: vocabulary.clone(),
             rate: Rate::new(config.lifecycle.rate.count, config.lifecycle.rate.window),
@@ -139,7 +152,12 @@ impl Bot {
             boot_id,
             mishap,
         };
-        let state = State::new(rules, Marks::recovered(recovered.watermarks), marker, interrupted);
+        let state = State::new(
+            rules,
+            Marks::recovered(recovered.watermarks),
+            marker,
+            interrupted,
+        );
         let (tell, events) = mpsc::unbounded_channel();
         let gateway = Gateway::new(api.clone(), fastrand::u64(..));
         let context = Arc::new(Context {
@@ -160,8 +178,24 @@ impl Bot {
             unrecorded: Mutex::default(),
             events: tell,
         });
-        let performer = Performer::new(Arc::clone(&context), calls, chores.clone(), logging, unsettled);
-        Ok(Self { context, state, performer, gateway, signals, events, sending, chores, _lock: lock })
+        let performer = Performer::new(
+            Arc::clone(&context),
+            calls,
+            chores.clone(),
+            logging,
+            unsettled,
+        );
+        Ok(Self {
+            context,
+            state,
+            performer,
+            gateway,
+            signals,
+            events,
+            sending,
+            chores,
+            _lock: lock,
+        })
     }
 
     /// Serves until it is asked to stop or to restart.
@@ -211,8 +245,9 @@ impl Bot {
 
 /// What an earlier process had still to send; its progress posts are worth nothing any more.
 fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
-    let (stale, owed): (Vec<_>, Vec<_>) =
-        deliveries.into_iter().partition(|delivery| delivery.kind == Kind::Progress);
+    let (stale, owed): (Vec<_>, Vec<_>) = deliveries
+        .into_iter()
+        .partition(|delivery| delivery.kind == Kind::Progress);
     for delivery in stale {
         ledger.undeliverable(delivery.id, "its process has ended".to_owned());
     }
@@ -227,10 +262,20 @@ fn log(event: &Event) {
         }
         Event::Gateway(Update::Disconnected { cause, retry_in }) => {
             let cause = format!("{:#}", chain(cause));
-            tracing::warn!("{cause}; the next try is in {:.1} s", retry_in.as_secs_f64());
+            tracing::warn!(
+                "{cause}; the next try is in {:.1} s",
+                retry_in.as_secs_f64()
+            );
         }
-        Event::Gateway(Update::Refused { server_healthy, retry_in }) => {
-            let well = if *server_healthy { "is well otherwise" } else { "is not well itself" };
+        Event::Gateway(Update::Refused {
+            server_healthy,
+            retry_in,
+        }) => {
+            let well = if *server_healthy {
+                "is well otherwise"
+            } else {
+                "is not well itself"
+            };
             tracing::error!(
                 "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
                 retry_in.as_secs_f64()
@@ -256,21 +301,34 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn refuse_directory(error: StateDirectoryError) -> StartFailure {
     let status = match error {
-        StateDirectoryError::Foreign { .. } | StateDirectoryError::Writable { .. } => Status::Configuration,
+        StateDirectoryError::Foreign { .. } | StateDirectoryError::Writable { .. } => {
+            Status::Configuration
+        }
         StateDirectoryError::Io { .. } | StateDirectoryError::Locked { .. } => Status::Failure,
     };
-    StartFailure { status, error: error.into() }
+    StartFailure {
+        status,
+        error: error.into(),
+    }
 }
 
 fn refuse_ledger(error: OpenError) -> StartFailure {
     let status = match error {
-        OpenError::Newer { .. } | OpenError::Corrupt { .. } | OpenError::Refused { .. } => Status::Configuration,
+        OpenError::Newer { .. } | OpenError::Corrupt { .. } | OpenError::Refused { .. } => {
+            Status::Configuration
+        }
         OpenError::Io { .. } | OpenError::Database { .. } => Status::Failure,
     };
-    StartFailure { status, error: error.into() }
+    StartFailure {
+        status,
+        error: error.into(),
+    }
 }
 
 /// The kernel's name for this boot; empty where it has none.
 fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }

@@ -170,7 +170,8 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn asker(&self, key: &CallKey) -> Result<Option<UserId>, Unwritable> {
         let key = key.clone();
-        self.transact(move |store| call::asker(&store.connection, &key)).await
+        self.transact(move |store| call::asker(&store.connection, &key))
+            .await
     }
 
     /// Notes that a request that posts `delivery` begins at `at`; the first such note counts. Rides.

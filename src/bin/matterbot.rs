@@ -33,7 +33,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; that they could not be printed changes nothing.
             error.print().ok();
-            return ExitCode::from(if error.use_stderr() { Status::Usage } else { Status::Stopped }.code());
+            return ExitCode::from(
+                if error.use_stderr() {
+                    Status::Usage
+                } else {
+                    Status::Stopped
+                }
+                .code(),
+            );
         }
     };
     match run(&arguments) {
@@ -61,5 +68,9 @@ fn check(options: &config::Options) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let report = config::check(&path, &Environment::of_process(), options.strict);
     println!("{report}");
-    Ok(if report.status() == 0 { Status::Stopped } else { Status::Configuration })
+    Ok(if report.status() == 0 {
+        Status::Stopped
+    } else {
+        Status::Configuration
+    })
 }

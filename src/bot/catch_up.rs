@@ -61,7 +61,10 @@ impl Sweep {
             if let Err(error) = &look {
                 tracing::warn!(%error, "what was missed could not be read; it is tried again");
             }
-            self.tell(Event::Swept { last: !first || look.is_err(), complete: look.is_ok() });
+            self.tell(Event::Swept {
+                last: !first || look.is_err(),
+                complete: look.is_ok(),
+            });
             if look.is_err() {
                 return;
             }
@@ -72,14 +75,17 @@ impl Sweep {
     /// same ones again: what was committed late does not move a channel's `last_post_at`.
     async fn look(&self, plan: &SweepPlan) -> Result<(), ApiError> {
         let channels = self.api.my_channels(self.identity.team).await?;
-        let rooms: HashMap<ChannelId, Room> =
-            channels.iter().filter_map(|channel| Some((channel.id, self.identity.room_of(channel)?))).collect();
+        let rooms: HashMap<ChannelId, Room> = channels
+            .iter()
+            .filter_map(|channel| Some((channel.id, self.identity.room_of(channel)?)))
+            .collect();
         self.tell(Event::Listed(rooms.values().copied().collect()));
         let mut changed = Vec::new();
         for channel in &channels {
             let mark = plan.marks.get(&channel.id).copied().unwrap_or_default();
             // A date in the future says nothing about what else was posted since.
-            let read = mark.looked_at == channel.last_post_at && channel.last_post_at <= plan.server_now;
+            let read =
+                mark.looked_at == channel.last_post_at && channel.last_post_at <= plan.server_now;
             if let Some(room) = rooms.get(&channel.id).filter(|_| !read) {
                 self.tell_looked(channel, plan, true);
                 changed.push((channel, *room, mark));
@@ -104,7 +110,8 @@ impl Sweep {
             Some((_, at)) => at,
             None => plan.since,
         };
-        self.read_since(room, since.max(plan.server_now.minus(FURTHEST))).await
+        self.read_since(room, since.max(plan.server_now.minus(FURTHEST)))
+            .await
     }
 
     /// Pages forward from `anchor`; says whether the anchor still exists.
@@ -118,7 +125,10 @@ impl Sweep {
             }
             count += page.posts.len();
             let next = next_anchor(&page.posts).filter(|_| page.full && count < self.max_posts);
-            self.tell(Event::Found { room, posts: page.posts });
+            self.tell(Event::Found {
+                room,
+                posts: page.posts,
+            });
             match next {
                 Some(next) => anchor = next,
                 None => return Ok(true),
@@ -133,7 +143,12 @@ impl Sweep {
             let page = self.api.latest_posts(room.id, number, PAGE).await?;
             let reached = page.posts.iter().any(|post| post.create_at < since);
             let full = page.full;
-            posts.splice(0..0, page.posts.into_iter().filter(|post| post.create_at >= since));
+            posts.splice(
+                0..0,
+                page.posts
+                    .into_iter()
+                    .filter(|post| post.create_at >= since),
+            );
             if reached || !full || posts.len() >= self.max_posts {
                 break;
             }
@@ -144,7 +159,12 @@ impl Sweep {
 
     fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, begins: bool) {
         let (last_post_at, as_of) = (channel.last_post_at, plan.server_now);
-        self.tell(Event::Looked(Looked { channel: channel.id, last_post_at, as_of, begins }));
+        self.tell(Event::Looked(Looked {
+            channel: channel.id,
+            last_post_at,
+            as_of,
+            begins,
+        }));
     }
 
     async fn exists(&self, post: PostId) -> Result<bool, ApiError> {

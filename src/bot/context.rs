@@ -59,7 +59,11 @@ impl Context {
     /// The interface that `ticket`'s look-ups and reactions use.
     #[must_use]
     pub fn api_for(&self, ticket: &Ticket) -> &Api {
-        if ticket.row().lifecycle { &self.lifecycle_api } else { &self.api }
+        if ticket.row().lifecycle {
+            &self.lifecycle_api
+        } else {
+            &self.api
+        }
     }
 
     /// Hands `event` to the loop; once the loop has ended nobody needs it any more.
@@ -69,18 +73,32 @@ impl Context {
 
     /// Writes down what was answered from memory, if the ledger takes it again.
     pub async fn write_unrecorded(&self) {
-        let settlements = std::mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner));
+        let settlements = std::mem::take(
+            &mut *self
+                .unrecorded
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         if settlements.is_empty() {
             return;
         }
         if self.ledger.settle(settlements.clone()).await.is_err() {
-            self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).extend(settlements);
+            self.unrecorded
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(settlements);
         }
     }
 
     /// The audit's line about `ticket`.
     #[must_use]
-    pub fn entry(&self, ticket: &Ticket, verdict: Verdict, reason: Option<&str>, outcome: Option<&str>) -> Entry {
+    pub fn entry(
+        &self,
+        ticket: &Ticket,
+        verdict: Verdict,
+        reason: Option<&str>,
+        outcome: Option<&str>,
+    ) -> Entry {
         Entry {
             at: Timestamp::now(),
             post: ticket.post.id,

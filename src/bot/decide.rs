@@ -171,7 +171,14 @@ impl State {
     /// The state of a process that has just started.
     #[must_use]
     pub fn new(rules: Rules, marks: Marks, marker: Option<Marker>, interrupted: usize) -> Self {
-        let back = marker.map(|marker| Back { marker, interrupted, late: 0, unread: HashSet::new(), due: false, announced: false });
+        let back = marker.map(|marker| Back {
+            marker,
+            interrupted,
+            late: 0,
+            unread: HashSet::new(),
+            due: false,
+            announced: false,
+        });
         let connection = Connection {
             token_worked: rules.token_worked,
             read_from: rules.read_from,
@@ -199,7 +206,10 @@ impl State {
     fn status(&self, now: Now) -> Status {
         Status {
             running: now.instant.duration_since(self.rules.started),
-            connected: self.connection.since.map(|since| now.instant.duration_since(since)),
+            connected: self
+                .connection
+                .since
+                .map(|since| now.instant.duration_since(since)),
             connections: self.counters.connections,
             gaps: self.counters.gaps,
             calls_in_hand: self.in_hand.len(),
@@ -219,8 +229,13 @@ impl State {
     /// Starts a ticket, or lets it wait in its lane.
     fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
         let lane = ticket.lane();
-        let held = InHand { lane, channel: ticket.post.channel_id, created: ticket.post.create_at };
-        self.in_hand.insert((ticket.post.id, ticket.invocation.ordinal), held);
+        let held = InHand {
+            lane,
+            channel: ticket.post.channel_id,
+            created: ticket.post.create_at,
+        };
+        self.in_hand
+            .insert((ticket.post.id, ticket.invocation.ordinal), held);
         let ready = match lane {
             Some(lane) => self.lanes.enter(lane, ticket),
             None => Some(ticket),
@@ -229,14 +244,18 @@ impl State {
     }
 
     fn serve(&self, now: Now, ticket: Option<Ticket>) -> Vec<Effect> {
-        let Some(ticket) = ticket else { return Vec::new() };
+        let Some(ticket) = ticket else {
+            return Vec::new();
+        };
         vec![Effect::Serve(Box::new(ticket), self.status(now))]
     }
 
     /// A call has ended: the next of its lane starts.
     fn ended(&mut self, now: Now, key: &CallKey, written: bool) -> Vec<Effect> {
         let id = (key.post, key.ordinal);
-        let Some(held) = self.in_hand.remove(&id) else { return Vec::new() };
+        let Some(held) = self.in_hand.remove(&id) else {
+            return Vec::new();
+        };
         if written {
             self.counters.finished += 1;
             self.remember(id);
@@ -247,7 +266,10 @@ impl State {
             self.sweep.again = true;
         }
         let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
-        if matches!(self.phase, Phase::Leaving(_) | Phase::Draining(_) | Phase::Finished) {
+        if matches!(
+            self.phase,
+            Phase::Leaving(_) | Phase::Draining(_) | Phase::Finished
+        ) {
             // What waits in a lane is the successor's.
             return Vec::new();
         }
@@ -268,14 +290,26 @@ impl State {
     /// Reads what may have been missed, or notes that it is to be read when the present reading has ended.
     fn sweep(&mut self, now: Now) -> Vec<Effect> {
         // Until the server answered a ping its clock is not known; the answer brings the sweep.
-        if self.sweep.running || self.identity.is_none() || !self.connection.alive || !matches!(self.phase, Phase::Serving) {
+        if self.sweep.running
+            || self.identity.is_none()
+            || !self.connection.alive
+            || !matches!(self.phase, Phase::Serving)
+        {
             self.sweep.again = true;
             return Vec::new();
         }
         let server_now = self.server_now(now);
-        self.sweep = Sweep { running: true, again: false, last: Some(now.instant) };
+        self.sweep = Sweep {
+            running: true,
+            again: false,
+            last: Some(now.instant),
+        };
         let since = *self.connection.read_from.get_or_insert(server_now);
-        vec![Effect::Sweep(SweepPlan { marks: self.marks.all(), since, server_now })]
+        vec![Effect::Sweep(SweepPlan {
+            marks: self.marks.all(),
+            since,
+            server_now,
+        })]
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {
@@ -283,7 +317,10 @@ impl State {
             return Vec::new();
         }
         let mut effects = vec![Effect::WriteUnrecorded];
-        let due = self.sweep.last.is_none_or(|last| now.instant.duration_since(last) >= SWEEP_EVERY);
+        let due = self
+            .sweep
+            .last
+            .is_none_or(|last| now.instant.duration_since(last) >= SWEEP_EVERY);
         if due || self.sweep.again {
             effects.extend(self.sweep(now));
         }
@@ -293,7 +330,11 @@ impl State {
 
     /// When the oldest post of `channel` was created whose calls are not all in the ledger.
     fn oldest_unwritten(&self, channel: ChannelId) -> Option<Timestamp> {
-        let in_hand = self.in_hand.values().filter(|held| held.channel == channel).map(|held| held.created);
+        let in_hand = self
+            .in_hand
+            .values()
+            .filter(|held| held.channel == channel)
+            .map(|held| held.created);
         in_hand.chain(self.unwritten.get(&channel).copied()).min()
     }
 }

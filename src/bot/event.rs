@@ -89,6 +89,10 @@ impl Now {
     pub fn read() -> Self {
         let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let since_boot = Duration::try_from(boot).unwrap_or_default();
-        Self { instant: std::time::Instant::now(), wall: Timestamp::now(), since_boot }
+        Self {
+            instant: std::time::Instant::now(),
+            wall: Timestamp::now(),
+            since_boot,
+        }
     }
 }

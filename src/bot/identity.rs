@@ -40,15 +40,27 @@ impl Identity {
     /// A team or a channel that does not exist is final; everything else is worth another try.
     pub async fn ask(api: &Api, config: &Config) -> Result<Self, Unidentified> {
         let not_now = |error: anyhow::Error| Unidentified::NotNow(error);
-        let me = api.me().await.context("asking who we are").map_err(not_now)?;
+        let me = api
+            .me()
+            .await
+            .context("asking who we are")
+            .map_err(not_now)?;
         let name = &config.matterbot.teamname;
         let team = match api.team_by_name(name).await {
             Ok(team) => team,
             Err(error) if error.is_not_found() => return Err(unknown_team(api, name).await),
-            Err(error) => return Err(not_now(anyhow::Error::new(error).context("asking for the team"))),
+            Err(error) => {
+                return Err(not_now(
+                    anyhow::Error::new(error).context("asking for the team"),
+                ));
+            }
         };
         let lifecycle_channels = resolve_channels(api, team.id, &config.lifecycle.channels).await?;
-        let limit = api.max_post_size().await.context("asking for the server's limits").map_err(not_now)?;
+        let limit = api
+            .max_post_size()
+            .await
+            .context("asking for the server's limits")
+            .map_err(not_now)?;
         Ok(Self {
             me: me.id,
             username: me.username,
@@ -65,7 +77,10 @@ impl Identity {
             ChannelKind::Direct | ChannelKind::Group => true,
             _ => team == Some(self.team),
         };
-        let foreign = self.lifecycle_channels.as_ref().is_some_and(|channels| !channels.contains(&id));
+        let foreign = self
+            .lifecycle_channels
+            .as_ref()
+            .is_some_and(|channels| !channels.contains(&id));
         served.then_some(Room { id, foreign })
     }
 
@@ -93,7 +108,9 @@ async fn unknown_team(api: &Api, name: &str) -> Unidentified {
              add the bot to the team"
         ));
     }
-    Unidentified::NotNow(anyhow::anyhow!("the server does not find the team {name:?}, and is not well"))
+    Unidentified::NotNow(anyhow::anyhow!(
+        "the server does not find the team {name:?}, and is not well"
+    ))
 }
 
 /// `Lifecycle.channels`: identifiers as they are, names through the team.
@@ -118,7 +135,9 @@ async fn resolve_channels(
                 }
             },
             Err(error) => {
-                return Err(Unidentified::NotNow(anyhow::Error::new(error).context("resolving Lifecycle.channels")));
+                return Err(Unidentified::NotNow(
+                    anyhow::Error::new(error).context("resolving Lifecycle.channels"),
+                ));
             }
         }
     }

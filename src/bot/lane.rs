@@ -13,7 +13,9 @@ impl<K: Hash + Eq, T> Lanes<K, T> {
     /// No lane is in use.
     #[must_use]
     pub fn new() -> Self {
-        Self { waiting: HashMap::new() }
+        Self {
+            waiting: HashMap::new(),
+        }
     }
 
     /// Puts `member` into its lane; gives it back if the lane was free, to be started now.
@@ -41,8 +43,12 @@ impl<K: Hash + Eq, T> Lanes<K, T> {
 
     /// Takes out of `lane` what waits there and is `unwanted`.
     pub fn withdraw(&mut self, lane: &K, mut unwanted: impl FnMut(&T) -> bool) -> Vec<T> {
-        let Some(queue) = self.waiting.get_mut(lane) else { return Vec::new() };
-        let (out, kept) = std::mem::take(queue).into_iter().partition(|member| unwanted(member));
+        let Some(queue) = self.waiting.get_mut(lane) else {
+            return Vec::new();
+        };
+        let (out, kept) = std::mem::take(queue)
+            .into_iter()
+            .partition(|member| unwanted(member));
         *queue = kept;
         Vec::from_iter::<VecDeque<T>>(out)
     }

@@ -36,6 +36,9 @@ mod tests {
         assert!(notices.first_within(channel, Duration::from_secs(600)));
         assert!(!notices.first_within(channel, Duration::from_secs(600)));
         assert!(notices.first_within(ChannelId::random(), Duration::from_secs(600)));
-        assert!(notices.first_within(channel, Duration::ZERO), "the time is over");
+        assert!(
+            notices.first_within(channel, Duration::ZERO),
+            "the time is over"
+        );
     }
 }

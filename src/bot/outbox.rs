@@ -19,8 +19,8 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::backoff::Backoff;
-use crate::id::{ChannelId, PostId, UserId};
 use crate::command::table;
+use crate::id::{ChannelId, PostId, UserId};
 use crate::ledger::{CallKey, Delivery, Kind, Ledger};
 use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{NewPost, Post};
@@ -90,13 +90,26 @@ impl Outbox {
         tasks: Tasks,
     ) -> Self {
         let lifecycle = api.for_lifecycle();
-        Self { ledger, ordinary: api, lifecycle, identity, tasks, queues: Arc::default() }
+        Self {
+            ledger,
+            ordinary: api,
+            lifecycle,
+            identity,
+            tasks,
+            queues: Arc::default(),
+        }
     }
 
     /// The interface for `delivery`: what is said about a lifecycle command has its own part of the rate.
     fn api(&self, delivery: &Delivery) -> &Api {
-        let lifecycle = |key: &CallKey| table::named(&key.name).is_some_and(|builtin| table::row(builtin).lifecycle);
-        if delivery.calls.iter().any(lifecycle) { &self.lifecycle } else { &self.ordinary }
+        let lifecycle = |key: &CallKey| {
+            table::named(&key.name).is_some_and(|builtin| table::row(builtin).lifecycle)
+        };
+        if delivery.calls.iter().any(lifecycle) {
+            &self.lifecycle
+        } else {
+            &self.ordinary
+        }
     }
 
     /// Sends `deliveries`, each after those that its thread already has.
@@ -110,7 +123,8 @@ impl Outbox {
                 None => {
                     queues.waiting.insert(thread, VecDeque::from([delivery]));
                     let outbox = self.clone();
-                    self.tasks.spawn(async move { outbox.work_off(thread).await });
+                    self.tasks
+                        .spawn(async move { outbox.work_off(thread).await });
                 }
             }
         }
@@ -119,14 +133,22 @@ impl Outbox {
     /// Whether a post of our account with this key was written by this process.
     #[must_use]
     pub fn wrote(&self, key: &str) -> bool {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner).keys.contains(key)
+        self.queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys
+            .contains(key)
     }
 
     /// Sends what `thread` has, one after the other, until it has no more.
     async fn work_off(self, thread: Thread) {
         let mut identity = self.identity.clone();
         // The sender of the identity lives as long as the bot; without it there is nobody to post as.
-        let Ok(me) = identity.wait_for(Option::is_some).await.map(|known| known.as_ref().map(|known| known.me)) else {
+        let Ok(me) = identity
+            .wait_for(Option::is_some)
+            .await
+            .map(|known| known.as_ref().map(|known| known.me))
+        else {
             return;
         };
         let Some(me) = me else { return };
@@ -156,9 +178,17 @@ impl Outbox {
         let mut first_attempt = delivery.first_attempt_at;
         // An earlier process may have tried without a note of it, at the latest until just now.
         let inherited = Timestamp::now().since(delivery.queued_at) > Duration::from_secs(1);
-        let mut unknown_since = inherited.then(|| delivery.last_attempt_ended_at.unwrap_or_else(Timestamp::now));
+        let mut unknown_since = inherited.then(|| {
+            delivery
+                .last_attempt_ended_at
+                .unwrap_or_else(Timestamp::now)
+        });
         let mut refusals = 0;
-        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), fastrand::u64(..));
+        let mut backoff = Backoff::new(
+            Duration::from_millis(500),
+            Duration::from_secs(30),
+            fastrand::u64(..),
+        );
         loop {
             if let Some(ended) = unknown_since {
                 let first = first_attempt.unwrap_or(delivery.queued_at);
@@ -206,7 +236,11 @@ impl Outbox {
     async fn attempt(&self, delivery: &Delivery, me: UserId) -> Attempt {
         let file_ids = match &delivery.attachment {
             None => Vec::new(),
-            Some(file) => match self.api(delivery).upload(delivery.channel, &file.name, file.text.clone().into_bytes()).await {
+            Some(file) => match self
+                .api(delivery)
+                .upload(delivery.channel, &file.name, file.text.clone().into_bytes())
+                .await
+            {
                 Ok(id) => vec![id],
                 Err(error) if error.is_refusal() => Vec::new(),
                 Err(_) => return Attempt::NotSaved(Duration::ZERO),
@@ -239,9 +273,17 @@ impl Outbox {
                 Err(error) if error.is_not_found() => Vec::new(),
                 posts => posts?,
             },
-            None => self.api(delivery).latest_posts(delivery.channel, 0, 200).await?.posts,
+            None => {
+                self.api(delivery)
+                    .latest_posts(delivery.channel, 0, 200)
+                    .await?
+                    .posts
+            }
         };
-        Ok(posts.iter().find(|post| is_ours(post, delivery, me)).map(|post| post.id))
+        Ok(posts
+            .iter()
+            .find(|post| is_ours(post, delivery, me))
+            .map(|post| post.id))
     }
 
     /// What cannot be posted where it belongs goes to the asker directly.
@@ -250,13 +292,22 @@ impl Outbox {
             Some(key) => self.ledger.asker(key).await.ok().flatten(),
             None => None,
         };
-        let Some(asker) = asker.filter(|_| delivery.kind != Kind::Progress) else { return End::Undeliverable(reason) };
-        let Ok(channel) = self.api(delivery).direct_channel(me, asker).await else { return End::Undeliverable(reason) };
+        let Some(asker) = asker.filter(|_| delivery.kind != Kind::Progress) else {
+            return End::Undeliverable(reason);
+        };
+        let Ok(channel) = self.api(delivery).direct_channel(me, asker).await else {
+            return End::Undeliverable(reason);
+        };
         if channel.id == delivery.channel {
             return End::Undeliverable(reason);
         }
         let text = super::reply::undeliverable(&delivery.text);
-        let direct = Delivery { channel: channel.id, root: None, text, ..delivery.clone() };
+        let direct = Delivery {
+            channel: channel.id,
+            root: None,
+            text,
+            ..delivery.clone()
+        };
         match self.attempt(&direct, me).await {
             Attempt::Delivered(post) => {
                 tracing::info!(channel = %delivery.channel, %reason, "an answer was delivered as a direct message");
@@ -299,7 +350,11 @@ fn props(delivery: &Delivery) -> serde_json::Value {
 /// Whether `post` is the one that `delivery` asked for. Its text does not count: plugins rewrite it. Neither does a
 /// foreign post that the server returned for a `pending_post_id` that somebody else used.
 fn is_ours(post: &Post, delivery: &Delivery, me: UserId) -> bool {
-    let key = post.props.get("matterbot").and_then(|props| props.get("key")).and_then(serde_json::Value::as_str);
+    let key = post
+        .props
+        .get("matterbot")
+        .and_then(|props| props.get("key"))
+        .and_then(serde_json::Value::as_str);
     post.user_id == me
         && post.channel_id == delivery.channel
         && post.root_id == delivery.root

@@ -42,8 +42,21 @@ pub struct Performer {
 impl Performer {
     /// A performer; `calls` are drained before the end, `chores` are not.
     #[must_use]
-    pub fn new(context: Arc<Context>, calls: Tasks, chores: Tasks, logging: Arc<Logging>, unsettled: Unsettled) -> Self {
-        Self { context, calls, chores, logging, marker: Arc::default(), unsettled: Arc::new(unsettled) }
+    pub fn new(
+        context: Arc<Context>,
+        calls: Tasks,
+        chores: Tasks,
+        logging: Arc<Logging>,
+        unsettled: Unsettled,
+    ) -> Self {
+        Self {
+            context,
+            calls,
+            chores,
+            logging,
+            marker: Arc::default(),
+            unsettled: Arc::new(unsettled),
+        }
     }
 
     /// Performs `effect`; an outcome ends the loop.
@@ -52,7 +65,9 @@ impl Performer {
         match effect {
             Effect::Identify => drop(self.chores.spawn(identify(context))),
             Effect::Sweep(plan) => self.sweep(plan),
-            Effect::Serve(ticket, status) => drop(self.calls.spawn(serve(context, *ticket, status))),
+            Effect::Serve(ticket, status) => {
+                drop(self.calls.spawn(serve(context, *ticket, status)))
+            }
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::TokenWorked => drop(self.chores.spawn(async move {
@@ -62,7 +77,9 @@ impl Performer {
             })),
             Effect::OwnPost { key } => {
                 if key.is_none_or(|key| !context.outbox.wrote(&key)) {
-                    tracing::warn!("somebody else writes with this bot's account; is another bot running on its token?");
+                    tracing::warn!(
+                        "somebody else writes with this bot's account; is another bot running on its token?"
+                    );
                     context.tell(Event::ForeignPost);
                 }
             }
@@ -75,10 +92,16 @@ impl Performer {
                 });
             }
             Effect::AnnounceRestart { request, joined } => {
-                drop(self.calls.spawn(async move { announce_restart(&context, &request, joined).await }));
+                drop(
+                    self.calls
+                        .spawn(async move { announce_restart(&context, &request, joined).await }),
+                );
             }
             Effect::RefuseRestart { request, reason } => {
-                drop(self.calls.spawn(async move { refuse_restart(&context, &request, &reason).await }));
+                drop(
+                    self.calls
+                        .spawn(async move { refuse_restart(&context, &request, &reason).await }),
+                );
             }
             Effect::AwaitReturn => drop(self.chores.spawn(async move {
                 tokio::time::sleep(RETURN_WAIT).await;
@@ -86,9 +109,15 @@ impl Performer {
             })),
             Effect::AnnounceReturn(back) => {
                 let unsettled = Arc::clone(&self.unsettled);
-                drop(self.calls.spawn(async move { announce_return(&context, &back, &unsettled).await }));
+                drop(
+                    self.calls
+                        .spawn(async move { announce_return(&context, &back, &unsettled).await }),
+                );
             }
-            Effect::WriteUnrecorded => drop(self.chores.spawn(async move { context.write_unrecorded().await })),
+            Effect::WriteUnrecorded => drop(
+                self.chores
+                    .spawn(async move { context.write_unrecorded().await }),
+            ),
             Effect::Drain => {
                 let calls = self.calls.clone();
                 self.chores.spawn(async move {
@@ -110,11 +139,14 @@ impl Performer {
 
     fn sweep(&self, plan: SweepPlan) {
         let context = Arc::clone(&self.context);
-        let Some(identity) = context.identity() else { return };
+        let Some(identity) = context.identity() else {
+            return;
+        };
         let sweep = Sweep {
             api: context.api.clone(),
             identity: (*identity).clone(),
-            max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts).unwrap_or(usize::MAX),
+            max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts)
+                .unwrap_or(usize::MAX),
             events: context.events.clone(),
         };
         self.chores.spawn(sweep.run(plan));
@@ -123,16 +155,26 @@ impl Performer {
 
 /// Asks until the server answers; what a person must mend ends the asking.
 async fn identify(context: Arc<Context>) {
-    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), fastrand::u64(..));
+    let mut backoff = Backoff::new(
+        Duration::from_secs(1),
+        Duration::from_secs(60),
+        fastrand::u64(..),
+    );
     loop {
         match Identity::ask(&context.api, &context.config).await {
             Ok(identity) => {
                 tracing::info!(account = %identity.username, team = %context.config.matterbot.teamname, "serving");
-                context.identity.send_replace(Some(Arc::new(identity.clone())));
+                context
+                    .identity
+                    .send_replace(Some(Arc::new(identity.clone())));
                 return context.tell(Event::Identified(Box::new(identity)));
             }
-            Err(Unidentified::Misconfigured(sentence)) => return context.tell(Event::Misconfigured(sentence)),
-            Err(Unidentified::NotNow(error)) => tracing::warn!("the server does not tell who we are: {error:#}"),
+            Err(Unidentified::Misconfigured(sentence)) => {
+                return context.tell(Event::Misconfigured(sentence));
+            }
+            Err(Unidentified::NotNow(error)) => {
+                tracing::warn!("the server does not tell who we are: {error:#}")
+            }
         }
         tokio::time::sleep(backoff.next_delay()).await;
     }
@@ -143,7 +185,8 @@ async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Result<(), Stri
     let shared = Arc::clone(context);
     let write = move || {
         marker::obstacle(&shared.directory).map_err(|obstacle| obstacle.to_string())?;
-        marker::leave(&shared.directory, &marker).map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+        marker::leave(&shared.directory, &marker)
+            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
     };
     match tokio::task::spawn_blocking(write).await {
         Ok(result) => result,
@@ -154,7 +197,10 @@ async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Result<(), Stri
 async fn announce_restart(context: &Context, request: &Request, joined: bool) {
     tracing::info!("restarting");
     let Some(ticket) = &request.asker else { return };
-    let reply = Reply { kind: Kind::Progress, ..answer(context, ticket, &reply::restarting(joined)) };
+    let reply = Reply {
+        kind: Kind::Progress,
+        ..answer(context, ticket, &reply::restarting(joined))
+    };
     match context.ledger.queue(vec![reply]).await {
         Ok(deliveries) => context.outbox.send(deliveries),
         Err(error) => tracing::warn!(%error, "the restart could not be announced"),
@@ -165,8 +211,12 @@ async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
     tracing::error!(reason, "the restart is refused");
     let Some(ticket) = &request.asker else { return };
     let replies = vec![answer(context, ticket, &reply::restart_refused(reason))];
-    let settlement =
-        Settlement { call: ticket.call(), state: CallState::Failed, detail: reason.to_owned(), replies };
+    let settlement = Settlement {
+        call: ticket.call(),
+        state: CallState::Failed,
+        detail: reason.to_owned(),
+        replies,
+    };
     let written = match context.ledger.settle(vec![settlement]).await {
         Ok(deliveries) => {
             context.outbox.send(deliveries);
@@ -177,7 +227,10 @@ async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
             false
         }
     };
-    context.tell(Event::Ended { key: ticket.key(), written });
+    context.tell(Event::Ended {
+        key: ticket.key(),
+        written,
+    });
 }
 
 /// One transaction: the restart is over, its calls are done, a notice for each; then the marker goes.
@@ -186,7 +239,10 @@ async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled
     tracing::info!(manner = ?back.manner, "{text}");
     let settle = |request: &marker::Request| {
         let call = unsettled.call(request);
-        let part = Part { text: text.clone(), attachment: None };
+        let part = Part {
+            text: text.clone(),
+            attachment: None,
+        };
         let notice = Reply {
             channel: request.channel,
             root: Some(request.root),
@@ -194,15 +250,31 @@ async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled
             calls: vec![call.key.clone()],
             parts: vec![part],
         };
-        let replies = if back.manner == Manner::Silent { Vec::new() } else { vec![notice] };
-        Settlement { call, state: CallState::Done, detail: "restarted".to_owned(), replies }
+        let replies = if back.manner == Manner::Silent {
+            Vec::new()
+        } else {
+            vec![notice]
+        };
+        Settlement {
+            call,
+            state: CallState::Done,
+            detail: "restarted".to_owned(),
+            replies,
+        }
     };
     let settlements = back.marker.requests.iter().map(settle).collect();
-    let told = match context.ledger.settle_restart(&back.marker.nonce, settlements, Vec::new()).await {
+    let told = match context
+        .ledger
+        .settle_restart(&back.marker.nonce, settlements, Vec::new())
+        .await
+    {
         Ok(deliveries) => {
             context.outbox.send(deliveries.unwrap_or_default());
             if let Err(error) = marker::remove(&context.directory) {
-                tracing::error!("the restart marker could not be removed: {:#}", anyhow::Error::new(error));
+                tracing::error!(
+                    "the restart marker could not be removed: {:#}",
+                    anyhow::Error::new(error)
+                );
             }
             true
         }

@@ -19,22 +19,36 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
     let mut mishap = None;
     loop {
         let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-        let loaded = config::load(&path, &environment, options.strict).map_err(StartFailure::configuration)?;
-        let (config, debug) = (loaded.config, options.debug || loaded.config.debug);
+        let loaded = config::load(&path, &environment, options.strict)
+            .map_err(StartFailure::configuration)?;
+        let config = loaded.config;
+        let debug = options.debug || config.debug;
         let logging = match &logging {
             Some(logging) => Arc::clone(logging),
-            None => Arc::clone(logging.insert(Arc::new(logging::start(&config.matterbot.logfile, debug, &environment)?))),
+            None => Arc::clone(logging.insert(Arc::new(logging::start(
+                &config.matterbot.logfile,
+                debug,
+                &environment,
+            )?))),
         };
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
         // The runtime is gone before anything is executed in its place.
-        let outcome = runtime()?.block_on(async { Ok(Bot::start(config, logging, mishap.take()).await?.run().await) });
+        let outcome = runtime()?.block_on(async {
+            Ok(Bot::start(config, logging, mishap.take())
+                .await?
+                .run()
+                .await)
+        });
         match outcome.map_err(|failure: StartFailure| failure)? {
             Outcome::Exit(status) => return Ok(status),
             Outcome::Reexec => {
                 let Err(error) = origin.exec();
-                tracing::error!("{} could not be executed, so this process starts again: {error}", origin.program().display());
+                tracing::error!(
+                    "{} could not be executed, so this process starts again: {error}",
+                    origin.program().display()
+                );
                 mishap = Some(error.to_string());
             }
         }
@@ -46,5 +60,7 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
 /// # Errors
 /// The kernel gives no event queue.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }

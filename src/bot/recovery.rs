@@ -8,7 +8,9 @@ use crate::audit::{Audit, Entry, Verdict};
 use crate::command::Builtin;
 use crate::command::table;
 use crate::id::PostId;
-use crate::ledger::{Call, CallKey, CallState, Delivery, Kind, Ledger, Part, Reply, Run, Settlement};
+use crate::ledger::{
+    Call, CallKey, CallState, Delivery, Kind, Ledger, Part, Reply, Run, Settlement,
+};
 use crate::lifecycle::marker::{self, Marker};
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::timestamp::Timestamp;
@@ -26,15 +28,22 @@ impl Unsettled {
     /// The call of `request`; made up from the marker if the ledger has lost its row.
     #[must_use]
     pub fn call(&self, request: &marker::Request) -> Call {
-        self.calls.get(&(request.post, request.ordinal)).cloned().unwrap_or_else(|| Call {
-            key: CallKey { post: request.post, ordinal: request.ordinal, name: restart_name() },
-            channel: request.channel,
-            root: request.root,
-            user: request.user,
-            text: String::new(),
-            plan: "{}".to_owned(),
-            asked_at: Timestamp::default(),
-        })
+        self.calls
+            .get(&(request.post, request.ordinal))
+            .cloned()
+            .unwrap_or_else(|| Call {
+                key: CallKey {
+                    post: request.post,
+                    ordinal: request.ordinal,
+                    name: restart_name(),
+                },
+                channel: request.channel,
+                root: request.root,
+                user: request.user,
+                text: String::new(),
+                plan: "{}".to_owned(),
+                asked_at: Timestamp::default(),
+            })
     }
 }
 
@@ -47,13 +56,16 @@ fn restart_name() -> String {
 /// # Errors
 /// What a predecessor left half-written cannot be removed.
 pub fn marker(directory: &StateDirectory) -> anyhow::Result<Option<Marker>> {
-    marker::sweep(directory).context("removing what an interrupted restart left in the state directory")?;
+    marker::sweep(directory)
+        .context("removing what an interrupted restart left in the state directory")?;
     match marker::read(directory, Timestamp::now()) {
         Ok(marker) => Ok(marker),
         Err(refused) => {
             let renamed = match &refused.renamed {
                 Ok(name) => format!("it is now named {name}"),
-                Err(error) => format!("and it cannot be renamed ({error}): @restart is refused until it is removed"),
+                Err(error) => format!(
+                    "and it cannot be renamed ({error}): @restart is refused until it is removed"
+                ),
             };
             tracing::error!("{refused}; {renamed}");
             Ok(None)
@@ -73,14 +85,26 @@ pub async fn settle(
     marker: Option<&Marker>,
 ) -> anyhow::Result<(Vec<Delivery>, usize, Unsettled)> {
     let named = |call: &Call| {
-        let names = |request: &marker::Request| request.post == call.key.post && request.ordinal == call.key.ordinal;
-        call.key.name == restart_name() && marker.is_some_and(|marker| marker.requests.iter().any(names))
+        let names = |request: &marker::Request| {
+            request.post == call.key.post && request.ordinal == call.key.ordinal
+        };
+        call.key.name == restart_name()
+            && marker.is_some_and(|marker| marker.requests.iter().any(names))
     };
     let (kept, cut_off): (Vec<Call>, Vec<Call>) = unfinished.into_iter().partition(named);
     let count = cut_off.len();
-    let settlements = cut_off.into_iter().map(|call| interrupted(audit, call)).collect();
-    let deliveries = ledger.settle(settlements).await.context("recording what was cut off")?;
-    let calls = kept.into_iter().map(|call| ((call.key.post, call.key.ordinal), call)).collect();
+    let settlements = cut_off
+        .into_iter()
+        .map(|call| interrupted(audit, call))
+        .collect();
+    let deliveries = ledger
+        .settle(settlements)
+        .await
+        .context("recording what was cut off")?;
+    let calls = kept
+        .into_iter()
+        .map(|call| ((call.key.post, call.key.ordinal), call))
+        .collect();
     Ok((deliveries, count, Unsettled { calls }))
 }
 
@@ -102,9 +126,17 @@ fn interrupted(audit: &Audit, call: Call) -> Settlement {
         root: Some(call.root),
         kind: Kind::Outcome,
         calls: vec![call.key.clone()],
-        parts: vec![Part { text, attachment: None }],
+        parts: vec![Part {
+            text,
+            attachment: None,
+        }],
     }];
-    Settlement { call, state: CallState::Interrupted, detail: "the process ended while it ran".to_owned(), replies }
+    Settlement {
+        call,
+        state: CallState::Interrupted,
+        detail: "the process ended while it ran".to_owned(),
+        replies,
+    }
 }
 
 /// Why this process was started, from how the one before ended.

@@ -31,18 +31,29 @@ pub fn duration(duration: Duration) -> String {
 /// A whole number of seconds that is long enough to wait for `duration`.
 fn wait(duration: Duration) -> String {
     let seconds = duration.as_millis().div_ceil(1_000);
-    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", seconds.div_ceil(60))
+    }
 }
 
 /// `count` with the word that fits it.
 fn counted(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {many}")
+    }
 }
 
 /// The asker may not; one sentence that names nothing that he may not know.
 #[must_use]
 pub fn denied(ticket: &Ticket, denied: Denied) -> String {
-    let command = inline_code(&format!("@{}", ticket.invocation.word.trim_start_matches(['@', '!'])));
+    let command = inline_code(&format!(
+        "@{}",
+        ticket.invocation.word.trim_start_matches(['@', '!'])
+    ));
     match denied {
         Denied::NotPermitted => format!("You do not have permission to use {command}."),
         Denied::Deactivated => format!("A deactivated account cannot use {command}."),
@@ -50,7 +61,9 @@ pub fn denied(ticket: &Ticket, denied: Denied) -> String {
         Denied::Bot => format!("A bot account cannot use {command}."),
         Denied::Remote => format!("An account of another server cannot use {command}."),
         Denied::LookupFailed => {
-            format!("I could not ask the server who you are, so {command} was not run. Please try again.")
+            format!(
+                "I could not ask the server who you are, so {command} was not run. Please try again."
+            )
         }
     }
 }
@@ -58,14 +71,23 @@ pub fn denied(ticket: &Ticket, denied: Denied) -> String {
 /// What is said of a call that is not run, if anything is.
 #[must_use]
 pub fn declined(ticket: &Ticket) -> Option<String> {
-    let command = inline_code(&format!("@{}", ticket.invocation.word.trim_start_matches(['@', '!'])));
+    let command = inline_code(&format!(
+        "@{}",
+        ticket.invocation.word.trim_start_matches(['@', '!'])
+    ));
     match ticket.fate {
         Fate::WrongChannel => Some(format!("{command} does not work in this channel.")),
-        Fate::RateOver => Some("That is more than I take from one person in so short a time. Please wait a moment.".into()),
-        Fate::WasAway => Some(format!("I was down when you asked for {command}, so it was not run. Please ask again.")),
-        Fate::TooOld(age) => {
-            Some(format!("I come to {command} only {} after you asked, so it was not run.", duration(age)))
-        }
+        Fate::RateOver => Some(
+            "That is more than I take from one person in so short a time. Please wait a moment."
+                .into(),
+        ),
+        Fate::WasAway => Some(format!(
+            "I was down when you asked for {command}, so it was not run. Please ask again."
+        )),
+        Fate::TooOld(age) => Some(format!(
+            "I come to {command} only {} after you asked, so it was not run.",
+            duration(age)
+        )),
         Fate::Edited => Some("Edited messages are not run; post it again.".to_owned()),
         Fate::RateStillOver | Fate::Deleted | Fate::Run | Fate::Join => None,
     }
@@ -83,16 +105,26 @@ pub fn restarting(joined: bool) -> String {
 /// The restart cannot be prepared.
 #[must_use]
 pub fn restart_refused(reason: &str) -> String {
-    format!("I am not restarting, and go on as before: {}.", neutralise(reason))
+    format!(
+        "I am not restarting, and go on as before: {}.",
+        neutralise(reason)
+    )
 }
 
 /// We are back.
 #[must_use]
 pub fn back(back: &Return, version: &str) -> String {
     let from = &back.marker.from_version;
-    let version = if from == version { format!("version {version}") } else { format!("version {from} → {version}") };
+    let version = if from == version {
+        format!("version {version}")
+    } else {
+        format!("version {from} → {version}")
+    };
     let mut text = match back.manner {
-        Manner::Prompt => format!("Back up. ✅ I was away for {}, {version}.", duration(back.downtime)),
+        Manner::Prompt => format!(
+            "Back up. ✅ I was away for {}, {version}.",
+            duration(back.downtime)
+        ),
         _ => format!(
             "I am back, but late: the restart was asked for {} ago, {version}.",
             duration(back.downtime)
@@ -100,17 +132,32 @@ pub fn back(back: &Return, version: &str) -> String {
     };
     if let Some(mishap) = &back.mishap {
         // Writing to a String cannot fail.
-        write!(text, " The program on disk could not be started ({}), so the old one goes on.", neutralise(mishap)).ok();
+        write!(
+            text,
+            " The program on disk could not be started ({}), so the old one goes on.",
+            neutralise(mishap)
+        )
+        .ok();
     }
     if back.interrupted > 0 {
         let calls = counted(back.interrupted, "command was", "commands were");
         write!(text, " {calls} cut off; whoever asked has been told.").ok();
     }
     if back.late > 0 {
-        write!(text, " {} served late.", counted(back.late, "command was", "commands were")).ok();
+        write!(
+            text,
+            " {} served late.",
+            counted(back.late, "command was", "commands were")
+        )
+        .ok();
     }
     if back.unread > 0 {
-        write!(text, " I am still reading {}.", counted(back.unread, "channel", "channels")).ok();
+        write!(
+            text,
+            " I am still reading {}.",
+            counted(back.unread, "channel", "channels")
+        )
+        .ok();
     }
     text
 }
@@ -122,13 +169,18 @@ pub fn interrupted(call: &Call, is_restart: bool) -> String {
         return "I was interrupted before the restart was prepared; I am up again.".to_owned();
     }
     let command = inline_code(&format!("@{}", call.key.name));
-    format!("I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again.")
+    format!(
+        "I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again."
+    )
 }
 
 /// The last restart is too young.
 #[must_use]
 pub fn cooldown(left: Duration) -> String {
-    format!("I have restarted only just now. Please wait {}.", wait(left))
+    format!(
+        "I have restarted only just now. Please wait {}.",
+        wait(left)
+    )
 }
 
 /// Too many restarts.
@@ -172,7 +224,13 @@ pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
     let mut text = String::from("What you may run here:\n");
     for row in rows {
         let usage = format!("@{} {}", vocabulary.word(row.builtin), row.arguments);
-        write!(text, "\n- {}: {}", inline_code(usage.trim_end()), row.summary).ok();
+        write!(
+            text,
+            "\n- {}: {}",
+            inline_code(usage.trim_end()),
+            row.summary
+        )
+        .ok();
     }
     text.push_str(
         "\n\nA command stands first in its message; `!` does as well as `@`. Each one is run at most once, and what is \
@@ -190,7 +248,11 @@ pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
         Role::Operator => "operators and admins",
         Role::Admin => "admins",
     };
-    format!("{}: {}. For {who}.", inline_code(usage.trim_end()), row.summary)
+    format!(
+        "{}: {}. For {who}.",
+        inline_code(usage.trim_end()),
+        row.summary
+    )
 }
 
 /// No such command, or none that the asker may run.
@@ -200,8 +262,14 @@ pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
     if suggestions.is_empty() {
         return format!("I know no command {word} for you here. `@help` lists those that I know.");
     }
-    let names: Vec<String> = suggestions.iter().map(|name| inline_code(&format!("@{name}"))).collect();
-    format!("I know no command {word} for you here. Did you mean {}?", names.join(" or "))
+    let names: Vec<String> = suggestions
+        .iter()
+        .map(|name| inline_code(&format!("@{name}")))
+        .collect();
+    format!(
+        "I know no command {word} for you here. Did you mean {}?",
+        names.join(" or ")
+    )
 }
 
 /// How the bot is doing; `trouble` is what it cannot write.
@@ -225,9 +293,18 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     };
     let connections = counted(status.connections as usize, "connection", "connections");
     let gaps = counted(status.gaps as usize, "gap", "gaps");
-    writeln!(text, "- Mattermost: {connection}; {connections}, {gaps} read up since the start").ok();
+    writeln!(
+        text,
+        "- Mattermost: {connection}; {connections}, {gaps} read up since the start"
+    )
+    .ok();
     let finished = status.calls_finished;
-    writeln!(text, "- Commands: {finished} finished since the start, {} in hand", status.calls_in_hand).ok();
+    writeln!(
+        text,
+        "- Commands: {finished} finished since the start, {} in hand",
+        status.calls_in_hand
+    )
+    .ok();
     if let Some(last) = status.last_foreign_post {
         writeln!(
             text,
@@ -250,7 +327,8 @@ pub fn audit(entries: &[Entry]) -> String {
     if entries.is_empty() {
         return "No decision has been recorded yet.".to_owned();
     }
-    let mut text = String::from("| When | Who | Command | Verdict | Why | Outcome |\n|:-|:-|:-|:-|:-|:-|\n");
+    let mut text =
+        String::from("| When | Who | Command | Verdict | Why | Outcome |\n|:-|:-|:-|:-|:-|:-|\n");
     for entry in entries {
         let verdict = match entry.verdict {
             Verdict::Allowed => "allowed",
@@ -260,9 +338,15 @@ pub fn audit(entries: &[Entry]) -> String {
             Verdict::Interrupted => "interrupted",
         };
         let command = inline_code(&entry.command).replace('|', "/");
-        let cell = |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
+        let cell =
+            |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
         let (reason, outcome) = (cell(&entry.reason), cell(&entry.outcome));
-        writeln!(text, "| {} | {} | {command} | {verdict} | {reason} | {outcome} |", entry.at, entry.user).ok();
+        writeln!(
+            text,
+            "| {} | {} | {command} | {verdict} | {reason} | {outcome} |",
+            entry.at, entry.user
+        )
+        .ok();
     }
     text
 }

@@ -19,7 +19,10 @@ impl Request {
     /// A request by `asker`, or by a signal.
     #[must_use]
     pub fn new(asker: Option<Ticket>) -> Self {
-        Self { asker, nonce: crate::id::random_token() }
+        Self {
+            asker,
+            nonce: crate::id::random_token(),
+        }
     }
 
     /// The asker as the marker names him.
@@ -89,7 +92,12 @@ mod tests {
     fn the_manner_follows_the_age_of_the_request() {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         let expiry = Duration::from_secs(600);
-        for (age, manner) in [(0, Manner::Prompt), (10, Manner::Prompt), (11, Manner::Late), (25 * 60, Manner::Silent)] {
+        for (age, manner) in [
+            (0, Manner::Prompt),
+            (10, Manner::Prompt),
+            (11, Manner::Late),
+            (25 * 60, Manner::Silent),
+        ] {
             assert_eq!(Manner::of(minutes(age), expiry), manner, "{age} minutes");
         }
     }

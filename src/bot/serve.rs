@@ -47,10 +47,22 @@ enum Ending {
 }
 
 /// Checks, starts, runs and settles a call.
-async fn run(context: &Arc<Context>, ticket: &Ticket, status: &Status) -> Result<Ending, Unwritable> {
+async fn run(
+    context: &Arc<Context>,
+    ticket: &Ticket,
+    status: &Status,
+) -> Result<Ending, Unwritable> {
     let grant = match check(context, ticket).await {
         Ok(grant) => grant,
-        Err(denied) => return deny(context, ticket, denied.code(), reply::denied(ticket, denied)).await,
+        Err(denied) => {
+            return deny(
+                context,
+                ticket,
+                denied.code(),
+                reply::denied(ticket, denied),
+            )
+            .await;
+        }
     };
     if let Err(refusal) = builtin::restart::allowance(context, ticket).await? {
         return deny(context, ticket, refusal.code(), refusal.sentence()).await;
@@ -59,7 +71,12 @@ async fn run(context: &Arc<Context>, ticket: &Ticket, status: &Status) -> Result
         Started::New => {}
         Started::Known(_) => return Ok(Ending::Settled),
     }
-    let answer = acknowledging(context, ticket, builtin::run(context, ticket, grant, status)).await;
+    let answer = acknowledging(
+        context,
+        ticket,
+        builtin::run(context, ticket, grant, status),
+    )
+    .await;
     let (state, outcome, text) = match answer {
         Answer::Text(text) => (CallState::Done, "done", text),
         Answer::Failed { reason, text } => {
@@ -68,7 +85,9 @@ async fn run(context: &Arc<Context>, ticket: &Ticket, status: &Status) -> Result
         }
         Answer::HandedOver => return Ok(Ending::HandedOver),
     };
-    context.audit.record(context.entry(ticket, Verdict::Allowed, None, Some(outcome)));
+    context
+        .audit
+        .record(context.entry(ticket, Verdict::Allowed, None, Some(outcome)));
     settle(context, ticket, state, outcome, Some(text)).await
 }
 
@@ -79,7 +98,9 @@ async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
         return role::for_everyone(ticket.post.user_id, builtin);
     }
     match context.api_for(ticket).user(ticket.post.user_id).await {
-        Ok(user) if user.id == ticket.post.user_id => role::authorize(&context.policy, &user, needed, builtin),
+        Ok(user) if user.id == ticket.post.user_id => {
+            role::authorize(&context.policy, &user, needed, builtin)
+        }
         Ok(_) => Err(Denied::LookupFailed),
         Err(error) => {
             tracing::warn!(%error, user = %ticket.post.user_id, "who asks could not be looked up");
@@ -89,7 +110,11 @@ async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
 }
 
 /// Runs `work`; if that takes a while, the asker sees that it was noticed.
-async fn acknowledging(context: &Context, ticket: &Ticket, work: impl Future<Output = Answer>) -> Answer {
+async fn acknowledging(
+    context: &Context,
+    ticket: &Ticket,
+    work: impl Future<Output = Answer>,
+) -> Answer {
     tokio::pin!(work);
     tokio::select! {
         // Only the waiting is given up; the work goes on below.
@@ -101,8 +126,15 @@ async fn acknowledging(context: &Context, ticket: &Ticket, work: impl Future<Out
 }
 
 /// Records a denial that was decided while serving.
-async fn deny(context: &Context, ticket: &Ticket, code: &str, sentence: String) -> Result<Ending, Unwritable> {
-    context.audit.record(context.entry(ticket, Verdict::Denied, Some(code), None));
+async fn deny(
+    context: &Context,
+    ticket: &Ticket,
+    code: &str,
+    sentence: String,
+) -> Result<Ending, Unwritable> {
+    context
+        .audit
+        .record(context.entry(ticket, Verdict::Denied, Some(code), None));
     settle(context, ticket, CallState::Denied, code, Some(sentence)).await
 }
 
@@ -119,7 +151,9 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     if context.ledger.known(vec![key.post]).await?.contains(&key) {
         return Ok(Ending::Settled);
     }
-    context.audit.record(context.entry(ticket, verdict, Some(code), None));
+    context
+        .audit
+        .record(context.entry(ticket, verdict, Some(code), None));
     if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
         react(context, ticket, TOO_MANY).await;
     }
@@ -131,8 +165,17 @@ async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable
     if !context.ledger.known(vec![ticket.post.id]).await?.is_empty() {
         return Ok(Ending::Settled);
     }
-    context.audit.record(context.entry(ticket, Verdict::Denied, Some("edited"), None));
-    settle(context, ticket, CallState::Denied, "edited", reply::declined(ticket)).await
+    context
+        .audit
+        .record(context.entry(ticket, Verdict::Denied, Some("edited"), None));
+    settle(
+        context,
+        ticket,
+        CallState::Denied,
+        "edited",
+        reply::declined(ticket),
+    )
+    .await
 }
 
 /// Writes the outcome and the answer down, and sends the answer.
@@ -143,9 +186,18 @@ async fn settle(
     detail: &str,
     text: Option<String>,
 ) -> Result<Ending, Unwritable> {
-    let text = text.filter(|_| state == CallState::Done || state == CallState::Failed || ticket.answer_owed());
-    let replies = text.map(|text| answer(context, ticket, &text)).into_iter().collect();
-    let settlement = Settlement { call: ticket.call(), state, detail: detail.to_owned(), replies };
+    let text = text
+        .filter(|_| state == CallState::Done || state == CallState::Failed || ticket.answer_owed());
+    let replies = text
+        .map(|text| answer(context, ticket, &text))
+        .into_iter()
+        .collect();
+    let settlement = Settlement {
+        call: ticket.call(),
+        state,
+        detail: detail.to_owned(),
+        replies,
+    };
     let deliveries = context.ledger.settle(vec![settlement]).await?;
     context.outbox.send(deliveries);
     Ok(Ending::Settled)
@@ -154,36 +206,69 @@ async fn settle(
 /// `text` as the posts that answer `ticket`.
 #[must_use]
 pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
-    let limit = context.identity().map_or(context.config.matterbot.msglength, |identity| identity.post_size);
-    let part = |text| Part { text, attachment: None };
+    let limit = context
+        .identity()
+        .map_or(context.config.matterbot.msglength, |identity| {
+            identity.post_size
+        });
+    let part = |text| Part {
+        text,
+        attachment: None,
+    };
     let parts = match text::render(text, limit) {
         Rendered::Parts(parts) => parts.into_iter().map(part).collect(),
         Rendered::Attached { first, file } => {
             let name = format!("{}.md", ticket.row().name);
-            vec![Part { text: first, attachment: Some(Attachment { name, text: file }) }]
+            vec![Part {
+                text: first,
+                attachment: Some(Attachment { name, text: file }),
+            }]
         }
     };
     let (channel, root) = (ticket.post.channel_id, Some(ticket.root()));
-    Reply { channel, root, kind: Kind::Outcome, calls: vec![ticket.key()], parts }
+    Reply {
+        channel,
+        root,
+        kind: Kind::Outcome,
+        calls: vec![ticket.key()],
+        parts,
+    }
 }
 
 /// A reaction is a courtesy: that it failed harms nothing.
 async fn react(context: &Context, ticket: &Ticket, emoji: &str) {
-    let Some(identity) = context.identity() else { return };
-    if let Err(error) = context.api_for(ticket).react(identity.me, ticket.post.id, emoji).await {
+    let Some(identity) = context.identity() else {
+        return;
+    };
+    if let Err(error) = context
+        .api_for(ticket)
+        .react(identity.me, ticket.post.id, emoji)
+        .await
+    {
         tracing::debug!(%error, emoji, "a reaction was not taken");
     }
 }
 
 /// Without the ledger nothing runs. What only tells of us is told from memory, and its row is the first one written
 /// when the ledger can be written again; everything else is found again then. Says whether the call was answered.
-async fn without_ledger(context: &Context, ticket: &Ticket, status: &Status, unwritable: &Unwritable) -> bool {
+async fn without_ledger(
+    context: &Context,
+    ticket: &Ticket,
+    status: &Status,
+    unwritable: &Unwritable,
+) -> bool {
     tracing::error!(%unwritable, post = %ticket.post.id, "nothing is run");
     let text = match ticket.invocation.builtin {
-        Builtin::Status if ticket.fate == Fate::Run => reply::status(status, Some(&unwritable.to_string())),
+        Builtin::Status if ticket.fate == Fate::Run => {
+            reply::status(status, Some(&unwritable.to_string()))
+        }
         Builtin::Help if ticket.fate == Fate::Run => builtin::help::text(context, ticket).await,
         _ => {
-            if ticket.answer_owed() && context.notices.first_within(ticket.post.channel_id, NOTICE_EVERY) {
+            if ticket.answer_owed()
+                && context
+                    .notices
+                    .first_within(ticket.post.channel_id, NOTICE_EVERY)
+            {
                 say(context, ticket, &reply::ledger_unwritable()).await;
             }
             return false;
@@ -192,8 +277,17 @@ async fn without_ledger(context: &Context, ticket: &Ticket, status: &Status, unw
     let answered = say(context, ticket, &text).await;
     if answered {
         let detail = "answered while the ledger could not be written".to_owned();
-        let settlement = Settlement { call: ticket.call(), state: CallState::Done, detail, replies: Vec::new() };
-        context.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push(settlement);
+        let settlement = Settlement {
+            call: ticket.call(),
+            state: CallState::Done,
+            detail,
+            replies: Vec::new(),
+        };
+        context
+            .unrecorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(settlement);
     }
     answered
 }

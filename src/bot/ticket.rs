@@ -58,7 +58,11 @@ impl Ticket {
             Fate::Edited => "edit".to_owned(),
             _ => self.row().name.to_owned(),
         };
-        CallKey { post: self.post.id, ordinal: self.invocation.ordinal, name }
+        CallKey {
+            post: self.post.id,
+            ordinal: self.invocation.ordinal,
+            name,
+        }
     }
 
     /// The command that is asked for.

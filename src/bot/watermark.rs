@@ -50,9 +50,18 @@ impl Marks {
     pub fn recovered(watermarks: Vec<Watermark>) -> Self {
         let marks = watermarks.into_iter().map(|watermark| {
             let anchor = watermark.anchor.map(|post| (post, watermark.anchor_at));
-            (watermark.channel, Mark { anchor, looked_at: watermark.last_post_at })
+            (
+                watermark.channel,
+                Mark {
+                    anchor,
+                    looked_at: watermark.last_post_at,
+                },
+            )
         });
-        Self { marks: marks.collect(), candidates: HashMap::new() }
+        Self {
+            marks: marks.collect(),
+            candidates: HashMap::new(),
+        }
     }
 
     /// All marks.
@@ -64,7 +73,11 @@ impl Marks {
     /// `post` was decided.
     pub fn decided(&mut self, channel: ChannelId, post: PostId, created: Timestamp) {
         let candidates = self.candidates.entry(channel).or_default();
-        let anchored = self.marks.get(&channel).and_then(|mark| mark.anchor).map(|(_, at)| at);
+        let anchored = self
+            .marks
+            .get(&channel)
+            .and_then(|mark| mark.anchor)
+            .map(|(_, at)| at);
         let newest = candidates.back().map(|(_, at)| *at).or(anchored);
         if newest.is_none_or(|newest| created >= newest.plus(SPACING)) {
             candidates.push_back((post, created));
@@ -87,7 +100,8 @@ impl Marks {
         let mark = self.marks.entry(channel).or_default();
         mark.looked_at = look.last_post_at;
         if let Some(candidates) = self.candidates.get_mut(&channel) {
-            let fits = |at: Timestamp| at <= settled && look.unwritten.is_none_or(|oldest| at < oldest);
+            let fits =
+                |at: Timestamp| at <= settled && look.unwritten.is_none_or(|oldest| at < oldest);
             while candidates.front().is_some_and(|(_, at)| fits(*at)) {
                 mark.anchor = candidates.pop_front();
             }
@@ -104,8 +118,15 @@ impl Marks {
 }
 
 fn watermark(channel: ChannelId, mark: Mark) -> Watermark {
-    let (anchor, anchor_at) = mark.anchor.map_or((None, Timestamp::default()), |(post, at)| (Some(post), at));
-    Watermark { channel, anchor, anchor_at, last_post_at: mark.looked_at }
+    let (anchor, anchor_at) = mark
+        .anchor
+        .map_or((None, Timestamp::default()), |(post, at)| (Some(post), at));
+    Watermark {
+        channel,
+        anchor,
+        anchor_at,
+        last_post_at: mark.looked_at,
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +134,11 @@ mod tests {
     use super::*;
 
     fn look(as_of: i64, unwritten: Option<i64>) -> Look {
-        Look { last_post_at: Timestamp(1), as_of: Timestamp(as_of), unwritten: unwritten.map(Timestamp) }
+        Look {
+            last_post_at: Timestamp(1),
+            as_of: Timestamp(as_of),
+            unwritten: unwritten.map(Timestamp),
+        }
     }
 
     #[test]
@@ -122,10 +147,17 @@ mod tests {
         let mut marks = Marks::default();
         marks.decided(channel, old, Timestamp(100_000));
         marks.decided(channel, young, Timestamp(150_000));
-        assert_eq!(marks.looked(channel, look(159_000, None)).anchor, None, "nothing has settled yet");
+        assert_eq!(
+            marks.looked(channel, look(159_000, None)).anchor,
+            None,
+            "nothing has settled yet"
+        );
         let waiting = marks.looked(channel, look(300_000, Some(150_000)));
         assert_eq!(waiting.anchor, Some(old), "the younger one waits in a lane");
-        assert_eq!(marks.looked(channel, look(300_000, None)).anchor, Some(young));
+        assert_eq!(
+            marks.looked(channel, look(300_000, None)).anchor,
+            Some(young)
+        );
     }
 
     #[test]
@@ -139,7 +171,12 @@ mod tests {
         for minute in 0..10_000 {
             marks.decided(channel, PostId::random(), Timestamp(minute * 60_000));
         }
-        assert!(marks.candidates.get(&channel).is_some_and(|candidates| candidates.len() <= MOST_CANDIDATES));
+        assert!(
+            marks
+                .candidates
+                .get(&channel)
+                .is_some_and(|candidates| candidates.len() <= MOST_CANDIDATES)
+        );
     }
 
     #[test]
@@ -148,6 +185,9 @@ mod tests {
         let mut marks = Marks::default();
         marks.looked(channel, look(5, None));
         marks.reopen(channel);
-        assert_eq!(marks.all().get(&channel).map(|mark| mark.looked_at), Some(Timestamp(0)));
+        assert_eq!(
+            marks.all().get(&channel).map(|mark| mark.looked_at),
+            Some(Timestamp(0))
+        );
     }
 }

@@ -193,9 +193,11 @@ pub(super) fn known(connection: &Connection, posts: &[PostId]) -> rusqlite::Resu
 
 /// Who asked for the call `key`, if it has a row.
 pub(super) fn asker(connection: &Connection, key: &CallKey) -> rusqlite::Result<Option<UserId>> {
-    let mut statement =
-        connection.prepare_cached("SELECT user FROM call WHERE post = ? AND ordinal = ? AND name = ?")?;
-    statement.query_row((key.post, key.ordinal, &key.name), |row| row.get(0)).optional()
+    let mut statement = connection
+        .prepare_cached("SELECT user FROM call WHERE post = ? AND ordinal = ? AND name = ?")?;
+    statement
+        .query_row((key.post, key.ordinal, &key.name), |row| row.get(0))
+        .optional()
 }
 
 /// The calls of `name` recorded at `since` or later, newest first.

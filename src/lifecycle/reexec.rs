@@ -26,10 +26,16 @@ impl Origin {
     pub fn remember() -> io::Result<Self> {
         let directory = std::env::current_dir()?;
         let mut arguments = std::env::args_os();
-        let name = arguments.next().map_or_else(std::env::current_exe, |name| Ok(PathBuf::from(name)))?;
+        let name = arguments
+            .next()
+            .map_or_else(std::env::current_exe, |name| Ok(PathBuf::from(name)))?;
         let search = std::env::var_os("PATH").unwrap_or_default();
         let program = locate(&name, &directory, std::env::split_paths(&search))?;
-        Ok(Self { program, arguments: arguments.collect(), directory })
+        Ok(Self {
+            program,
+            arguments: arguments.collect(),
+            directory,
+        })
     }
 
     /// The program's absolute path as it was called, links unresolved.
@@ -46,21 +52,38 @@ impl Origin {
     /// # Errors
     /// Returns only when the program could not be executed; the process is then unchanged.
     pub fn exec(&self) -> Result<Infallible, io::Error> {
-        #[expect(clippy::disallowed_methods, reason = "no child is started: this process itself is replaced")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no child is started: this process itself is replaced"
+        )]
         let mut command = Command::new(&self.program);
-        Err(command.args(&self.arguments).current_dir(&self.directory).exec())
+        Err(command
+            .args(&self.arguments)
+            .current_dir(&self.directory)
+            .exec())
     }
 }
 
 /// Finds `name` as `execvp(3)` would: with a slash relative to `directory`, without one in `search`.
-fn locate(name: &Path, directory: &Path, mut search: impl Iterator<Item = PathBuf>) -> io::Result<PathBuf> {
+fn locate(
+    name: &Path,
+    directory: &Path,
+    mut search: impl Iterator<Item = PathBuf>,
+) -> io::Result<PathBuf> {
     if name.components().count() > 1 || name.is_absolute() {
         return Ok(directory.join(name));
     }
     search
-        .find_map(|folder| Some(directory.join(folder).join(name)).filter(|candidate| candidate.is_file()))
+        .find_map(|folder| {
+            Some(directory.join(folder).join(name)).filter(|candidate| candidate.is_file())
+        })
         .or_else(|| std::env::current_exe().ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not in PATH", name.display())))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{} is not in PATH", name.display()),
+            )
+        })
 }
 
 #[cfg(test)]
@@ -74,7 +97,12 @@ mod tests {
         std::fs::create_dir(&release).unwrap();
         std::fs::write(release.join("bot"), "").unwrap();
         std::os::unix::fs::symlink(&release, releases.path().join("current")).unwrap();
-        let found = locate(Path::new("current/bot"), releases.path(), std::iter::empty()).unwrap();
+        let found = locate(
+            Path::new("current/bot"),
+            releases.path(),
+            std::iter::empty(),
+        )
+        .unwrap();
         assert_eq!(found, releases.path().join("current/bot"));
     }
 
@@ -83,6 +111,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("bot"), "").unwrap();
         let search = [PathBuf::from("/nonexistent"), folder.path().to_owned()].into_iter();
-        assert_eq!(locate(Path::new("bot"), Path::new("/"), search).unwrap(), folder.path().join("bot"));
+        assert_eq!(
+            locate(Path::new("bot"), Path::new("/"), search).unwrap(),
+            folder.path().join("bot")
+        );
     }
 }

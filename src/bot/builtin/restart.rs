@@ -53,7 +53,10 @@ impl Refusal {
 ///
 /// # Errors
 /// The ledger cannot be read, so that nothing is known of earlier restarts.
-pub async fn allowance(context: &Context, ticket: &Ticket) -> Result<Result<(), Refusal>, Unwritable> {
+pub async fn allowance(
+    context: &Context,
+    ticket: &Ticket,
+) -> Result<Result<(), Refusal>, Unwritable> {
     if ticket.invocation.builtin != Builtin::Restart {
         return Ok(Ok(()));
     }
@@ -65,16 +68,28 @@ pub async fn allowance(context: &Context, ticket: &Ticket) -> Result<Result<(), 
     }
     let (now, lifecycle) = (Timestamp::now(), &context.config.lifecycle);
     let horizon = lifecycle.budget.window.max(lifecycle.cooldown);
-    let recent = context.ledger.recent_calls(ticket.row().name, now.minus(horizon)).await?;
+    let recent = context
+        .ledger
+        .recent_calls(ticket.row().name, now.minus(horizon))
+        .await?;
     Ok(within(&recent, now, lifecycle.cooldown, lifecycle.budget))
 }
 
 fn names_the_bot(ticket: &Ticket) -> bool {
-    ticket.invocation.arguments.iter().all(|name| name.eq_ignore_ascii_case("bot"))
+    ticket
+        .invocation
+        .arguments
+        .iter()
+        .all(|name| name.eq_ignore_ascii_case("bot"))
 }
 
 /// Holds `recent` restarts, newest first, against the cooldown and the budget.
-fn within(recent: &[Recent], now: Timestamp, cooldown: Duration, budget: Quota) -> Result<(), Refusal> {
+fn within(
+    recent: &[Recent],
+    now: Timestamp,
+    cooldown: Duration,
+    budget: Quota,
+) -> Result<(), Refusal> {
     let restarts: Vec<Duration> = recent
         .iter()
         .filter(|call| matches!(call.state, CallState::Running | CallState::Done))
@@ -83,10 +98,15 @@ fn within(recent: &[Recent], now: Timestamp, cooldown: Duration, budget: Quota) 
     if let Some(age) = restarts.first().filter(|age| **age < cooldown) {
         return Err(Refusal::Cooldown(cooldown.saturating_sub(*age)));
     }
-    let counted: Vec<&Duration> = restarts.iter().filter(|age| **age < budget.window).collect();
+    let counted: Vec<&Duration> = restarts
+        .iter()
+        .filter(|age| **age < budget.window)
+        .collect();
     let limit = usize::try_from(budget.count).unwrap_or(usize::MAX);
     match counted.get(limit.saturating_sub(1)) {
-        Some(age) if counted.len() >= limit => Err(Refusal::Budget(budget, budget.window.saturating_sub(**age))),
+        Some(age) if counted.len() >= limit => {
+            Err(Refusal::Budget(budget, budget.window.saturating_sub(**age)))
+        }
         _ => Ok(()),
     }
 }
@@ -96,9 +116,14 @@ pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
     let entry = context.entry(ticket, Verdict::Allowed, None, Some("restarting"));
     if let Err(error) = context.audit.record_durably(entry).await {
         let reason = format!("{:#}", anyhow::Error::new(error));
-        return Answer::Failed { reason, text: reply::audit_unwritable() };
+        return Answer::Failed {
+            reason,
+            text: reply::audit_unwritable(),
+        };
     }
-    context.tell(Event::RestartAsked(Box::new(Request::new(Some(ticket.clone())))));
+    context.tell(Event::RestartAsked(Box::new(Request::new(Some(
+        ticket.clone(),
+    )))));
     Answer::HandedOver
 }
 
@@ -111,19 +136,42 @@ mod tests {
 
     fn restart(seconds_ago: u64, state: CallState) -> Recent {
         let recorded_at = Timestamp(1_000_000).minus(Duration::from_secs(seconds_ago));
-        let key = CallKey { post: PostId::random(), ordinal: 0, name: "restart".to_owned() };
-        Recent { key, user: UserId::random(), state, recorded_at }
+        let key = CallKey {
+            post: PostId::random(),
+            ordinal: 0,
+            name: "restart".to_owned(),
+        };
+        Recent {
+            key,
+            user: UserId::random(),
+            state,
+            recorded_at,
+        }
     }
 
     fn check(recent: &[(u64, CallState)]) -> Result<(), Refusal> {
-        let recent: Vec<Recent> = recent.iter().map(|(ago, state)| restart(*ago, *state)).collect();
-        let budget = Quota { count: 3, window: Duration::from_secs(300) };
-        within(&recent, Timestamp(1_000_000), Duration::from_secs(10), budget)
+        let recent: Vec<Recent> = recent
+            .iter()
+            .map(|(ago, state)| restart(*ago, *state))
+            .collect();
+        let budget = Quota {
+            count: 3,
+            window: Duration::from_secs(300),
+        };
+        within(
+            &recent,
+            Timestamp(1_000_000),
+            Duration::from_secs(10),
+            budget,
+        )
     }
 
     #[test]
     fn a_restart_waits_for_the_cooldown() {
-        assert_eq!(check(&[(6, CallState::Done)]), Err(Refusal::Cooldown(Duration::from_secs(4))));
+        assert_eq!(
+            check(&[(6, CallState::Done)]),
+            Err(Refusal::Cooldown(Duration::from_secs(4)))
+        );
         assert_eq!(check(&[(10, CallState::Done)]), Ok(()));
     }
 
@@ -132,7 +180,17 @@ mod tests {
         let done = |ago| (ago, CallState::Done);
         assert_eq!(check(&[done(20), done(30)]), Ok(()));
         let refused = check(&[done(20), done(30), done(40)]);
-        assert!(matches!(refused, Err(Refusal::Budget(_, wait)) if wait == Duration::from_secs(260)));
-        assert_eq!(check(&[(5, CallState::Denied), (6, CallState::Failed), done(20), done(30)]), Ok(()));
+        assert!(
+            matches!(refused, Err(Refusal::Budget(_, wait)) if wait == Duration::from_secs(260))
+        );
+        assert_eq!(
+            check(&[
+                (5, CallState::Denied),
+                (6, CallState::Failed),
+                done(20),
+                done(30)
+            ]),
+            Ok(())
+        );
     }
 }

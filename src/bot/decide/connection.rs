@@ -65,13 +65,20 @@ impl State {
         self.connection.clock_offset = server_time.0.saturating_sub(now.wall.0);
         if !std::mem::replace(&mut self.connection.alive, true) {
             // An empty ledger starts from the first hello; what came before it is nobody's.
-            let connected = self.connection.since.map_or(server_time, |since| server_time.minus(now.instant - since));
+            let connected = self
+                .connection
+                .since
+                .map_or(server_time, |since| server_time.minus(now.instant - since));
             self.connection.read_from.get_or_insert(connected);
             return self.sweep(now);
         }
         // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
         // would say too much.
-        if self.sweep.running || self.sweep.again || self.sweep.last.is_none() || !matches!(self.phase, Phase::Serving) {
+        if self.sweep.running
+            || self.sweep.again
+            || self.sweep.last.is_none()
+            || !matches!(self.phase, Phase::Serving)
+        {
             return Vec::new();
         }
         vec![Effect::ProofOfLife(server_time)]
@@ -91,7 +98,9 @@ impl State {
 
     fn server_event(&mut self, now: Now, event: ServerEvent) -> Vec<Effect> {
         // What arrives before we know who we are is read by the sweep that follows.
-        let Some(identity) = &self.identity else { return Vec::new() };
+        let Some(identity) = &self.identity else {
+            return Vec::new();
+        };
         match event {
             ServerEvent::Posted(posted) => {
                 let posted = *posted;
@@ -143,12 +152,20 @@ impl State {
         }
         self.unwritten.remove(&channel);
         let unwritten = self.oldest_unwritten(channel);
-        let look = Look { last_post_at: looked.last_post_at, as_of: looked.as_of, unwritten };
+        let look = Look {
+            last_post_at: looked.last_post_at,
+            as_of: looked.as_of,
+            unwritten,
+        };
         vec![Effect::Advance(self.marks.looked(channel, look))]
     }
 
     pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
-        let mut effects = if complete { self.return_due(now) } else { Vec::new() };
+        let mut effects = if complete {
+            self.return_due(now)
+        } else {
+            Vec::new()
+        };
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;

@@ -32,12 +32,20 @@ impl State {
     }
 
     pub(super) fn found(&mut self, now: Now, room: Room, posts: Vec<Post>) -> Vec<Effect> {
-        posts.into_iter().flat_map(|post| self.consider(now, room, post, Source::CatchUp)).collect()
+        posts
+            .into_iter()
+            .flat_map(|post| self.consider(now, room, post, Source::CatchUp))
+            .collect()
     }
 
     fn consider(&mut self, now: Now, room: Room, post: Post, source: Source) -> Vec<Effect> {
-        let Some(identity) = &self.identity else { return Vec::new() };
-        if !matches!(self.phase, Phase::Serving | Phase::Leaving(_) | Phase::Draining(_)) {
+        let Some(identity) = &self.identity else {
+            return Vec::new();
+        };
+        if !matches!(
+            self.phase,
+            Phase::Serving | Phase::Leaving(_) | Phase::Draining(_)
+        ) {
             return Vec::new();
         }
         let serving = matches!(self.phase, Phase::Serving);
@@ -54,8 +62,14 @@ impl State {
             }
             Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
             Author::Ignored(Why::OwnPost) if source == Source::Event => {
-                let key = post.props.get("matterbot").and_then(|props| props.get("key")).and_then(|key| key.as_str());
-                effects.push(Effect::OwnPost { key: key.map(str::to_owned) });
+                let key = post
+                    .props
+                    .get("matterbot")
+                    .and_then(|props| props.get("key"))
+                    .and_then(|key| key.as_str());
+                effects.push(Effect::OwnPost {
+                    key: key.map(str::to_owned),
+                });
             }
             _ => {}
         }
@@ -77,7 +91,12 @@ impl State {
         if self.in_hand.contains_key(&id) || self.remembered_set.contains(&id) {
             return Vec::new();
         }
-        let mut ticket = Ticket { post: Arc::clone(post), room, invocation, fate: Fate::Run };
+        let mut ticket = Ticket {
+            post: Arc::clone(post),
+            room,
+            invocation,
+            fate: Fate::Run,
+        };
         let age = self.server_now(now).since(post.create_at);
         if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
             return Vec::new();
@@ -121,20 +140,32 @@ impl State {
 
     /// `post_edited`: an edit never runs, and pins and other changes come as edits too.
     pub(super) fn edited(&mut self, now: Now, post: Post) -> Vec<Effect> {
-        let Some(identity) = &self.identity else { return Vec::new() };
-        if !matches!(self.phase, Phase::Serving) || author::author(&post, identity.me) != Author::Edited {
+        let Some(identity) = &self.identity else {
+            return Vec::new();
+        };
+        if !matches!(self.phase, Phase::Serving)
+            || author::author(&post, identity.me) != Author::Edited
+        {
             return Vec::new();
         }
         // The event does not say which team the channel belongs to, but the last list of channels did.
-        let Some(room) = self.rooms.get(&post.channel_id).copied() else { return Vec::new() };
+        let Some(room) = self.rooms.get(&post.channel_id).copied() else {
+            return Vec::new();
+        };
         self.edited_post(now, room, post)
     }
 
     /// Answers an edited command once, if it was never a call.
     fn edited_post(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
         let age = self.server_now(now).since(post.edit_at);
-        let invocation = self.rules.vocabulary.parse(&post.message).into_iter().next();
-        let Some(invocation) = invocation.filter(|invocation| invocation.first && invocation.sigil) else {
+        let invocation = self
+            .rules
+            .vocabulary
+            .parse(&post.message)
+            .into_iter()
+            .next();
+        let Some(invocation) = invocation.filter(|invocation| invocation.first && invocation.sigil)
+        else {
             return Vec::new();
         };
         let id = (post.id, invocation.ordinal);
@@ -142,20 +173,39 @@ impl State {
         if handled || age > self.rules.max_age {
             return Vec::new();
         }
-        self.start(now, Ticket { post: Arc::new(post), room, invocation, fate: Fate::Edited })
+        self.start(
+            now,
+            Ticket {
+                post: Arc::new(post),
+                room,
+                invocation,
+                fate: Fate::Edited,
+            },
+        )
     }
 
     /// `post_deleted`: what still waits in a lane is denied without an answer.
     pub(super) fn deleted(&mut self, now: Now, post: &Post) -> Vec<Effect> {
         let lane = (post.user_id, post.channel_id);
-        let withdrawn = self.lanes.withdraw(&lane, |ticket| ticket.post.id == post.id);
+        let withdrawn = self
+            .lanes
+            .withdraw(&lane, |ticket| ticket.post.id == post.id);
         let mut effects = Vec::new();
         for ticket in withdrawn {
             // It no longer waits in the lane, so its end must not start the next one there.
-            if let Some(held) = self.in_hand.get_mut(&(ticket.post.id, ticket.invocation.ordinal)) {
+            if let Some(held) = self
+                .in_hand
+                .get_mut(&(ticket.post.id, ticket.invocation.ordinal))
+            {
                 held.lane = None;
             }
-            effects.extend(self.serve(now, Some(Ticket { fate: Fate::Deleted, ..ticket })));
+            effects.extend(self.serve(
+                now,
+                Some(Ticket {
+                    fate: Fate::Deleted,
+                    ..ticket
+                }),
+            ));
         }
         effects
     }

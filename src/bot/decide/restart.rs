@@ -20,7 +20,11 @@ impl State {
     /// Somebody who may has asked for a restart: the first one starts it, the others join.
     pub(super) fn restart_asked(&mut self, now: Now, request: Box<Request>) -> Vec<Effect> {
         let joining = request.for_marker();
-        let reason = if request.asker.is_some() { "@restart" } else { "SIGUSR1" };
+        let reason = if request.asker.is_some() {
+            "@restart"
+        } else {
+            "SIGUSR1"
+        };
         match &mut self.phase {
             Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
                 restart.marker.requests.extend(joining);
@@ -35,9 +39,13 @@ impl State {
                     from_version: self.rules.version.to_owned(),
                     boot_id: self.rules.boot_id.clone(),
                     written_at: now.wall,
-                    written_since_boot: u64::try_from(now.since_boot.as_millis()).unwrap_or(u64::MAX),
+                    written_since_boot: u64::try_from(now.since_boot.as_millis())
+                        .unwrap_or(u64::MAX),
                 };
-                self.phase = Phase::Leaving(Restart { marker, askers: vec![*request] });
+                self.phase = Phase::Leaving(Restart {
+                    marker,
+                    askers: vec![*request],
+                });
             }
             // The process is stopping for good; its successor says what became of the call.
             Phase::Draining(None) | Phase::Finished => return Vec::new(),
@@ -45,7 +53,10 @@ impl State {
         match &self.phase {
             Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
                 let asker = restart.askers.len() - 1;
-                vec![Effect::LeaveMarker { marker: Box::new(restart.marker.clone()), asker }]
+                vec![Effect::LeaveMarker {
+                    marker: Box::new(restart.marker.clone()),
+                    asker,
+                }]
             }
             _ => Vec::new(),
         }
@@ -53,21 +64,37 @@ impl State {
 
     /// Without a marker nobody goes anywhere.
     pub(super) fn marker_left(&mut self, asker: usize, result: Result<(), String>) -> Vec<Effect> {
-        let (Phase::Leaving(restart) | Phase::Draining(Some(restart))) = &mut self.phase else { return Vec::new() };
-        let Some(request) = restart.askers.get(asker).cloned() else { return Vec::new() };
+        let (Phase::Leaving(restart) | Phase::Draining(Some(restart))) = &mut self.phase else {
+            return Vec::new();
+        };
+        let Some(request) = restart.askers.get(asker).cloned() else {
+            return Vec::new();
+        };
         let refused = request.for_marker().map(|request| request.post);
         let request = Box::new(request);
         match (std::mem::replace(&mut self.phase, Phase::Serving), result) {
             (Phase::Leaving(restart), Ok(())) => {
                 self.phase = Phase::Draining(Some(restart));
-                vec![Effect::AnnounceRestart { request, joined: false }, Effect::Drain]
+                vec![
+                    Effect::AnnounceRestart {
+                        request,
+                        joined: false,
+                    },
+                    Effect::Drain,
+                ]
             }
             (Phase::Draining(restart), Ok(())) => {
                 self.phase = Phase::Draining(restart);
-                vec![Effect::AnnounceRestart { request, joined: true }]
+                vec![Effect::AnnounceRestart {
+                    request,
+                    joined: true,
+                }]
             }
             (Phase::Draining(Some(mut restart)), Err(reason)) => {
-                restart.marker.requests.retain(|request| Some(request.post) != refused);
+                restart
+                    .marker
+                    .requests
+                    .retain(|request| Some(request.post) != refused);
                 self.phase = Phase::Draining(Some(restart));
                 vec![Effect::RefuseRestart { request, reason }]
             }
@@ -120,12 +147,20 @@ impl State {
 
     /// Says that we are back, if that is owed and due.
     pub(super) fn announce_return(&mut self, now: Now) -> Vec<Effect> {
-        let Some(back) = &mut self.back else { return Vec::new() };
-        if !back.due || back.announced || self.connection.since.is_none() || !matches!(self.phase, Phase::Serving) {
+        let Some(back) = &mut self.back else {
+            return Vec::new();
+        };
+        if !back.due
+            || back.announced
+            || self.connection.since.is_none()
+            || !matches!(self.phase, Phase::Serving)
+        {
             return Vec::new();
         }
         back.announced = true;
-        let downtime = back.marker.age(now.wall, &self.rules.boot_id, now.since_boot);
+        let downtime = back
+            .marker
+            .age(now.wall, &self.rules.boot_id, now.since_boot);
         let announcement = Return {
             downtime,
             interrupted: back.interrupted,

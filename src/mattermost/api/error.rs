@@ -129,7 +129,13 @@ impl ApiError {
     /// can say the same, so one alone proves nothing.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { status: 400..=499, .. }) && !self.is_unauthorized()
+        matches!(
+            self,
+            Self::Refused {
+                status: 400..=499,
+                ..
+            }
+        ) && !self.is_unauthorized()
     }
 
     /// Whether the same request may succeed later without anybody changing anything: no whole answer, 429, 5xx, or a
