@@ -1,0 +1,1 @@
+//! TLS, private certificate authorities, proxies.
