@@ -244,4 +244,109 @@ mod tests {
         }
         assert!(!with(None));
     }
+
+    fn to_file(path: &Path, debug: bool) -> (Dispatch, Logging) {
+        let target = LogTarget::File(path.to_path_buf());
+        prepare(&target, debug, &Environment::default())
+    }
+
+    #[test]
+    fn a_line_has_time_level_module_message_and_fields() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.log");
+        let (dispatch, _logging) = to_file(&path, false);
+        dispatcher::with_default(&dispatch, || {
+            tracing::info!(channel = "town", "hello\nworld");
+            tracing::debug!("not asked for");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (time, rest) = text.split_once(' ').unwrap();
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
+        assert_eq!(
+            rest,
+            " INFO matterbot::logging::tests: hello\\nworld channel=\"town\"\n"
+        );
+    }
+
+    #[test]
+    fn debug_lines_are_ours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.log");
+        let (dispatch, _logging) = to_file(&path, true);
+        dispatcher::with_default(&dispatch, || {
+            tracing::debug!("ours");
+            tracing::debug!(target: "hyper::proto", "a header, perhaps");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.ends_with("DEBUG matterbot::logging::tests: ours\n"),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_opened_anew() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (
+            folder.path().join("bot.log"),
+            folder.path().join("bot.log.1"),
+        );
+        let (dispatch, logging) = to_file(&path, false);
+        let log = |text: &str| dispatcher::with_default(&dispatch, || tracing::info!("{text}"));
+        log("one");
+        std::fs::rename(&path, &moved).unwrap();
+        log("two");
+        logging.reopen().unwrap();
+        log("three");
+        let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&moved), lines(&path)), (2, 1));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_anew_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("logs");
+        std::fs::create_dir(&inner).unwrap();
+        let (dispatch, logging) = to_file(&inner.join("bot.log"), false);
+        let moved = folder.path().join("moved");
+        std::fs::rename(&inner, &moved).unwrap();
+        assert!(logging.reopen().is_err());
+        dispatcher::with_default(&dispatch, || tracing::info!("still here"));
+        let text = std::fs::read_to_string(moved.join("bot.log")).unwrap();
+        assert!(text.contains("still here"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dispatch, logging) = to_file(folder.path(), false);
+        assert!(matches!(*logging.sink, Sink::Stdout));
+        dispatcher::with_default(&dispatch, || tracing::info!("to standard output"));
+        logging.reopen().unwrap();
+    }
+
+    #[test]
+    fn a_closed_pipe_and_a_full_disk_lose_lines_and_nothing_else() {
+        use std::os::fd::AsRawFd;
+        let (reader, writer) = io::pipe().unwrap();
+        let pipe = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
+        let both = [
+            to_file(&pipe, false),
+            to_file(Path::new("/dev/full"), false),
+        ];
+        drop(reader);
+        let error = (&writer).write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        for (dispatch, logging) in both {
+            let Sink::File { file, .. } = &*logging.sink else {
+                panic!("not opened");
+            };
+            assert!(file.lock().unwrap().write_all(b"x").is_err());
+            dispatcher::with_default(&dispatch, || tracing::info!("a lost line"));
+        }
+    }
 }

@@ -175,10 +175,8 @@ fn shown_path(path: &[String]) -> String {
 /// A text of the file as it is shown: quoted, unless it may be a token that stands under a wrong key.
 pub(super) fn shown_text(text: &str) -> String {
     let length = text.chars().count();
-    let like_a_token = length >= TOKEN_LENGTH
-        && text
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric());
+    let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    let like_a_token = words.any(|word| word.len() >= TOKEN_LENGTH);
     if like_a_token || length > LONGEST_SHOWN {
         format!("a text of {length} characters")
     } else {
