@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::audit::{Entry, Verdict};
+use crate::audit::{Entry, Trouble, Verdict};
 use crate::command::role::Denied;
 use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
@@ -203,6 +203,14 @@ pub fn no_ward() -> String {
 #[must_use]
 pub fn audit_unwritable() -> String {
     "I cannot write the audit trail, so I do not restart. The log says why.".to_owned()
+}
+
+/// Decisions are missing from the audit trail.
+#[must_use]
+pub fn audit_trouble(trouble: &Trouble) -> String {
+    let lost = if trouble.lost == 1 { "1 decision is".to_owned() } else { format!("{} decisions are", trouble.lost) };
+    let now = if trouble.lasting { "it cannot be written" } else { "it is written again" };
+    format!("{lost} missing from the audit trail, and {now}: {}", trouble.error)
 }
 
 /// The ledger could not be written.
