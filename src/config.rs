@@ -21,7 +21,9 @@ pub mod matterbot;
 pub mod modules;
 mod notes;
 mod rename;
+mod roles;
 mod section;
+mod server;
 mod token;
 mod tree;
 

@@ -184,6 +184,15 @@ pub(super) fn shown_text(text: &str) -> String {
     }
 }
 
+/// A number or truth value of the file as it is shown: a token can look like a number, too.
+pub(super) fn shown_number(text: &str) -> String {
+    if text.len() < TOKEN_LENGTH {
+        text.to_owned()
+    } else {
+        shown_text(text)
+    }
+}
+
 /// Tokens of a Mattermost server have 26 letters and digits; what is nearly as long is not shown either.
 const TOKEN_LENGTH: usize = 20;
 

@@ -16,8 +16,8 @@ const UPSTREAM: &str = include_str!("../../data/config/upstream.yaml");
 fn the_least() {
     let config = load(LEAST);
     let matterbot = &config.matterbot;
-    assert_eq!(matterbot.base_url(), "https://chat.example.org:443");
-    assert_eq!(matterbot.api_url(), "https://chat.example.org:443/api/v4");
+    assert_eq!(matterbot.base_url(), "https://chat.example.org");
+    assert_eq!(matterbot.api_url(), "https://chat.example.org/api/v4");
     assert_eq!(matterbot.token.expose(), "k4yk4yk4yk4yk4yk4yk4yk4yk4");
     assert_eq!(matterbot.token_source, TokenSource::File);
     assert_eq!(matterbot.service_manager, ServiceManager::Auto);
@@ -146,10 +146,10 @@ fn addresses() {
         urls("  port: 8_443\n", "\"::1\""),
         both("https://[::1]:8443")
     );
-    assert_eq!(urls("", "\"[::1]\""), both("https://[::1]:443"));
+    assert_eq!(urls("", "\"[::1]\""), both("https://[::1]"));
     assert_eq!(
         urls("  basepath: /chat/api/v4/\n", "example.org"),
-        both("https://example.org:443/chat")
+        both("https://example.org/chat")
     );
     assert_eq!(load(LEAST).matterbot.scheme, Scheme::Https);
 }
@@ -332,6 +332,23 @@ fn what_is_only_odd_is_a_warning() {
         "config.yaml:5:14: warning: Matterbot.botadmins: there are no admins and no operators: nobody may restart the \
          bot (help: put your user id here, from System Console > Users)",
     );
+}
+
+#[test]
+fn without_a_name_one_of_two_places_is_taken() {
+    let places = ["./config.yaml", "/etc/matterbot/config.yaml"];
+    match config::find(None) {
+        Ok(found) => assert!(found.exists() && places.contains(&found.to_str().unwrap())),
+        Err(invalid) => {
+            let text = invalid.to_string();
+            assert!(
+                places
+                    .iter()
+                    .all(|place| text.contains(place) && !Path::new(place).exists()),
+                "{text}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -39,7 +39,6 @@ fn it_explains_every_key() {
     let lines: Vec<_> = EXAMPLE.lines().collect();
     for (key, number) in keys_of_example() {
         let above = lines.get(number - 1).unwrap().trim_start();
-        // The unit under `budget` and `rate` is explained once.
         assert!(
             above.starts_with("# "),
             "{key} in line {}: {above:?}",

@@ -44,14 +44,12 @@ fn a_time_without_a_unit_or_out_of_its_range() {
     );
     check(
         "Lifecycle:\n  drain: 11m\n  catch_up: {max_age: soon, max_posts: 0}\n  budget: {count: 0, window: 0s}\n",
-        "config.yaml:7:10: error: Lifecycle.drain: expected a time from 0s to 10m, got \"11m\" \
-         (help: write a number and its unit, such as 20s, 10m or 1h)\n\
+        "config.yaml:7:10: error: Lifecycle.drain: expected a time from 0s to 10m, got \"11m\"\n\
          config.yaml:8:23: error: Lifecycle.catch_up.max_age: expected a time from 1s to 1day, got \"soon\" \
          (help: write a number and its unit, such as 20s, 10m or 1h)\n\
          config.yaml:8:40: error: Lifecycle.catch_up.max_posts: expected a whole number from 1 to 100000, got 0\n\
          config.yaml:9:19: error: Lifecycle.budget.count: expected a whole number from 1 to 100, got 0\n\
-         config.yaml:9:30: error: Lifecycle.budget.window: expected a time from 1s to 1day, got \"0s\" \
-         (help: write a number and its unit, such as 20s, 10m or 1h)",
+         config.yaml:9:30: error: Lifecycle.budget.window: expected a time from 1s to 1day, got \"0s\"",
     );
 }
 
@@ -76,6 +74,11 @@ fn an_unknown_word() {
 
 #[test]
 fn a_text_where_a_role_list_belongs() {
+    assert_eq!(
+        diagnose(&LEAST.replace("[system_admin]", "4xp9fdt7pbgium38k0k6w0aj7y")),
+        "config.yaml:5:14: error: Matterbot.botadmins: expected a list, got a text of 26 characters \
+         (help: write `botadmins: [\"…\"]`, or each entry on a line of its own after `- `)",
+    );
     check(
         "  botoperators: system_admin\n",
         "config.yaml:6:17: error: Matterbot.botoperators: expected a list, got \"system_admin\" \
@@ -86,7 +89,7 @@ fn a_text_where_a_role_list_belongs() {
 #[test]
 fn a_role_that_everybody_has() {
     check(
-        "  botoperators:\n    - system_admin\n    - System_User\n    - \"system_guest system_admin\"\n",
+        "  botoperators:\n    - system_admin\n    - System_User\n    - \"system_guest,system_admin\"\n",
         "config.yaml:8:7: error: Matterbot.botoperators.[1]: everybody has the role system_user: \
          the whole server would be admitted (help: name user ids, or a role such as system_admin)\n\
          config.yaml:9:7: error: Matterbot.botoperators.[2]: everybody has the role system_guest: \
@@ -124,6 +127,14 @@ fn a_host_that_is_more_than_a_name() {
         (
             "chat.example.org:8065",
             "contains a port: \"chat.example.org:8065\" (help: write the name alone; the port is the key `port`)",
+        ),
+        (
+            "\"\"",
+            "is empty (help: write the host name of your Mattermost server here)",
+        ),
+        (
+            "\"[::1\"",
+            "contains a port: \"[::1\" (help: write the name alone; the port is the key `port`)",
         ),
         (
             "bot@chat",
@@ -192,7 +203,7 @@ fn a_path_that_means_nothing_here() {
         "config.yaml:6:12: error: Matterbot.bindmap: only ~/ at the start of a path is understood \
          (help: write the whole path)\n\
          config.yaml:7:12: error: Matterbot.feedmap: starts with ~/, but HOME is not set (help: write the whole path)\n\
-         config.yaml:8:17: error: Matterbot.welcome_file: expected a path, got an empty one (help: write the whole path)",
+         config.yaml:8:17: error: Matterbot.welcome_file: expected a path (help: write the whole path)",
     );
 }
 

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 
 use super::{Folder, LEAST};
 
+/// The token of the least configuration, which no diagnostic may show.
+const TOKEN: &str = "k4yk4yk4yk4yk4yk4yk4yk4yk4";
+
 /// Reads the bytes; every place that is named has to be in them, one behind the end of a line included.
 fn read(bytes: &[u8]) -> Vec<Diagnostic> {
     let folder = Folder::with(bytes);
@@ -27,7 +30,11 @@ fn read(bytes: &[u8]) -> Vec<Diagnostic> {
         .split('\n')
         .collect();
     for diagnostic in &diagnostics {
-        assert!(!diagnostic.to_string().contains('\n'), "{diagnostic:?}");
+        assert!(
+            !diagnostic.to_string().contains(['\n', '\u{1b}']),
+            "{diagnostic:?}"
+        );
+        assert!(!diagnostic.to_string().contains(TOKEN), "{diagnostic:?}");
         let Some(position) = diagnostic.position else {
             continue;
         };

@@ -31,6 +31,12 @@ fn a_credential_comes_first_then_the_variable_then_the_file() {
     let folder = Folder::with(LEAST);
     let token = |environment: &Environment| {
         let matterbot = folder.load(environment, true).unwrap().config.matterbot;
+        assert!(
+            !matterbot
+                .token_source
+                .to_string()
+                .contains(matterbot.token.expose())
+        );
         (matterbot.token.expose().to_owned(), matterbot.token_source)
     };
     let (directory, mut environment) = credentials(b"from-systemd\n");
