@@ -199,6 +199,16 @@ impl Playground {
         &self.bot_token
     }
 
+    /// The identifier of the account `username`, if there is one.
+    #[must_use]
+    pub fn user_id(&self, username: &str) -> Option<String> {
+        self.server.with(|state, _| {
+            state
+                .account_by_name(username)
+                .map(|account| account.id.clone())
+        })
+    }
+
     /// Switches the rate limit on, to something else, or off.
     pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
         self.server.set_limiter(limit.map(Limiter::new));

@@ -34,7 +34,10 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
     match grant.builtin() {
         Builtin::Help => Answer::Text(help::text(context, ticket).await),
         Builtin::Status => {
-            let trouble = context.audit.trouble().map(|trouble| reply::audit_trouble(&trouble));
+            let trouble = context
+                .audit
+                .trouble()
+                .map(|trouble| reply::audit_trouble(&trouble));
             Answer::Text(reply::status(status, trouble.as_deref()))
         }
         Builtin::Audit => audit::last(context, ticket, grant).await,

@@ -208,9 +208,20 @@ pub fn audit_unwritable() -> String {
 /// Decisions are missing from the audit trail.
 #[must_use]
 pub fn audit_trouble(trouble: &Trouble) -> String {
-    let lost = if trouble.lost == 1 { "1 decision is".to_owned() } else { format!("{} decisions are", trouble.lost) };
-    let now = if trouble.lasting { "it cannot be written" } else { "it is written again" };
-    format!("{lost} missing from the audit trail, and {now}: {}", trouble.error)
+    let lost = if trouble.lost == 1 {
+        "1 decision is".to_owned()
+    } else {
+        format!("{} decisions are", trouble.lost)
+    };
+    let now = if trouble.lasting {
+        "it cannot be written"
+    } else {
+        "it is written again"
+    };
+    format!(
+        "{lost} missing from the audit trail, and {now}: {}",
+        trouble.error
+    )
 }
 
 /// The ledger could not be written.
