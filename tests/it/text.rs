@@ -327,6 +327,29 @@ fn a_fence_in_a_quote_or_a_list_is_one_too() {
     assert!(listed.last().unwrap().ends_with("\nend"));
 }
 
+/// Wherever a line of code is cut, what follows the cut may look like the fence that ends the code, or begin one.
+#[test]
+fn a_cut_makes_no_fence() {
+    for length in 20..60 {
+        let code = format!(
+            "```\n{} ``` {}```\n```",
+            "x".repeat(length),
+            " ".repeat(length)
+        );
+        let prose = format!("{} ``` {}", "x".repeat(length), "y ".repeat(length));
+        for text in [code, prose] {
+            let parts = split(&text, LEAST_LIMIT);
+            let blocks: Vec<(String, bool)> = parts.iter().map(|part| fenced(part)).collect();
+            assert!(
+                blocks.iter().all(|(_, closed)| *closed),
+                "{length}: {parts:#?}"
+            );
+            let code: String = blocks.into_iter().map(|(code, _)| code).collect();
+            assert_eq!(code, fenced(&text).0, "{length}: {parts:#?}");
+        }
+    }
+}
+
 #[test]
 fn a_table_repeats_its_header() {
     let head = "| name | state |\n|:-----|------:|";
