@@ -1,5 +1,6 @@
 //! The REST client: one configuration of TLS, proxies and timeouts, the limiter's shares, and a method for each call.
 
+mod answer;
 mod call;
 mod channels;
 mod error;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 pub use error::ApiError;
 
@@ -44,6 +46,8 @@ pub struct Timeouts {
     pub all_attempts: Duration,
     /// The ceiling of the first wait between two attempts; it doubles. 500 ms.
     pub retry_step: Duration,
+    /// For another call, before a connection that is kept is closed; 45 s, since the server closes it after 60 s.
+    pub pool_idle: Duration,
 }
 
 /// The REST interface; clones share connections, limiter and token.
@@ -52,6 +56,7 @@ pub struct Api {
     client: reqwest::Client,
     base: Arc<Url>,
     token: Arc<Secret>,
+    authorization: HeaderValue,
     timeouts: Arc<Timeouts>,
     limiter: Limiter,
     share: Share,
@@ -78,6 +83,7 @@ impl Default for Timeouts {
             upload: Duration::from_secs(120),
             all_attempts: Duration::from_secs(90),
             retry_step: Duration::from_millis(500),
+            pool_idle: Duration::from_secs(45),
         }
     }
 }
@@ -94,6 +100,7 @@ impl Api {
     pub fn new(connection: &Connection) -> Result<Self, ApiError> {
         let base = parse_base(&connection.base)?;
         Ok(Self {
+            authorization: authorization(&connection.token)?,
             client: build_client(&base, &connection.timeouts)?,
             base: Arc::new(base),
             token: Arc::new(connection.token.clone()),
@@ -104,12 +111,15 @@ impl Api {
     }
 
     /// The same interface with another token: after it was re-read.
-    #[must_use]
-    pub fn with_token(&self, token: Secret) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`ApiError::Setup`] if the token holds characters that none can have.
+    pub fn with_token(&self, token: Secret) -> Result<Self, ApiError> {
+        Ok(Self {
+            authorization: authorization(&token)?,
             token: Arc::new(token),
             ..self.clone()
-        }
+        })
     }
 
     /// The same interface, allowed to use the part of the limiter that is kept for lifecycle commands.
@@ -122,8 +132,6 @@ impl Api {
     }
 }
 
-/// The pool's idle time stays below the 60 s after which the server closes an idle connection.
-const POOL_IDLE: Duration = Duration::from_secs(45);
 /// Connections kept for the next call; each holds buffers.
 const POOL_SIZE: usize = 2;
 
@@ -146,6 +154,15 @@ fn parse_base(text: &str) -> Result<Url, ApiError> {
     Ok(url)
 }
 
+fn authorization(token: &Secret) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| ApiError::Setup {
+        reason: "the token holds characters that no token has; was it copied whole, and nothing else?".to_owned(),
+        source: None,
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 fn build_client(base: &Url, timeouts: &Timeouts) -> Result<reqwest::Client, ApiError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // An error means that another thread was faster, which is as good.
@@ -160,7 +177,7 @@ fn build_client(base: &Url, timeouts: &Timeouts) -> Result<reqwest::Client, ApiE
         .http1_only()
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.answer)
-        .pool_idle_timeout(POOL_IDLE)
+        .pool_idle_timeout(timeouts.pool_idle)
         .pool_max_idle_per_host(POOL_SIZE)
         .tcp_keepalive(Duration::from_secs(30));
     if base.scheme() == "http" {

@@ -95,6 +95,14 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// A request without a whole answer; the address is taken out of `source`.
+    pub(super) fn transport(request: String, source: reqwest::Error) -> Self {
+        Self::Transport {
+            request,
+            source: source.without_url(),
+        }
+    }
+
     /// The HTTP status of the answer, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -117,12 +125,14 @@ impl ApiError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether the same request may succeed later without anybody changing anything: no whole answer, 429, or 5xx.
+    /// Whether the same request may succeed later without anybody changing anything: no whole answer, 429, 5xx, or a
+    /// success that is not the server's (a proxy's page).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport { source, .. } => !source.is_builder(),
             Self::RateLimited { .. } => true,
+            Self::NotJson { status, .. } => *status >= 500 || *status < 300,
             _ => self.status().is_some_and(|status| status >= 500),
         }
     }
