@@ -21,7 +21,14 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::config::{Environment, LogTarget};
+/// Where log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// The journal if it reads our standard error, else standard output.
+    Standard,
+    /// A file of our own.
+    File(PathBuf),
+}
 
 /// The started logging.
 #[derive(Debug, Clone)]
@@ -41,7 +48,8 @@ enum Sink {
     },
 }
 
-/// Sends the log lines of this process to `target`; with `debug`, our debug lines too.
+/// Sends the log lines of this process to `target`; with `debug`, our debug lines too. `journal_stream` is the value of
+/// the variable `JOURNAL_STREAM`, by which systemd tells whether the journal reads our standard error.
 ///
 /// A file or journal that cannot be opened is a warning, on standard output like everything after it.
 ///
@@ -50,16 +58,20 @@ enum Sink {
 pub fn start(
     target: &LogTarget,
     debug: bool,
-    environment: &Environment,
+    journal_stream: Option<&str>,
 ) -> anyhow::Result<Logging> {
-    let (dispatch, logging) = prepare(target, debug, environment);
+    let (dispatch, logging) = prepare(target, debug, journal_stream);
     dispatcher::set_global_default(dispatch).context("logging was started before")?;
     Ok(logging)
 }
 
 /// What [`start`] makes the default of the process: a dispatcher that writes to `target`.
 #[must_use]
-pub fn prepare(target: &LogTarget, debug: bool, environment: &Environment) -> (Dispatch, Logging) {
+pub fn prepare(
+    target: &LogTarget,
+    debug: bool,
+    journal_stream: Option<&str>,
+) -> (Dispatch, Logging) {
     let mut problem = None;
     let mut journal = None;
     let sink = match target {
@@ -76,7 +88,7 @@ pub fn prepare(target: &LogTarget, debug: bool, environment: &Environment) -> (D
                 Sink::Stdout
             }
         },
-        LogTarget::Standard if journal_reads_stderr(environment) => match journal_layer() {
+        LogTarget::Standard if journal_reads_stderr(journal_stream) => match journal_layer() {
             Ok(layer) => {
                 journal = Some(layer);
                 Sink::Journal
@@ -156,12 +168,8 @@ fn journal_layer() -> io::Result<tracing_journald::Layer> {
 
 /// Whether the journal reads our standard error: `JOURNAL_STREAM` is its device and inode (systemd.exec(5)). The
 /// variable alone proves nothing, as children inherit it with other streams.
-fn journal_reads_stderr(environment: &Environment) -> bool {
-    let numbers = environment
-        .journal_stream
-        .as_deref()
-        .and_then(|stream| stream.split_once(':'));
-    let Some((device, inode)) = numbers else {
+fn journal_reads_stderr(journal_stream: Option<&str>) -> bool {
+    let Some((device, inode)) = journal_stream.and_then(|stream| stream.split_once(':')) else {
         return false;
     };
     rustix::fs::fstat(io::stderr().as_fd())
@@ -230,12 +238,7 @@ mod tests {
 
     #[test]
     fn only_the_stream_that_is_our_stderr_is_the_journal() {
-        let with = |stream: Option<String>| {
-            journal_reads_stderr(&Environment {
-                journal_stream: stream,
-                ..Environment::default()
-            })
-        };
+        let with = |stream: Option<String>| journal_reads_stderr(stream.as_deref());
         let stat = rustix::fs::fstat(io::stderr().as_fd()).unwrap();
         assert!(with(Some(format!("{}:{}", stat.st_dev, stat.st_ino))));
         assert!(!with(Some(format!("{}:{}", stat.st_dev, stat.st_ino + 1))));
@@ -247,7 +250,7 @@ mod tests {
 
     fn to_file(path: &Path, debug: bool) -> (Dispatch, Logging) {
         let target = LogTarget::File(path.to_path_buf());
-        prepare(&target, debug, &Environment::default())
+        prepare(&target, debug, None)
     }
 
     #[test]

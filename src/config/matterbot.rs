@@ -10,6 +10,7 @@ use super::notes::Text;
 use super::section::Section;
 use super::server::{self, API_PATH};
 use super::{rename, roles, token};
+use crate::logging::LogTarget;
 use crate::secret::Secret;
 
 /// The section `Matterbot`.
@@ -101,15 +102,6 @@ impl fmt::Display for TokenSource {
             Self::File => formatter.write_str("the configuration"),
         }
     }
-}
-
-/// Where log lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogTarget {
-    /// The journal if it reads our standard error, else standard output.
-    Standard,
-    /// A file of our own.
-    File(PathBuf),
 }
 
 /// Who may subscribe channels to feeds.

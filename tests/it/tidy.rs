@@ -18,7 +18,7 @@ const FLOORS: [(&str, usize); 15] = [
     ("command", 2),
     ("config", 3),
     ("bot", 4),
-    ("logging", 4),
+    ("logging", 1),
     ("playground", 4),
 ];
 
