@@ -10,6 +10,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use super::Recovered;
 use super::outbox;
+use super::run;
 use super::store::Store;
 
 /// The ledger's file in the state directory.
@@ -17,6 +18,9 @@ pub(super) const NAME: &str = "ledger.db";
 
 /// What SQLite puts beside a database in WAL mode.
 pub(super) const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+/// Bytes that are checked at every start; it takes some 50 ms.
+const ALWAYS_CHECKED: u64 = 16 * 1024 * 1024;
 
 /// Marks the file as ours (`PRAGMA application_id`), the letters `mbld`.
 const APPLICATION_ID: i32 = 0x6d62_6c64;
@@ -95,24 +99,25 @@ pub(super) fn open(directory: &Path) -> Result<(Store, Recovered), OpenError> {
     let file = LedgerFile::new(directory)?;
     file.prepare()?;
     let mut connection = file.connect()?;
-    file.check(&connection)?;
+    file.check_schema(&connection)?;
     file.in_context(configure(&connection))?;
+    file.check_content(&connection)?;
     file.migrate(&mut connection, STEPS)?;
     let store = file.in_context(Store::new(connection))?;
     let recovered = file.in_context(store.recovered())?;
     Ok((store, recovered))
 }
 
-/// Checks without a change that the ledger in `directory`, if there is one, is whole and not newer than this program.
+/// Checks that this program can open the ledger in `directory`, if there is one; a bot may be using it.
 ///
 /// # Errors
-/// See [`OpenError`].
+/// See [`OpenError`]. Damage is found only where it strikes the eye.
 pub fn check(directory: &Path) -> Result<(), OpenError> {
     let file = LedgerFile::new(directory)?;
     if !file.path.try_exists().map_err(|source| file.io(source))? {
         return Ok(());
     }
-    file.check(&file.connect()?)
+    file.check_schema(&file.connect()?)
 }
 
 /// The path of the ledger, and how an error about it reads.
@@ -203,8 +208,8 @@ impl LedgerFile {
         Ok(connection)
     }
 
-    /// Fails unless the database is empty, or is ours, whole, and of a schema that this program knows.
-    pub(super) fn check(&self, connection: &Connection) -> Result<(), OpenError> {
+    /// Fails unless the database is empty, or is ours and of a schema that this program knows.
+    fn check_schema(&self, connection: &Connection) -> Result<(), OpenError> {
         let known = STEPS.len();
         let found = self.in_context(version(connection))?;
         let (application, tables): (i32, i64) = self.in_context(connection.query_row(
@@ -227,6 +232,22 @@ impl LedgerFile {
                 copy,
             });
         }
+        Ok(())
+    }
+
+    /// Fails if the database is damaged. A large one is read only after a run that could not say how it ended: to
+    /// read it takes seconds, which a planned restart has not.
+    fn check_content(&self, connection: &Connection) -> Result<(), OpenError> {
+        let size = std::fs::metadata(&self.path)
+            .map_err(|source| self.io(source))?
+            .len();
+        if size > ALWAYS_CHECKED && self.in_context(run::ended(connection))? {
+            return Ok(());
+        }
+        self.check_pages(connection)
+    }
+
+    pub(super) fn check_pages(&self, connection: &Connection) -> Result<(), OpenError> {
         match self.in_context(
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)),
         )? {
@@ -252,10 +273,7 @@ impl LedgerFile {
             }
             if found == 0 {
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-                transaction.execute(
-                    "INSERT INTO state (tag, token_worked) VALUES (?, 0)",
-                    [outbox::new_tag()],
-                )?;
+                transaction.execute("INSERT INTO state (tag) VALUES (?)", [outbox::new_tag()])?;
             }
             transaction.execute_batch(&format!("PRAGMA user_version = {}", steps.len()))?;
             transaction.commit()
@@ -339,4 +357,75 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA cache_size = -256;
          PRAGMA temp_store = MEMORY;",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const NEXT: &[&str] = &[
+        include_str!("schema.sql"),
+        "ALTER TABLE run ADD COLUMN note TEXT; UPDATE run SET note = version;",
+    ];
+
+    fn with_a_run() -> (tempfile::TempDir, LedgerFile, Connection) {
+        let home = tempfile::tempdir().unwrap();
+        let file = LedgerFile::new(home.path()).unwrap();
+        let (store, _) = open(home.path()).unwrap();
+        store.begin_run("1.0.0", "boot").unwrap();
+        (home, file, store.connection)
+    }
+
+    #[test]
+    fn a_migration_keeps_the_rows_and_a_copy() {
+        let (_home, file, mut connection) = with_a_run();
+        file.migrate(&mut connection, NEXT).unwrap();
+        assert_eq!(version(&connection), Ok(2));
+        let note: String = connection
+            .query_row("SELECT note FROM run", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(note, "1.0.0");
+
+        let copy = file.newest_copy().unwrap();
+        assert_eq!(
+            std::fs::metadata(&copy).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
+        let copy = Connection::open(copy).unwrap();
+        assert_eq!(version(&copy), Ok(1));
+        assert!(
+            run::latest(&copy)
+                .unwrap()
+                .iter()
+                .any(|run| run.version == "1.0.0")
+        );
+        let refused = file.check_schema(&connection).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                OpenError::Newer {
+                    found: 2,
+                    known: 1,
+                    copy: Some(_),
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let (_home, file, mut connection) = with_a_run();
+        let broken = [
+            NEXT[0],
+            "ALTER TABLE run ADD COLUMN note TEXT; SELECT nonsense;",
+        ];
+        file.migrate(&mut connection, &broken).unwrap_err();
+        assert_eq!(version(&connection), Ok(1));
+        assert!(connection.prepare("SELECT note FROM run").is_err());
+        file.migrate(&mut connection, NEXT).unwrap();
+    }
 }
