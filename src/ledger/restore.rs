@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::schema::{COMPANIONS, LedgerFile, NAME, OpenError};
+use super::file::{COMPANIONS, LedgerFile, NAME, OpenError};
 use crate::timestamp::Timestamp;
 
 /// What [`restore`] did.

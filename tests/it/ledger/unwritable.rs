@@ -25,7 +25,7 @@ async fn full_child() {
         Resource::Fsize,
         Rlimit {
             current: Some(full),
-            ..unlimited.clone()
+            ..unlimited
         },
     )
     .unwrap();
