@@ -336,7 +336,7 @@ impl State {
             Outgoing::new("user_role_updated")
                 .with("user_id", &id)
                 .with("roles", &roles)
-                .to_user(id),
+                .for_user(id),
         );
         Ok(())
     }
@@ -405,7 +405,7 @@ impl State {
         }
         let own = Outgoing::new("user_updated")
             .with("user", &self.user(account, View::Own))
-            .to_user(id);
+            .for_user(id);
         let for_admins =
             Outgoing::new("user_updated").with("user", &self.user(account, View::Admin));
         let mut for_others = for_others.omitting(id);
