@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use super::accounts::View;
 use super::posts::Post;
+use super::profile::View;
 use crate::playground::event::Outgoing;
 use crate::playground::wire;
 
