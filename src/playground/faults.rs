@@ -298,6 +298,14 @@ impl Faults {
         })
     }
 
+    /// Whether a switch for `target` that `wanted` names is on; this counts as no hit.
+    pub(crate) fn is_on(&self, target: Target<'_>, wanted: impl Fn(&Fault) -> bool) -> bool {
+        let active = self.lock();
+        let left = |active: &Active| active.switch.times.is_none_or(|times| active.hits < u64::from(times));
+        let mut on = active.iter().filter(|active| left(active) && active.switch.scope.holds(target));
+        on.any(|active| wanted(&active.switch.fault))
+    }
+
     /// What becomes of an event for a connection of `user_id`.
     pub(crate) fn delivery(&self, event: &str, user_id: &str) -> Delivery {
         let target = Target { path: "", user_id };

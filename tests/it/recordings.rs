@@ -8,7 +8,7 @@ mod replay;
 mod request;
 mod scenario;
 mod shape;
-mod sockets;
+pub(crate) mod sockets;
 mod translate;
 
 use matterbot::playground::Flavour;

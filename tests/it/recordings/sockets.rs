@@ -38,6 +38,8 @@ pub(crate) struct Socket {
     live: bool,
     next_seq: u64,
     pub(crate) received: Vec<Frame>,
+    /// Answers to protocol-level pings.
+    pub(crate) pongs: usize,
     pub(crate) end: Option<End>,
 }
 
@@ -74,6 +76,7 @@ impl Socket {
                 live: false,
                 next_seq: FIRST_OWN_SEQ,
                 received: Vec::new(),
+                pongs: 0,
                 end: None,
             }),
             Err(Error::Http(response)) => Err(Refusal {
@@ -86,10 +89,42 @@ impl Socket {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
+        self.send_message(Message::text(text)).await;
+    }
+
+    /// Sends a protocol-level ping.
+    pub(crate) async fn send_ping(&mut self) {
+        self.send_message(Message::Ping("?".into())).await;
+    }
+
+    async fn send_message(&mut self, message: Message) {
         if let Some(stream) = &mut self.stream {
             // A server that has cut the connection is found out by the next read.
-            drop(stream.send(Message::text(text)).await);
+            drop(stream.send(message).await);
         }
+    }
+
+    /// The first frame, received already or to come, that is `wanted`; none within ten seconds is `None`.
+    pub(crate) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        if let Some(frame) = self.received.iter().find(|frame| wanted(&frame.value)) {
+            return Some(frame.value.clone());
+        }
+        let found = std::cell::RefCell::new(None);
+        let last = |value: &Value| {
+            let is_wanted = wanted(value);
+            if is_wanted {
+                found.replace(Some(value.clone()));
+            }
+            is_wanted
+        };
+        self.read_until("", Duration::from_secs(10), last, |_| false)
+            .await;
+        let found = found.into_inner();
+        self.received.extend(found.clone().map(|value| Frame {
+            step: String::new(),
+            value,
+        }));
+        found
     }
 
     /// Reads the first frame; a connection lives from its `hello` on.
@@ -156,6 +191,7 @@ impl Socket {
                 Some(Ok(Message::Close(frame))) => {
                     self.end = Some(Some(frame.map_or(1005, |frame| frame.code.into())));
                 }
+                Some(Ok(Message::Pong(_))) => self.pongs += 1,
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => {
                     self.end.get_or_insert(None);
