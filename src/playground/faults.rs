@@ -5,8 +5,8 @@
 //! ([`requests`]), by the hub for each event on its way to a connection ([`Faults::delivery`]), by a connection
 //! that says hello ([`Faults::newcomer`]), and by the clock.
 
+pub(crate) mod clock;
 pub(crate) mod database;
-pub(crate) mod rate_limit;
 pub(crate) mod requests;
 pub(crate) mod routes;
 
@@ -15,8 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-use rate_limit::{Limiter, VaryBy};
+use tokio::time::Instant;
 
 /// What goes wrong. Durations are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +111,16 @@ pub enum Fault {
     },
     /// The server starts again: connections are cut, claims on `pending_post_id`s forgotten; the port stays.
     Restart,
+}
+
+/// Who shares a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VaryBy {
+    /// All who come from one address: everybody, on loopback.
+    Address,
+    /// Each session for itself.
+    User,
 }
 
 /// What a deaf websocket's application-level ping gets.
@@ -228,7 +237,11 @@ impl Fault {
     /// The kind's name, as in JSON.
     fn kind(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();
-        value.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned()
+        value
+            .get("kind")
+            .and_then(|kind| kind.as_str())
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -246,19 +259,14 @@ impl Scope {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     active: Mutex<Vec<Active>>,
-    limiter: Mutex<Option<Limiter>>,
     clock_offset: AtomicI64,
 }
 
 impl Faults {
     /// Turns a switch on; its scope names a user by id.
     pub(crate) fn set(&self, switch: Switch) {
-        match switch.fault {
-            Fault::ClockOffset { offset_ms } => self.clock_offset.store(offset_ms, Ordering::Relaxed),
-            Fault::RateLimit { per_second, max_burst, vary_by } => {
-                *self.lock_limiter() = Some(Limiter::new(per_second, max_burst, vary_by));
-            }
-            _ => {}
+        if let Fault::ClockOffset { offset_ms } = switch.fault {
+            self.clock_offset.store(offset_ms, Ordering::Relaxed);
         }
         // What is over at once leaves nothing to be asked for later.
         let lasts = switch.times.is_some()
@@ -271,12 +279,10 @@ impl Faults {
     /// Turns off all switches, or those of one kind.
     pub(crate) fn clear(&self, kind: Option<&str>) {
         let matches = |name: &str| kind.is_none_or(|kind| kind == name);
-        self.lock().retain(|active| !matches(&active.switch.fault.kind()));
+        self.lock()
+            .retain(|active| !matches(&active.switch.fault.kind()));
         if matches("clock_offset") {
             self.clock_offset.store(0, Ordering::Relaxed);
-        }
-        if matches("rate_limit") {
-            *self.lock_limiter() = None;
         }
     }
 
@@ -286,9 +292,16 @@ impl Faults {
     }
 
     /// The first switch for `target` that `pick` wants; it is counted as a hit.
-    pub(crate) fn hit<T>(&self, target: Target<'_>, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+    pub(crate) fn hit<T>(
+        &self,
+        target: Target<'_>,
+        pick: impl Fn(&Fault) -> Option<T>,
+    ) -> Option<T> {
         self.lock().iter_mut().find_map(|active| {
-            let left = active.switch.times.is_none_or(|times| active.hits < u64::from(times));
+            let left = active
+                .switch
+                .times
+                .is_none_or(|times| active.hits < u64::from(times));
             if !left || !active.switch.scope.holds(target) {
                 return None;
             }
@@ -301,20 +314,34 @@ impl Faults {
     /// Whether a switch for `target` that `wanted` names is on; this counts as no hit.
     pub(crate) fn is_on(&self, target: Target<'_>, wanted: impl Fn(&Fault) -> bool) -> bool {
         let active = self.lock();
-        let left = |active: &Active| active.switch.times.is_none_or(|times| active.hits < u64::from(times));
-        let mut on = active.iter().filter(|active| left(active) && active.switch.scope.holds(target));
+        let left = |active: &Active| {
+            active
+                .switch
+                .times
+                .is_none_or(|times| active.hits < u64::from(times))
+        };
+        let mut on = active
+            .iter()
+            .filter(|active| left(active) && active.switch.scope.holds(target));
         on.any(|active| wanted(&active.switch.fault))
     }
 
     /// What becomes of an event for a connection of `user_id`.
     pub(crate) fn delivery(&self, event: &str, user_id: &str) -> Delivery {
         let target = Target { path: "", user_id };
-        self.hit(target, |fault| fault.delivery(event)).unwrap_or(Delivery::Now)
+        self.hit(target, |fault| fault.delivery(event))
+            .unwrap_or(Delivery::Now)
     }
 
     /// What happens to a connection of `user_id` that has just been opened.
     pub(crate) fn newcomer(&self, user_id: &str) -> Option<SocketFault> {
         self.hit(Target { path: "", user_id }, Fault::of_socket)
+    }
+
+    /// The instant that the server's limits go by.
+    pub(crate) fn instant(&self) -> Instant {
+        let ahead = u64::try_from(self.clock_offset()).unwrap_or(0);
+        Instant::now() + Duration::from_millis(ahead)
     }
 
     /// How far the server's clock is ahead, in milliseconds.
@@ -324,9 +351,5 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Active>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn lock_limiter(&self) -> MutexGuard<'_, Option<Limiter>> {
-        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

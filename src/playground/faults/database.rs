@@ -14,7 +14,11 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The answer without a database; `None` for what the server's caches or nobody at all need to answer.
-pub(crate) fn answer(flavour: Flavour, asked: Asked<'_>, sessions_cached: bool) -> Option<ApiError> {
+pub(crate) fn answer(
+    flavour: Flavour,
+    asked: Asked<'_>,
+    sessions_cached: bool,
+) -> Option<ApiError> {
     let route = asked.path.strip_prefix("/api/v4").unwrap_or(asked.path);
     let parts: Vec<&str> = route.split('/').filter(|part| !part.is_empty()).collect();
     match (asked.method, parts.as_slice()) {

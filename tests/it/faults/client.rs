@@ -56,10 +56,7 @@ impl Scene {
             .await
             .expect("the playground starts");
         let mut scene = Self {
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("a client"),
+            http: crate::support::playground::client(),
             admin: String::new(),
             pat: String::new(),
             bot: playground.bot_token().to_owned(),

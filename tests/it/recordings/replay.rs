@@ -30,15 +30,13 @@ pub(crate) struct Replay {
 pub(crate) async fn replay(version: &'static str, flavour: Flavour) -> Vec<Difference> {
     let options = Options {
         flavour,
+        seeded: false,
         ..Options::default()
     };
     let playground = Playground::start(options)
         .await
         .expect("the playground starts");
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let http = crate::support::playground::client();
     let mut replay = Replay {
         entries: recording::read(version),
         scenario: Scenario::new(playground.base_url(), http.clone()),
