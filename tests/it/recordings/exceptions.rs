@@ -13,6 +13,8 @@ pub(crate) enum Except {
     Body(&'static str),
     /// The frames that this websocket receives are not counted.
     Frames,
+    /// The events of this name that this websocket receives are not counted.
+    Count(&'static str),
 }
 
 /// A row of the table.
@@ -59,6 +61,69 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         version: "",
+        step: "17f-slow",
+        asked: "websocket slow",
+        except: Except::Answer,
+        reason: "the 900 posts that it did not read are not in the recording",
+    },
+    Exception {
+        version: "",
+        step: "20b-bot",
+        asked: "websocket u0",
+        except: Except::Answer,
+        reason: "by chance its five seconds ended just after the bot was disabled: an older socket is not cut",
+    },
+    Exception {
+        version: "",
+        step: "21-membership",
+        asked: "websocket v1 ",
+        except: Except::Count("posted"),
+        reason: "the real server's membership cache lags: it lost the message of the second channel joined at once",
+    },
+    Exception {
+        version: "",
+        step: "21-membership",
+        asked: "websocket v1 ",
+        except: Except::Count("user_added"),
+        reason: "the real server's membership cache lags: it lost the event of the second channel joined at once",
+    },
+    Exception {
+        version: "5.37",
+        step: "init",
+        asked: "websocket pat3",
+        except: Except::Count("posted"),
+        reason: "a message written just before he joined was still on its way: the real server sends them in the background",
+    },
+    Exception {
+        version: "",
+        step: "26-since",
+        asked: "\"message\": \"big 0 edited\"",
+        except: Except::Replay,
+        reason: "the thousand posts, of which it edits one, are not in the recording",
+    },
+    Exception {
+        version: "",
+        step: "29-bot-token",
+        asked: "{\"description\": \"x\"}",
+        except: Except::Answer,
+        reason: "the server was started with access tokens off; the playground has no such setting",
+    },
+    Exception {
+        version: "5.37",
+        step: "36-graceful",
+        asked: "",
+        except: Except::Replay,
+        reason: "another server, whose accounts are not in the recording",
+    },
+    Exception {
+        version: "",
+        step: "10-roles",
+        asked: "/roles/name/",
+        except: Except::Body("permissions[]"),
+        reason: "the playground lists the permissions that it checks",
+    },
+    Exception {
+        version: "",
         step: "19b-kill",
         asked: "",
         except: Except::Replay,
@@ -99,6 +164,15 @@ impl Table {
             &entry.step,
             asked,
             |row| matches!(row, Except::Body(place) if at.starts_with(place)),
+        )
+    }
+
+    /// Whether a row says that the events `name` of a websocket are not counted.
+    pub(crate) fn has_count(&mut self, entry: &Entry, asked: &str, name: &str) -> bool {
+        self.find(
+            &entry.step,
+            asked,
+            |row| matches!(row, Except::Count(event) if event == name),
         )
     }
 

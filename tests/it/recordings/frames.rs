@@ -20,8 +20,12 @@ const UNCOUNTED: &[&str] = &[
 pub(crate) fn recorded(entries: &[Entry]) -> BTreeMap<String, Vec<Frame>> {
     let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
     for entry in entries {
-        if let What::FrameIn(text) = &entry.what {
-            let value = serde_json::from_str(text).expect("a recorded frame is JSON");
+        let value = match &entry.what {
+            What::FrameIn(text) => serde_json::from_str(text).expect("a recorded frame is JSON"),
+            What::FrameCut => json!({"event": "posted"}),
+            _ => Value::Null,
+        };
+        if !value.is_null() {
             frames.entry(entry.conn.clone()).or_default().push(Frame {
                 step: entry.step.clone(),
                 value,
@@ -35,20 +39,24 @@ pub(crate) fn recorded(entries: &[Entry]) -> BTreeMap<String, Vec<Frame>> {
 pub(crate) fn compare(
     recorded: &BTreeMap<String, Vec<Frame>>,
     actual: &HashMap<&str, &[Frame]>,
-    exempt: &HashSet<String>,
+    is_exempt: &mut impl FnMut(&str, &str) -> bool,
 ) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (conn, frames) in recorded {
         let received = actual.get(conn.as_str()).copied().unwrap_or_default();
-        if !exempt.contains(conn) {
-            counts(conn, frames, received, &mut differences);
-        }
+        counts(conn, frames, received, is_exempt, &mut differences);
     }
     shapes(recorded, actual, &mut differences);
     differences
 }
 
-fn counts(conn: &str, recorded: &[Frame], actual: &[Frame], differences: &mut Vec<Difference>) {
+fn counts(
+    conn: &str,
+    recorded: &[Frame],
+    actual: &[Frame],
+    is_exempt: &mut impl FnMut(&str, &str) -> bool,
+    differences: &mut Vec<Difference>,
+) {
     let (one, other) = (census(recorded), census(actual));
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     for name in names {
@@ -59,7 +67,10 @@ fn counts(conn: &str, recorded: &[Frame], actual: &[Frame], differences: &mut Ve
             continue;
         };
         let total = |steps: &BTreeMap<String, usize>| steps.values().sum::<usize>();
-        if total(expected) == total(got) || UNCOUNTED.contains(&name.as_str()) {
+        if total(expected) == total(got)
+            || UNCOUNTED.contains(&name.as_str())
+            || is_exempt(conn, name)
+        {
             continue;
         }
         let steps: BTreeSet<&String> = expected.keys().chain(got.keys()).collect();
@@ -99,7 +110,12 @@ fn shapes(
     let mut conns: Vec<_> = actual.iter().collect();
     conns.sort_by_key(|(conn, _)| **conn);
     let mut every: HashMap<&str, Vec<Value>> = HashMap::new();
-    for frame in recorded.values().flatten() {
+    // A cut frame counts, but has no shape.
+    for frame in recorded
+        .values()
+        .flatten()
+        .filter(|frame| frame.value.as_object().is_some_and(|map| map.len() > 1))
+    {
         let shape = shaped(&frame.value);
         let known = every.entry(frame.name()).or_default();
         if !known

@@ -52,8 +52,9 @@ pub(crate) enum What {
     /// The client cut the TCP connection.
     ClientDrop,
     Note(String),
-    /// A control frame, or a frame that was too large for the file.
-    Unreadable,
+    /// A frame that was too large for the file: only posts are.
+    FrameCut,
+    ControlFrame,
 }
 
 #[derive(Debug, Clone)]
@@ -188,7 +189,8 @@ fn entry(line: Line, answers: &mut VecDeque<Line>) -> Entry {
         "ws_refused" => What::Refused(line.answer()),
         "ws_in" => match (line.ctrl, line.raw) {
             (None, Some(text)) => What::FrameIn(text),
-            _ => What::Unreadable,
+            (None, None) => What::FrameCut,
+            (Some(_), _) => What::ControlFrame,
         },
         "ws_out" => What::FrameOut(line.raw.unwrap_or_default()),
         "ws_close" => What::Closed(line.rcvd.map(|(code, _)| code)),

@@ -1,6 +1,6 @@
 //! Replays a recording against the playground, line by line, and collects what differs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use matterbot::playground::{Flavour, Options, Playground};
 use serde_json::Value;
@@ -82,7 +82,7 @@ impl Replay {
             }
             What::Connect { path, headers } => self.connect(&entry, place, path, headers).await,
             What::FrameOut(text) => {
-                let text = self.words.text(text);
+                let text = self.words.text(&request::frame(&entry, text));
                 if let Some(socket) = self.sockets.get_mut(&entry.conn) {
                     socket.send(&text).await;
                 }
@@ -100,7 +100,11 @@ impl Replay {
                 self.settle(&entry.step).await;
                 self.scenario.note(text).await;
             }
-            What::Opened | What::Refused(_) | What::FrameIn(_) | What::Unreadable => {}
+            What::Opened
+            | What::Refused(_)
+            | What::FrameIn(_)
+            | What::FrameCut
+            | What::ControlFrame => {}
         }
     }
 
@@ -334,23 +338,36 @@ impl Replay {
     }
 
     fn compare_frames(&mut self) {
-        let mut exempt = HashSet::new();
-        for entry in self.entries.clone() {
-            if let What::Connect { .. } = entry.what
-                && self.table.has(&entry, &asked(&entry), Except::Frames)
-            {
-                exempt.insert(entry.conn);
-            }
-        }
+        let connections: Vec<Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| is_connect(entry))
+            .cloned()
+            .collect();
+        let table = &mut self.table;
+        let mut is_exempt = |conn: &str, event: &str| {
+            connections
+                .iter()
+                .filter(|entry| entry.conn == conn)
+                .any(|entry| {
+                    let asked = asked(entry);
+                    table.has(entry, &asked, Except::Frames)
+                        || table.has_count(entry, &asked, event)
+                })
+        };
         let recorded = frames::recorded(&self.entries);
         let actual: HashMap<&str, &[Frame]> = self
             .sockets
             .iter()
             .map(|(conn, socket)| (conn.as_str(), socket.received.as_slice()))
             .collect();
-        let found = frames::compare(&recorded, &actual, &exempt);
+        let found = frames::compare(&recorded, &actual, &mut is_exempt);
         self.differences.extend(found);
     }
+}
+
+fn is_connect(entry: &Entry) -> bool {
+    matches!(entry.what, What::Connect { .. })
 }
 
 fn brief(text: &str) -> String {

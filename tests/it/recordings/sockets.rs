@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
 
 /// Requests of our own start here; no recorded one comes near.
@@ -210,7 +212,11 @@ impl Socket {
     /// Closes as a client does.
     pub(crate) async fn close(&mut self, step: &str) {
         if let Some(stream) = &mut self.stream {
-            drop(timeout(Duration::from_secs(5), stream.close(None)).await);
+            let normal = CloseFrame {
+                code: CloseCode::Normal,
+                reason: "".into(),
+            };
+            drop(timeout(Duration::from_secs(5), stream.close(Some(normal))).await);
         }
         self.read_for(step, Duration::from_secs(5)).await;
         self.stream = None;
@@ -219,6 +225,7 @@ impl Socket {
     /// Cuts the TCP connection without a close frame.
     pub(crate) fn cut(&mut self) {
         self.stream = None;
+        self.end = Some(None);
     }
 }
 

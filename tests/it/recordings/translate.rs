@@ -50,24 +50,27 @@ impl Dictionary {
         }
     }
 
-    /// Lists are matched by position only if both have as many elements.
+    /// Objects are matched by what they are called; texts by position, in lists of one length.
     fn learn_list(&mut self, recorded: &[Value], actual: &[Value]) {
-        if recorded.len() != actual.len() {
-            return;
-        }
-        let named = |list: &[Value]| list.iter().all(|item| item.get("id").is_some());
         for one in recorded {
-            let id = one
-                .get("id")
-                .and_then(Value::as_str)
-                .map(|id| self.text(id));
-            let same = |other: &&Value| other.get("id").and_then(Value::as_str) == id.as_deref();
-            if let Some(other) = actual.iter().find(same).filter(|_| named(recorded)) {
+            let called = |value: &Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
+            let same = |other: &&Value| {
+                let keys = ["id", "name", "username"];
+                let mut names = keys
+                    .iter()
+                    .map(|key| (called(one, key), called(other, key)));
+                names.any(|(one, other)| one.is_some_and(|name| other == Some(self.text(&name))))
+            };
+            if let Some(other) = actual.iter().find(same) {
                 self.learn(one, other);
             }
         }
-        for (one, other) in recorded.iter().zip(actual) {
-            if one.is_string() {
+        if recorded.len() == actual.len() {
+            for (one, other) in recorded
+                .iter()
+                .zip(actual)
+                .filter(|(one, _)| one.is_string())
+            {
                 self.learn(one, other);
             }
         }
@@ -109,15 +112,22 @@ impl Dictionary {
         )
     }
 
-    /// The replay's instant for a recorded one: as far from the nearest known as it was in the recording.
+    /// The replay's instant for a recorded one: as long after the one known before it, and before the next.
     fn instant(&self, recorded: i64) -> i64 {
         let before = self.instants.range(..=recorded).next_back();
         let after = self.instants.range(recorded..).next();
-        let nearest = [before, after]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(known, _)| (recorded - **known).abs());
-        nearest.map_or(recorded, |(known, actual)| actual + (recorded - known))
+        match (before, after) {
+            (Some((known, actual)), after) => {
+                let shifted = actual + (recorded - known);
+                // What lay between two things that happened lies between them in the replay too, however fast it is.
+                let latest = after
+                    .filter(|(known, _)| **known > recorded)
+                    .map(|(_, actual)| actual - 1);
+                shifted.min(latest.unwrap_or(shifted).max(*actual))
+            }
+            (None, Some((known, actual))) => actual - (known - recorded),
+            (None, None) => recorded,
+        }
     }
 }
 
@@ -157,4 +167,7 @@ fn names_and_instants_are_translated_where_they_stand_alone() {
         dictionary.path(&path),
         format!("/posts/{other}?since=1800000000005&x={one}c")
     );
+    // Something else happened sooner after it than in the recording.
+    dictionary.learn(&1_700_000_000_009_i64.into(), &1_800_000_000_003_i64.into());
+    assert_eq!(dictionary.path("1700000000005"), "1800000000002");
 }
