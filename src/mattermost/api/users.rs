@@ -1,0 +1,31 @@
+//! People and teams.
+
+use super::{Api, ApiError};
+use crate::id::UserId;
+use crate::mattermost::model::{Team, User};
+
+impl Api {
+    /// Whom the token belongs to.
+    ///
+    /// # Errors
+    /// A 401 if the token is not good, or if the server's database is down.
+    pub async fn me(&self) -> Result<User, ApiError> {
+        self.get(&["users", "me"], &[]).await
+    }
+
+    /// Somebody, freshly read; a deactivated account is found too.
+    ///
+    /// # Errors
+    /// 404 if there is no such user; 403 if we may not see them.
+    pub async fn user(&self, id: UserId) -> Result<User, ApiError> {
+        self.get(&["users", id.as_str()], &[]).await
+    }
+
+    /// The team with this name in its address.
+    ///
+    /// # Errors
+    /// 404 if there is none, or if it is private and we are no member.
+    pub async fn team_by_name(&self, name: &str) -> Result<Team, ApiError> {
+        self.get(&["teams", "name", name], &[]).await
+    }
+}

@@ -1,0 +1,158 @@
+//! A text frame of the websocket, decoded in one pass.
+//!
+//! [`Frame::decode`] is total: an event that we do not use is [`Event::Other`], a field of an unexpected type counts as
+//! absent, and only a text that is not a frame, or an event of ours without what makes it one, is an error. What we do
+//! not use is neither copied nor built into a tree; `data.post`, a JSON text within the JSON, is parsed once.
+
+mod frame;
+
+use crate::id::{ChannelId, TeamId, UserId};
+use crate::mattermost::model::{ChannelKind, Post, Reaction};
+use crate::timestamp::Timestamp;
+
+/// A text frame from the server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Frame {
+    /// Something happened. Only events are counted by `seq`, from 0 on each connection.
+    Event {
+        /// The event's number on its connection.
+        seq: u64,
+        /// What happened.
+        event: Event,
+    },
+    /// The answer to a request of ours (`model.WebSocketResponse`).
+    Reply {
+        /// The request's number; absent if the request had none that counts.
+        seq_reply: Option<u64>,
+        /// Whether `status` is `OK`.
+        ok: bool,
+        /// To a ping: the server's clock.
+        server_time: Option<Timestamp>,
+        /// To a ping: the server's version.
+        version: Option<String>,
+        /// If refused: why.
+        error: Option<ReplyError>,
+    },
+}
+
+/// Why the server refused a request over the websocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyError {
+    /// The error's identifier, such as `api.web_socket_router.not_authenticated.app_error`.
+    pub id: String,
+    /// The HTTP status that it stands for; 401 for a token that is no longer good.
+    pub status_code: u16,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The connection is authenticated; everything before it may have been missed.
+    Hello {
+        /// The connection's identifier; empty on servers without reliable websockets.
+        connection_id: String,
+        /// Version, build number, hash of the client configuration, joined by dots.
+        server_version: String,
+        /// The node's name, since 10.4.
+        server_hostname: Option<String>,
+    },
+    /// A post was created; also our own, sometimes before the answer that created it.
+    Posted(Box<Posted>),
+    /// A post was edited, pinned, unpinned, or its props changed.
+    PostEdited(Box<Post>),
+    /// A post was deleted; this is what it was, `delete_at` zero. Its replies have no events.
+    PostDeleted(Box<Post>),
+    /// Somebody reacted.
+    ReactionAdded(Reaction),
+    /// Somebody took a reaction back.
+    ReactionRemoved(Reaction),
+    /// Somebody, perhaps we, joined a channel.
+    UserAdded {
+        /// Who.
+        user_id: UserId,
+        /// Which channel.
+        channel_id: ChannelId,
+    },
+    /// Somebody, perhaps we, left a channel or was removed from it.
+    UserRemoved {
+        /// Who.
+        user_id: UserId,
+        /// Which channel.
+        channel_id: ChannelId,
+    },
+    /// A direct or group message with us was opened.
+    ConversationOpened {
+        /// Which.
+        channel_id: ChannelId,
+    },
+    /// A channel was created, changed, archived, restored, or converted.
+    ChannelChanged {
+        /// Which.
+        channel_id: ChannelId,
+    },
+    /// We joined a team; may come twice.
+    TeamJoined {
+        /// Who; the server sends it only to whom it concerns.
+        user_id: UserId,
+        /// Which team.
+        team_id: TeamId,
+    },
+    /// Somebody, perhaps we, left a team.
+    TeamLeft {
+        /// Who.
+        user_id: UserId,
+        /// Which team.
+        team_id: TeamId,
+    },
+    /// What we do not use or do not know.
+    Other {
+        /// The event's name.
+        name: String,
+    },
+}
+
+/// A new post and what its event says of the channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posted {
+    /// The post.
+    pub post: Post,
+    /// What its channel is.
+    pub channel_kind: ChannelKind,
+    /// The name in its channel's address.
+    pub channel_name: String,
+    /// `@` and the author's name, or what a webhook wants shown: never to be trusted.
+    pub sender_name: String,
+    /// The channel's team; none for direct and group messages.
+    pub team_id: Option<TeamId>,
+}
+
+/// A text that is not a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, or not an object with the types of a frame.
+    #[error("a websocket frame is not what the protocol has")]
+    NotAFrame(#[source] serde_json::Error),
+    /// Neither an event nor a reply.
+    #[error("a websocket frame has neither an event nor a status")]
+    Neither,
+    /// An event that we use lacks what makes it one.
+    #[error("the event {name} lacks {field}, or has it in a form that we do not know")]
+    Incomplete {
+        /// The event's name.
+        name: String,
+        /// Its number, which counts all the same.
+        seq: u64,
+        /// What is missing.
+        field: &'static str,
+    },
+}
+
+impl Frame {
+    /// Decodes one text frame.
+    ///
+    /// # Errors
+    /// See [`DecodeError`]; no input panics.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        frame::decode(text)
+    }
+}
