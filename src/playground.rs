@@ -6,6 +6,7 @@
 
 mod attachments;
 mod call;
+mod emoji;
 mod error;
 mod event;
 pub mod faults;

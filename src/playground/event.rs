@@ -44,20 +44,20 @@ impl Outgoing {
         self
     }
 
-    pub(crate) fn to_user(mut self, user_id: &str) -> Self {
+    pub(crate) fn for_user(mut self, user_id: &str) -> Self {
         user_id.clone_into(&mut self.broadcast.user_id);
         self.recipients = Recipients::Users(vec![user_id.to_owned()]);
         self
     }
 
     /// Shows the channel and gives the event to `members`.
-    pub(crate) fn to_channel(mut self, channel_id: &str, members: Vec<String>) -> Self {
+    pub(crate) fn for_channel(mut self, channel_id: &str, members: Vec<String>) -> Self {
         channel_id.clone_into(&mut self.broadcast.channel_id);
         self.recipients = Recipients::Users(members);
         self
     }
 
-    pub(crate) fn to_team(mut self, team_id: &str, members: Vec<String>) -> Self {
+    pub(crate) fn for_team(mut self, team_id: &str, members: Vec<String>) -> Self {
         team_id.clone_into(&mut self.broadcast.team_id);
         self.recipients = Recipients::Users(members);
         self

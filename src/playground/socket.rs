@@ -314,7 +314,7 @@ impl Connection {
             let mut hello = Outgoing::new("hello")
                 .with("connection_id", &crate::id::random_token())
                 .with("server_version", &state.server_version())
-                .to_user(&user_id);
+                .for_user(&user_id);
             if !state.is_old() {
                 hello = hello.with("server_hostname", &"playground");
                 hello.broadcast.connection_id = Some("");

@@ -3,6 +3,7 @@
 //! A mutation leaves its events in [`State::outgoing`]; whoever holds the lock gives them to the hub.
 
 pub(crate) mod accounts;
+pub(crate) mod bots;
 pub(crate) mod channels;
 pub(crate) mod files;
 pub(crate) mod hooks;
@@ -11,6 +12,7 @@ pub(crate) mod mentions;
 pub(crate) mod pending;
 pub(crate) mod posting;
 pub(crate) mod posts;
+pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod roles;
 pub(crate) mod seed;

@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::playground::call::{Answer, Call, Reply, valid};
 use crate::playground::error::{ApiError, permissions};
-use crate::playground::state::accounts::{BotDetails, invalid_username, is_valid_username};
+use crate::playground::state::accounts::{invalid_username, is_valid_username};
+use crate::playground::state::bots::BotDetails;
 use crate::playground::wire;
 
 pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<Answer> {

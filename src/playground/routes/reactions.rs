@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::playground::call::{Answer, Call, Reply, is_id};
+use crate::playground::emoji;
 use crate::playground::error::{ApiError, permissions, post_not_found};
 
 pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<Answer> {
@@ -25,19 +26,7 @@ fn is_old_name(name: &str) -> bool {
         .all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
 }
 
-/// Emoji that the server knows; a text of its own standing for the two thousand of the real one.
-fn is_known_name(name: &str) -> bool {
-    is_old_name(name) && !name.contains("nosuch") && !name.chars().any(|c| c.is_ascii_uppercase())
-}
-
 fn check_name(call: &Call<'_>, name: &str) -> Result<(), ApiError> {
-    if name.is_empty() || name.len() > 64 {
-        return Err(ApiError::new(
-            400,
-            "api.reaction.save_reaction.invalid.app_error",
-            "Reaction is not valid.",
-        ));
-    }
     if call.state.is_old() {
         return if is_old_name(name) {
             Ok(())
@@ -49,7 +38,7 @@ fn check_name(call: &Call<'_>, name: &str) -> Result<(), ApiError> {
             ))
         };
     }
-    if is_known_name(name) {
+    if emoji::is_known(name) {
         return Ok(());
     }
     Err(ApiError::new(

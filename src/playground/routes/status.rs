@@ -100,7 +100,7 @@ pub(super) fn preferences(call: &mut Call<'_>, method: &str, id: &str) -> Answer
     call.state.emit(
         event
             .with("preferences", &wire::to_text(&changed))
-            .to_user(&id),
+            .for_user(&id),
     );
     Ok(Reply::done())
 }

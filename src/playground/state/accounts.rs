@@ -1,25 +1,12 @@
 //! People and bots.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use super::bots::BotDetails;
 use crate::id::random_token;
 use crate::playground::error::{ApiError, permissions};
 use crate::playground::event::Outgoing;
-use crate::playground::wire;
-
-/// What makes an account a bot's.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct BotDetails {
-    pub(crate) display_name: String,
-    pub(crate) description: String,
-    pub(crate) owner_id: String,
-    pub(crate) create_at: i64,
-    pub(crate) update_at: i64,
-    pub(crate) delete_at: i64,
-}
 
 /// A person or a bot.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -58,39 +45,6 @@ impl Account {
     pub(crate) fn is_guest(&self) -> bool {
         self.has_role("system_guest")
     }
-}
-
-/// How much of a user is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum View {
-    /// To the user.
-    Own,
-    /// To a system admin.
-    Admin,
-    /// To anybody else.
-    Other,
-}
-
-fn notify_props(old: bool) -> BTreeMap<&'static str, &'static str> {
-    let mut props = BTreeMap::from([
-        ("channel", "true"),
-        ("comments", "never"),
-        ("desktop", "mention"),
-        ("desktop_sound", "true"),
-        ("email", "true"),
-        ("first_name", "false"),
-        ("mention_keys", ""),
-        ("push", "mention"),
-        ("push_status", "online"),
-    ]);
-    if !old {
-        props.extend([
-            ("desktop_threads", "all"),
-            ("email_threads", "all"),
-            ("push_threads", "all"),
-        ]);
-    }
-    props
 }
 
 /// What is asked for when an account is made.
@@ -212,107 +166,6 @@ impl State {
         id
     }
 
-    /// Makes a bot, and the direct message in which it greets its owner.
-    pub(crate) fn create_bot(
-        &mut self,
-        username: &str,
-        details: BotDetails,
-    ) -> Result<String, ApiError> {
-        if !is_valid_username(username) {
-            return Err(if self.is_old() {
-                invalid_username()
-            } else {
-                ApiError::new(
-                    400,
-                    "model.bot.is_valid.username.app_error",
-                    "Invalid username.",
-                )
-            });
-        }
-        self.refuse_taken_name(username)?;
-        let now = self.now();
-        let owner_id = details.owner_id.clone();
-        let id = self.add_account(Account {
-            create_at: now,
-            update_at: now,
-            username: username.to_owned(),
-            email: format!("{username}@localhost"),
-            first_name: details.display_name.clone(),
-            roles: "system_user".to_owned(),
-            last_password_update: now,
-            bot: Some(details),
-            ..Account::default()
-        });
-        self.greet_owner(&id, &owner_id);
-        Ok(id)
-    }
-
-    fn greet_owner(&mut self, bot_id: &str, owner_id: &str) {
-        let channel = self.direct_channel(bot_id, owner_id);
-        self.system_post(
-            &channel,
-            bot_id,
-            "add_bot_teams_channels",
-            "Please add me to teams and channels you want me to interact in. To do this, use the browser or \
-             Mattermost Desktop App."
-                .to_owned(),
-            wire::Props::new(),
-        );
-    }
-
-    /// The account as `viewer` sees it, with the details that go with that.
-    pub(crate) fn user_for(&self, id: &str, viewer: &str) -> Option<wire::User> {
-        let view = if id == viewer {
-            View::Own
-        } else if self.accounts.get(viewer).is_some_and(Account::is_admin) {
-            View::Admin
-        } else {
-            View::Other
-        };
-        self.accounts
-            .get(id)
-            .map(|account| self.user(account, view))
-    }
-
-    pub(crate) fn user(&self, account: &Account, view: View) -> wire::User {
-        let own = view == View::Own;
-        wire::User {
-            id: account.id.clone(),
-            create_at: account.create_at,
-            update_at: account.update_at,
-            delete_at: account.delete_at,
-            username: account.username.clone(),
-            auth_data: (view == View::Other || self.is_old()).then_some(""),
-            auth_service: "",
-            email: account.email.clone(),
-            nickname: account.nickname.clone(),
-            first_name: account.first_name.clone(),
-            last_name: account.last_name.clone(),
-            position: account.position.clone(),
-            roles: account.roles.clone(),
-            notify_props: (view != View::Other).then(|| notify_props(self.is_old())),
-            last_password_update: if own { account.last_password_update } else { 0 },
-            last_picture_update: account.last_picture_update,
-            failed_attempts: if own { account.failed_attempts } else { 0 },
-            locale: "en",
-            timezone: wire::Timezone::DEFAULT,
-            remote_id: (account.bot.is_none() && !self.is_old()).then_some(""),
-            is_bot: account.bot.is_some(),
-            bot_description: account
-                .bot
-                .as_ref()
-                .map(|bot| bot.description.clone())
-                .unwrap_or_default(),
-            disable_welcome_email: false,
-        }
-    }
-
-    /// The ETag of a user (`model.User.Etag`).
-    pub(crate) fn user_etag(&self, id: &str) -> String {
-        let update_at = self.accounts.get(id).map_or(0, |account| account.update_at);
-        format!("{}.{id}.{update_at}..0.true.true.0", self.version())
-    }
-
     /// Gives a user new global roles and tells only that user.
     pub(crate) fn set_roles(&mut self, id: &str, roles: &str) -> Result<(), ApiError> {
         let other_admin = self
@@ -336,7 +189,7 @@ impl State {
             Outgoing::new("user_role_updated")
                 .with("user_id", &id)
                 .with("roles", &roles)
-                .to_user(id),
+                .for_user(id),
         );
         Ok(())
     }
@@ -369,59 +222,6 @@ impl State {
             }
         }
         Ok(())
-    }
-
-    /// Enables or disables a bot, the account behind it included.
-    pub(crate) fn set_bot_active(&mut self, id: &str, active: bool) -> Result<(), ApiError> {
-        self.set_active(id, active)?;
-        let now = self.now();
-        if let Some(bot) = self
-            .accounts
-            .get_mut(id)
-            .and_then(|account| account.bot.as_mut())
-        {
-            bot.update_at = now;
-            bot.delete_at = if active { 0 } else { now };
-        }
-        Ok(())
-    }
-
-    /// Tells everybody that a user changed; what each sees depends on who it is.
-    pub(crate) fn emit_user_updated(&mut self, id: &str) {
-        let Some(account) = self.accounts.get(id) else {
-            return;
-        };
-        let admins: Vec<String> = self
-            .accounts
-            .values()
-            .filter(|other| other.is_admin() && other.id != id)
-            .map(|other| other.id.clone())
-            .collect();
-        let for_others =
-            Outgoing::new("user_updated").with("user", &self.user(account, View::Other));
-        if self.is_old() {
-            self.emit(for_others);
-            return;
-        }
-        let own = Outgoing::new("user_updated")
-            .with("user", &self.user(account, View::Own))
-            .to_user(id);
-        let for_admins =
-            Outgoing::new("user_updated").with("user", &self.user(account, View::Admin));
-        let mut for_others = for_others.omitting(id);
-        for_others.broadcast.contains_sanitized_data = true;
-        let others = self
-            .accounts
-            .keys()
-            .filter(|other| !admins.contains(other))
-            .cloned()
-            .collect();
-        for_others.recipients = crate::playground::event::Recipients::Users(others);
-        let mut for_admins = for_admins.omitting(id);
-        for_admins.recipients = crate::playground::event::Recipients::Users(admins);
-        self.emit(for_others);
-        self.emit(for_admins);
-        self.emit(own);
     }
 
     /// Marks a user as changed at this instant, as joining a team and a failed login do.

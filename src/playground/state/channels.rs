@@ -167,7 +167,7 @@ impl State {
         self.emit(
             Outgoing::new("channel_member_updated")
                 .with("channelMember", &wire::to_text(&shown))
-                .to_user(user_id),
+                .for_user(user_id),
         );
         Some(())
     }
@@ -246,7 +246,7 @@ impl State {
             Outgoing::new("channel_created")
                 .with("channel_id", &id)
                 .with("team_id", &new.team_id)
-                .to_user(creator),
+                .for_user(creator),
         );
         answer.ok_or_else(|| channel_not_found(&id))
     }
@@ -291,7 +291,7 @@ impl State {
             Outgoing::new("direct_added")
                 .with("creator_id", &creator)
                 .with("teammate_id", &other)
-                .to_channel(&id, members),
+                .for_channel(&id, members),
         );
         id
     }
@@ -317,10 +317,10 @@ impl State {
         }
         let added = Outgoing::new("group_added").with("teammate_ids", &wire::to_text(&sorted));
         if self.is_old() {
-            self.emit(added.to_channel(&id, sorted));
+            self.emit(added.for_channel(&id, sorted));
         } else {
             for user_id in &sorted {
-                self.emit(added.clone().to_channel(&id, Vec::new()).to_user(user_id));
+                self.emit(added.clone().for_channel(&id, Vec::new()).for_user(user_id));
             }
         }
         id
@@ -347,7 +347,7 @@ impl State {
                 &BTreeMap::from([(channel_id, last_post_at)]),
             )
         };
-        self.emit(viewed.to_user(user_id));
+        self.emit(viewed.for_user(user_id));
         Some(last_post_at)
     }
 }

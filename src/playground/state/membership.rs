@@ -77,10 +77,14 @@ impl State {
                 .with("user_id", &user_id)
         };
         if self.is_old() {
-            self.emit(added().to_channel(channel_id, members));
+            self.emit(added().for_channel(channel_id, members));
         } else {
-            self.emit(added().to_channel(channel_id, members).omitting(user_id));
-            self.emit(added().to_channel(channel_id, Vec::new()).to_user(user_id));
+            self.emit(added().for_channel(channel_id, members).omitting(user_id));
+            self.emit(
+                added()
+                    .for_channel(channel_id, Vec::new())
+                    .for_user(user_id),
+            );
         }
         if by == user_id {
             self.join_post(channel_id, user_id);
@@ -113,13 +117,13 @@ impl State {
             Outgoing::new("user_removed")
                 .with("user_id", &user_id)
                 .with("remover_id", &by)
-                .to_channel(channel_id, members),
+                .for_channel(channel_id, members),
         );
         self.emit(
             Outgoing::new("user_removed")
                 .with("channel_id", &channel_id)
                 .with("remover_id", &by)
-                .to_user(user_id),
+                .for_user(user_id),
         );
         let username = self.username(user_id);
         if by == user_id {
@@ -168,7 +172,7 @@ impl State {
             self.emit(
                 Outgoing::new("channel_updated")
                     .with("channel", &text)
-                    .to_channel(channel_id, members),
+                    .for_channel(channel_id, members),
             );
         }
     }
@@ -319,7 +323,7 @@ impl State {
             .get(&after.team_id)
             .map(super::teams::Team::present)
             .unwrap_or_default();
-        self.emit(converted.to_team(&after.team_id, members));
+        self.emit(converted.for_team(&after.team_id, members));
         Ok(answer)
     }
 
@@ -335,9 +339,9 @@ impl State {
                 .get(&channel.team_id)
                 .map(super::teams::Team::present)
                 .unwrap_or_default();
-            event.to_team(&channel.team_id.clone(), members)
+            event.for_team(&channel.team_id.clone(), members)
         } else {
-            event.to_channel(channel_id, self.members_of(channel_id))
+            event.for_channel(channel_id, self.members_of(channel_id))
         };
         self.emit(event);
     }

@@ -174,7 +174,7 @@ impl State {
             .with("sender_name", &sender)
             .with("set_online", &set_online)
             .with("team_id", &channel.team_id)
-            .to_channel(&channel.id, channel.members.keys().cloned().collect());
+            .for_channel(&channel.id, channel.members.keys().cloned().collect());
         if !post.file_ids.is_empty() {
             let is_image = |id: &String| {
                 self.files
@@ -276,7 +276,7 @@ impl State {
         self.emit(
             Outgoing::new("post_edited")
                 .with("post", &wire::to_text(&answer))
-                .to_channel(&post.channel_id, members),
+                .for_channel(&post.channel_id, members),
         );
         Ok(answer)
     }
@@ -313,17 +313,17 @@ impl State {
         let members = self.members_of(channel_id);
         let deleted = Outgoing::new("post_deleted").with("post", &wire::to_text(snapshot));
         if self.is_old() {
-            self.emit(deleted.to_channel(channel_id, members));
+            self.emit(deleted.for_channel(channel_id, members));
             return;
         }
         let (admins, others): (Vec<String>, Vec<String>) =
             members.into_iter().partition(|id| self.is_admin(id));
-        let mut for_others = deleted.clone().to_channel(channel_id, others);
+        let mut for_others = deleted.clone().for_channel(channel_id, others);
         for_others.broadcast.contains_sanitized_data = true;
         self.emit(for_others);
         let mut for_admins = deleted
             .with("delete_by", &by)
-            .to_channel(channel_id, admins);
+            .for_channel(channel_id, admins);
         for_admins.broadcast.contains_sensitive_data = true;
         self.emit(for_admins);
     }
@@ -350,8 +350,8 @@ impl State {
         self.emit(
             Outgoing::new("ephemeral_message")
                 .with("post", &wire::to_text(&answer))
-                .to_channel(channel_id, Vec::new())
-                .to_user(user_id),
+                .for_channel(channel_id, Vec::new())
+                .for_user(user_id),
         );
         answer
     }

@@ -1,7 +1,8 @@
 //! What a new playground holds: the team, its channels and the published accounts.
 
 use super::State;
-use super::accounts::{Account, BotDetails};
+use super::accounts::Account;
+use super::bots::BotDetails;
 use super::channels::NewChannel;
 use crate::playground::error::ApiError;
 

@@ -30,7 +30,7 @@ impl State {
                 Outgoing::new("status_change")
                     .with("status", &status)
                     .with("user_id", &user_id)
-                    .to_user(user_id),
+                    .for_user(user_id),
             );
         }
         if let Some(account) = self.accounts.get_mut(user_id)
@@ -76,7 +76,7 @@ impl State {
             Outgoing::new("typing")
                 .with("parent_id", &parent_id)
                 .with("user_id", &user_id)
-                .to_channel(channel_id, members)
+                .for_channel(channel_id, members)
                 .omitting(user_id),
         );
         Ok(())
@@ -165,7 +165,7 @@ impl State {
         self.emit(
             Outgoing::new(event)
                 .with("reaction", &wire::to_text(reaction))
-                .to_channel(channel_id, members),
+                .for_channel(channel_id, members),
         );
     }
 }

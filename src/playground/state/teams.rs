@@ -214,7 +214,7 @@ impl State {
                 Outgoing::new("user_added")
                     .with("team_id", &team_id)
                     .with("user_id", &user_id)
-                    .to_channel(&channel_id, members),
+                    .for_channel(&channel_id, members),
             );
         }
         tracing::debug!(team = name, user = username, "joined");
@@ -224,7 +224,7 @@ impl State {
                 Outgoing::new("added_to_team")
                     .with("team_id", &team_id)
                     .with("user_id", &user_id)
-                    .to_user(user_id),
+                    .for_user(user_id),
             );
         }
         Ok(())
@@ -268,11 +268,11 @@ impl State {
                 .with("user_id", &user_id)
         };
         if self.is_old() {
-            self.emit(left().to_team(team_id, members));
+            self.emit(left().for_team(team_id, members));
         } else {
             members.retain(|member| member != user_id);
-            self.emit(left().to_team(team_id, members).omitting(user_id));
-            self.emit(left().to_user(user_id));
+            self.emit(left().for_team(team_id, members).omitting(user_id));
+            self.emit(left().for_user(user_id));
         }
         let now = self.now();
         if let Some(member) = self
@@ -304,7 +304,7 @@ impl State {
             self.emit(
                 Outgoing::new("memberrole_updated")
                     .with("member", &wire::to_text(&member))
-                    .to_user(user_id),
+                    .for_user(user_id),
             );
         }
     }

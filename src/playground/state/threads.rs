@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use super::accounts::View;
 use super::posts::Post;
+use super::profile::View;
 use crate::playground::event::Outgoing;
 use crate::playground::wire;
 
@@ -109,7 +109,7 @@ impl State {
             shown.unread_mentions = follower.unread_mentions;
             let mut event = event
                 .with("thread", &wire::to_text(&shown))
-                .to_user(user_id);
+                .for_user(user_id);
             event.broadcast.team_id.clone_from(&team_id);
             self.emit(event);
         }
