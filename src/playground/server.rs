@@ -304,11 +304,14 @@ pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: b
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    put(
-        headers,
-        "content-type",
-        reply.content_type.as_deref().unwrap_or("application/json"),
-    );
+    let usual = match server.flavour {
+        Flavour::V5_37 if !known => "text/plain; charset=utf-8",
+        _ => "application/json",
+    };
+    if reply.status != 304 {
+        let content_type = reply.content_type.as_deref().unwrap_or(usual);
+        put(headers, "content-type", content_type);
+    }
     for (name, value) in reply.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
             headers.append(name, value);

@@ -9,8 +9,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     /// Without the query.
     pub(crate) path: &'a str,
-    /// Whether a session comes with it.
+    /// Whether a token comes with it.
     pub(crate) has_token: bool,
+    /// Whether that token is one that the server's caches know.
+    pub(crate) is_known: bool,
 }
 
 /// The answer without a database; `None` for what the server's caches or nobody at all need to answer.
@@ -28,7 +30,7 @@ pub(crate) fn answer(
             "api.user.login.invalid_credentials_email_username",
             "Enter a valid email or username and/or password.",
         )),
-        _ if asked.has_token && !sessions_cached => Some(session_expired()),
+        _ if asked.has_token && !(asked.is_known && sessions_cached) => Some(session_expired()),
         ("GET", ["users", "me"]) => Some(ApiError::new(
             500,
             "app.user_terms_of_service.get_by_user.app_error",

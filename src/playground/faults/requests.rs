@@ -39,6 +39,7 @@ pub(crate) async fn serve(server: &Server, request: Request, next: Next) -> Resp
         method: method.as_str(),
         path: &path,
         has_token: !token.is_empty(),
+        is_known: user_id.is_some(),
     };
     let mut response = match refusal(server, target, asked) {
         Some(refusal) => refusal,

@@ -137,7 +137,7 @@ fn act(state: &mut State, user_id: &str, action: &Action) -> Result<Option<Data>
             let online = state
                 .accounts
                 .values()
-                .filter(|account| account.status != "offline");
+                .filter(|account| !matches!(account.status.as_str(), "" | "offline"));
             Ok(Some(
                 online
                     .map(|account| (account.id.clone(), account.status.clone().into()))

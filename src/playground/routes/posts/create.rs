@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::playground::attachments;
 use crate::playground::call::{Answer, Asked, Call, Reply};
-use crate::playground::error::{ApiError, invalid_param, permissions};
+use crate::playground::error::{ApiError, invalid_body, invalid_param, permissions};
 use crate::playground::server::Server;
 use crate::playground::state::State;
 use crate::playground::state::pending::Claim;
@@ -76,6 +76,16 @@ pub(crate) async fn create(server: &Server, asked: &Asked) -> Answer {
 fn prepare(call: &mut Call<'_>) -> Result<Preparation, ApiError> {
     let user_id = call.user()?;
     let new: Option<NewPost> = call.asked.body("post")?;
+    // Go's decoder takes an empty list or null for an empty post; each server guards against one of them.
+    let is_list = call.asked.body.trim_ascii_start().starts_with(b"[");
+    let is_refused = if call.state.is_old() {
+        new.is_none()
+    } else {
+        is_list
+    };
+    if is_refused {
+        return Err(invalid_body("post"));
+    }
     let new = new.unwrap_or_default();
     if !call.state.may_post(&user_id, &new.channel_id) {
         return Err(permissions());
