@@ -94,8 +94,8 @@ impl State {
         if is_reply {
             self.posts.change(&root_id, |root| root.update_at = created);
         }
-        // What the server itself says on somebody's behalf shows nobody at work.
-        if set_online && !post.kind.starts_with("system_") {
+        // What the server itself says on somebody's behalf shows nobody at work, whatever the event says.
+        if set_online && post.has_remote_id {
             self.set_online(&post.user_id);
         }
         let mut answer = self.post(&post);
