@@ -46,6 +46,8 @@ pub struct Timeouts {
     pub all_attempts: Duration,
     /// The ceiling of the first wait between two attempts; it doubles. 500 ms.
     pub retry_step: Duration,
+    /// For another call, before a connection that is kept is closed; 45 s, since the server closes it after 60 s.
+    pub pool_idle: Duration,
 }
 
 /// The REST interface; clones share connections, limiter and token.
@@ -81,6 +83,7 @@ impl Default for Timeouts {
             upload: Duration::from_secs(120),
             all_attempts: Duration::from_secs(90),
             retry_step: Duration::from_millis(500),
+            pool_idle: Duration::from_secs(45),
         }
     }
 }
@@ -129,8 +132,6 @@ impl Api {
     }
 }
 
-/// The pool's idle time stays below the 60 s after which the server closes an idle connection.
-const POOL_IDLE: Duration = Duration::from_secs(45);
 /// Connections kept for the next call; each holds buffers.
 const POOL_SIZE: usize = 2;
 
@@ -176,7 +177,7 @@ fn build_client(base: &Url, timeouts: &Timeouts) -> Result<reqwest::Client, ApiE
         .http1_only()
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.answer)
-        .pool_idle_timeout(POOL_IDLE)
+        .pool_idle_timeout(timeouts.pool_idle)
         .pool_max_idle_per_host(POOL_SIZE)
         .tcp_keepalive(Duration::from_secs(30));
     if base.scheme() == "http" {

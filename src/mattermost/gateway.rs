@@ -1,17 +1,51 @@
 //! The websocket's life: connect, prove life, hear events, notice death, back off, connect again.
+//!
+//! ```text
+//!              due                               hello: Connected
+//!  Waiting ----------> Connecting ------------------------------------> Open
+//!     ^                 GET /users/me              Event, Gap <--------+  |  ping at once, then every 30 s
+//!     |                 upgrade, 101               Alive      <--------+  |
+//!     |                 hello within 10 s           (answered OK: back-off starts anew)
+//!     |                     |    |                                        |
+//!     |  401 twice: Refused |    | anything else: Disconnected            | close frame, EOF, a ping refused or not
+//!     +------ up to 5 min --+    +------------------- up to 60 s ---------+ answered in 10 s: Disconnected
+//! ```
+//!
+//! * The token is proved by `GET /users/me` first: the upgrade of a bad one is answered 101 all the same.
+//! * A connection is never resumed. Every `hello` is a gap: what happened before it is to be read over REST.
+//! * Life is a ping of the application that is answered `OK`. On a revoked token's connection, and on one that the
+//!   server's hub has lost, only that ping fails: the protocol's own pings are answered and no event ever comes.
+//! * Events come as the server sends them: their order is not that of `create_at`, and one post can come twice, under
+//!   two numbers. Whoever acts on posts tells them apart by their ids.
+//!
+//! Nothing is sent but these pings: above all no `presence`, which would narrow the events that we are sent, and no
+//! `authentication_challenge`, which a connection authorised by its header would leave unanswered. All frames of
+//! ours are shorter than 100 bytes; the server closes a connection over one of more than 8 KiB.
 
+mod connect;
+mod socket;
+
+use std::fmt;
+use std::future::{Future, pending};
+use std::mem;
+use std::pin::Pin;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::connect::{Established, Failure, connect};
+use self::socket::{Heard, Socket};
 use super::api::{Api, ApiError};
 use super::event::Event;
+use crate::backoff::Backoff;
 use crate::timestamp::Timestamp;
 
 /// The intervals of a connection.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// From the upgrade's request to `hello`; 10 s.
+    /// From the upgrade to `hello`; 10 s. The server itself drops a bad token after 5 s.
     pub hello: Duration,
-    /// Between two pings; 30 s.
+    /// From a ping's answer to the next ping; 30 s, as the server's own client does.
     pub ping_every: Duration,
     /// From a ping to its answer; 10 s.
     pub ping_answer: Duration,
@@ -53,7 +87,8 @@ pub enum Update {
     },
     /// The server refuses the token: `GET /users/me` answered 401 twice.
     Refused {
-        /// Whether the server said between and after them that it and its database are well; if not, the token may be good.
+        /// Whether the server said, between the two and after them, that it and its database are well. If not, the token
+        /// may be good.
         server_healthy: bool,
         /// When the next attempt is made, while `next` is polled.
         retry_in: Duration,
@@ -75,28 +110,43 @@ pub enum DisconnectCause {
         /// The code; 1005 for a frame without one, as the server sends to a client that reads too slowly.
         code: u16,
     },
-    /// The connection ended without a close frame.
+    /// The connection ended without a close frame, as it does when the server stops or cuts it.
     #[error("the connection broke")]
     Lost(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     /// A ping was not answered in time: the connection is half open, or deaf.
     #[error("the server no longer answers on the connection")]
     Silent,
     /// A ping was answered, but not `OK`: a revoked token's connection hears nothing any more.
-    #[error("the server no longer accepts the token on the connection ({id})")]
-    Deaf {
+    #[error("the server refused a ping on the connection ({id})")]
+    PingRefused {
         /// The error's identifier.
         id: String,
     },
 }
 
 /// The websocket, connected or on its way to be.
-#[derive(Debug)]
 pub struct Gateway {
-    _api: Api,
+    api: Api,
+    timing: Timing,
+    state: State,
+    lost: Backoff,
+    refused: Backoff,
+}
+
+enum State {
+    /// Nothing is done before this instant.
+    Waiting(Instant),
+    /// An attempt, kept here so that dropping `next` does not lose it.
+    Connecting(Pin<Box<dyn Future<Output = Result<Established, Failure>> + Send>>),
+    /// A connection that said hello.
+    Open(Box<Socket>),
+    /// We said goodbye.
+    Closed,
 }
 
 impl Gateway {
-    /// A gateway that connects when it is first polled; `seed` makes its back-off repeatable.
+    /// A gateway that connects when it is first polled; `seed` makes its back-off repeatable. Its requests may use
+    /// the part of the limiter that is kept for lifecycle commands.
     #[must_use]
     pub fn new(api: Api, seed: u64) -> Self {
         Self::with_timing(api, seed, Timing::default())
@@ -104,18 +154,119 @@ impl Gateway {
 
     /// The same with other intervals.
     #[must_use]
-    pub fn with_timing(api: Api, _seed: u64, _timing: Timing) -> Self {
-        Self { _api: api }
+    pub fn with_timing(api: Api, seed: u64, timing: Timing) -> Self {
+        Self {
+            api: api.for_lifecycle(),
+            state: State::Waiting(Instant::now()),
+            lost: Backoff::new(timing.backoff_min, timing.backoff_max, seed),
+            refused: Backoff::new(timing.backoff_min, timing.refused_max, seed),
+            timing,
+        }
     }
 
-    /// The next update; cancel-safe. Reading, pinging and reconnecting happen only while this is polled.
+    /// Speaks to the server with `api` from the next attempt on: after its token was re-read. A connection that is open stays.
+    pub fn set_api(&mut self, api: Api) {
+        self.api = api.for_lifecycle();
+    }
+
+    /// The next update. Cancel-safe: dropping the future loses nothing, so it can be an arm of a `select!` in a loop.
+    ///
+    /// All reading, pinging, answering of the server's pings, and reconnecting happens while this is polled. A caller that
+    /// stays away for long harms nobody but itself: the server holds 256 events, then closes the connection with an
+    /// empty close frame; and after 100 s without an answer to its pings it cuts it. Both are told as
+    /// [`Update::Disconnected`] after the events that were still delivered, and the next `hello` is a gap as always.
     pub async fn next(&mut self) -> Update {
-        todo!()
+        loop {
+            match &mut self.state {
+                State::Waiting(until) => {
+                    sleep_until(*until).await;
+                    let attempt = connect(self.api.clone(), self.timing.clone());
+                    self.state = State::Connecting(Box::pin(attempt));
+                }
+                State::Connecting(attempt) => {
+                    let result = attempt.await;
+                    return self.attempted(result);
+                }
+                State::Open(socket) => {
+                    let heard = socket.next(&self.timing).await;
+                    return self.heard(heard);
+                }
+                State::Closed => pending().await,
+            }
+        }
     }
 
-    /// Says goodbye: a close frame, then reading to the end, at most `within` and never more than 500 ms.
+    /// Says goodbye: a close frame, then reading to the end, at most `within` and never more than 500 ms. After that
+    /// [`Gateway::next`] waits for ever.
     pub async fn close(&mut self, within: Duration) {
-        todo!("{within:?}")
+        if let State::Open(socket) = mem::replace(&mut self.state, State::Closed) {
+            let farewell = timeout(within.min(LONGEST_FAREWELL), socket.close());
+            // A server that does not answer in time is left; it notices by itself.
+            farewell.await.ok();
+        }
+    }
+
+    fn attempted(&mut self, result: Result<Established, Failure>) -> Update {
+        match result {
+            Ok(established) => {
+                self.state = State::Open(Box::new(established.socket));
+                Update::Connected {
+                    connection_id: established.connection_id,
+                    server_version: established.server_version,
+                }
+            }
+            Err(Failure::Disconnected(cause)) => self.disconnected(cause),
+            Err(Failure::Refused { server_healthy }) => {
+                let retry_in = self.refused.next_delay();
+                self.state = State::Waiting(Instant::now() + retry_in);
+                Update::Refused {
+                    server_healthy,
+                    retry_in,
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: Result<Heard, DisconnectCause>) -> Update {
+        match heard {
+            Ok(Heard::Event(event)) => Update::Event(event),
+            Ok(Heard::Gap) => Update::Gap,
+            Ok(Heard::Alive {
+                server_time,
+                version,
+            }) => {
+                self.lost.reset();
+                self.refused.reset();
+                Update::Alive {
+                    server_time,
+                    version,
+                }
+            }
+            Err(cause) => self.disconnected(cause),
+        }
+    }
+
+    fn disconnected(&mut self, cause: DisconnectCause) -> Update {
+        let mut retry_in = self.lost.next_delay();
+        if let DisconnectCause::Unreachable(ApiError::RateLimited { retry_after, .. }) = &cause {
+            retry_in += *retry_after;
+        }
+        self.state = State::Waiting(Instant::now() + retry_in);
+        Update::Disconnected { cause, retry_in }
+    }
+}
+
+/// The longest that a goodbye may take.
+const LONGEST_FAREWELL: Duration = Duration::from_millis(500);
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.state {
+            State::Waiting(_) => "Gateway(waiting)",
+            State::Connecting(_) => "Gateway(connecting)",
+            State::Open(_) => "Gateway(open)",
+            State::Closed => "Gateway(closed)",
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::call::{Asked, Call, Reply, parse_query};
 use super::error::ApiError;
@@ -39,6 +40,8 @@ pub(crate) struct Server {
     world: Mutex<World>,
     limiter: Mutex<Option<Limiter>>,
     pub(crate) faults: Arc<Faults>,
+    /// How often a fault has started the server anew; HTTP connections end with the request they are at.
+    pub(crate) restarts: watch::Sender<u64>,
     pub(crate) tasks: Tasks,
     pub(crate) timing: Timing,
     pub(crate) flavour: Flavour,
@@ -55,6 +58,7 @@ impl Server {
         Self {
             flavour: state.flavour,
             faults: Arc::clone(&state.faults),
+            restarts: watch::Sender::new(0),
             version: state.server_version(),
             world: Mutex::new(World {
                 state,
@@ -138,12 +142,21 @@ async fn serve(server: Arc<Server>, stream: TcpStream, router: Router) {
         .header_read_timeout(server.timing.idle)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
-    // On a stop the connection is dropped as it is: the real server says nothing either.
-    tokio::select! {
-        () = server.tasks.stopped() => {}
-        ended = connection => if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended");
-        },
+    let mut connection = std::pin::pin!(connection);
+    let mut restarts = server.restarts.subscribe();
+    loop {
+        // On a stop the connection is dropped as it is: the real server says nothing either. It loses no request that
+        // has begun when the other arms win: the connection goes on where it was.
+        tokio::select! {
+            () = server.tasks.stopped() => return,
+            Ok(()) = restarts.changed() => connection.as_mut().graceful_shutdown(),
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::{Api, ApiError};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::mattermost::model::{NewPost, Post, PostPage};
+use crate::timestamp::Timestamp;
 
 /// The largest page that the server gives, whatever is asked for (`web.PerPageMaximum`).
 const LARGEST_PAGE: u16 = 200;
@@ -121,9 +122,9 @@ impl Api {
             let (page, has_next) = self.thread_page(id, cursor).await?;
             // Every page repeats the post that was asked for, wherever it stands, so it cannot be the cursor.
             let last = page.iter().rfind(|post| post.id != id);
-            let next = last.map(|post| (post.id, post.create_at));
+            let next = last.map(|post| (post.create_at, post.id));
             thread.extend(page);
-            if !has_next || next.is_none() || next == cursor {
+            if !has_next || next <= cursor {
                 break;
             }
             cursor = next;
@@ -133,16 +134,17 @@ impl Api {
         Ok(thread)
     }
 
-    /// A page of a thread, the oldest first, and whether more follows. Servers before 6.x give the whole thread at once.
+    /// A page of a thread, the oldest first, and whether more follows. A server that does not say may have given the whole
+    /// thread: then the next page brings nothing new.
     async fn thread_page(
         &self,
         id: PostId,
-        after: Option<(PostId, crate::timestamp::Timestamp)>,
+        after: Option<(Timestamp, PostId)>,
     ) -> Result<(Vec<Post>, bool), ApiError> {
         let path = ["posts", id.as_str(), "thread"];
         let mut query = vec![("perPage", "200"), ("direction", "down")];
-        let from = after.map(|(post, create_at)| (post, create_at.0.to_string()));
-        if let Some((post, create_at)) = &from {
+        let from = after.map(|(create_at, post)| (create_at.0.to_string(), post));
+        if let Some((create_at, post)) = &from {
             query.push(("fromPost", post.as_str()));
             query.push(("fromCreateAt", create_at));
         }
@@ -151,7 +153,8 @@ impl Api {
         let order = list.order.unwrap_or_default();
         let mut posts = posts_in_order(&order, &list.posts.unwrap_or_default());
         posts.sort_by_key(|post| (post.create_at, post.id));
-        Ok((posts, list.has_next.unwrap_or(false)))
+        let full = order.len() >= usize::from(LARGEST_PAGE);
+        Ok((posts, list.has_next.unwrap_or(full)))
     }
 
     /// Creates a post: one attempt, once the limiter allows it. Whether it exists is not known after any error but
