@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::call::{Asked, Call, Reply};
+use super::call::{Asked, Call, Reply, parse_query};
 use super::error::ApiError;
 use super::faults::{self, Faults};
 use super::hub::Hub;
@@ -268,16 +268,6 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
         )),
     };
     finish(&server, result, is_get)
-}
-
-fn parse_query(query: &str) -> std::collections::HashMap<String, String> {
-    let uri: Result<axum::http::Uri, _> = format!("/?{query}").parse();
-    let pairs = uri
-        .ok()
-        .and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok());
-    pairs
-        .map(|axum::extract::Query(pairs)| pairs)
-        .unwrap_or_default()
 }
 
 async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
