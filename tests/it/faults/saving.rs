@@ -104,5 +104,6 @@ async fn the_servers_clock_can_be_wrong() {
             .expect("an answer");
         assert!(near(pong["data"]["server_time"].as_i64()), "{pong}");
     }
+    assert_eq!(scene.switches().await.len(), 1);
     scene.clear().await;
 }
