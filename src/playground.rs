@@ -19,6 +19,7 @@ mod state;
 mod store;
 mod wire;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -217,6 +218,16 @@ impl Playground {
         if !self.server.tasks.drain(Duration::from_secs(5)).await {
             tracing::warn!("connections of the playground did not end");
         }
+    }
+}
+
+impl fmt::Debug for Playground {
+    /// The address alone: the token is a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Playground")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
