@@ -94,7 +94,8 @@ impl State {
         if is_reply {
             self.posts.change(&root_id, |root| root.update_at = created);
         }
-        if set_online {
+        // What the server itself says on somebody's behalf shows nobody at work.
+        if set_online && !post.kind.starts_with("system_") {
             self.set_online(&post.user_id);
         }
         let mut answer = self.post(&post);
