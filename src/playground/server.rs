@@ -304,12 +304,13 @@ pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: b
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    let usual = match server.flavour {
-        Flavour::V5_37 if !known => "text/plain; charset=utf-8",
-        _ => "application/json",
+    let content_type = match reply.content_type.as_deref() {
+        Some(content_type) => content_type,
+        // Newer servers found out what they write before they knew the route.
+        None if !known && server.flavour == Flavour::V5_37 => "text/plain; charset=utf-8",
+        None => "application/json",
     };
     if reply.status != 304 {
-        let content_type = reply.content_type.as_deref().unwrap_or(usual);
         put(headers, "content-type", content_type);
     }
     for (name, value) in reply.headers {

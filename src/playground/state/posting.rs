@@ -94,10 +94,6 @@ impl State {
         if is_reply {
             self.posts.change(&root_id, |root| root.update_at = created);
         }
-        // What the server itself says on somebody's behalf shows nobody at work.
-        if set_online && !post.kind.starts_with("system_") {
-            self.set_online(&post.user_id);
-        }
         let mut answer = self.post(&post);
         answer.reply_count = self.posts.reply_count(&root_id);
         pending_post_id.clone_into(&mut answer.pending_post_id);

@@ -114,11 +114,12 @@ impl State {
             .changed_after(channel_id, since)
             .take(SINCE_LIMIT)
             .collect();
+        // Newer servers show a row of the history after the post that it comes from, older ones before it.
         rows.sort_by_key(|post| {
-            // An edited post and the row of what it was are of one instant; 5.37 has them the other way round.
+            let is_history = !post.original_id.is_empty();
             (
                 std::cmp::Reverse(post.create_at),
-                post.original_id.is_empty() == self.is_old(),
+                is_history != self.is_old(),
             )
         });
         self.list(rows.into_iter(), false)
@@ -258,7 +259,7 @@ impl State {
         let mut list = self.list(std::iter::once(root).chain(replies), true);
         list.has_next = self.newer(has_next);
         if self.is_old() {
-            // 5.37 names the root first and once more at the end.
+            // The root once more, at the end.
             list.order.push(root.id.clone());
         }
         list

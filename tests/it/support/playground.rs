@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// A running server and a client of it.
 pub(crate) struct Server {
     pub(crate) playground: Playground,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// Somebody with a session.
