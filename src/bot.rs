@@ -43,6 +43,7 @@ use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
 use crate::mattermost::gateway::{Gateway, Update};
 use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
 
 use context::Context;
 use decide::{Rules, State, decide};
@@ -244,13 +245,18 @@ impl Bot {
     }
 }
 
-/// What an earlier process had still to send; its progress posts are worth nothing any more.
+/// What an earlier process had still to send; its progress posts are worth nothing any more. It may have tried
+/// without a note of it, at the latest until just now.
 fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
-    let (stale, owed): (Vec<_>, Vec<_>) = deliveries
+    let (stale, mut owed): (Vec<_>, Vec<_>) = deliveries
         .into_iter()
         .partition(|delivery| delivery.kind == Kind::Progress);
     for delivery in stale {
         ledger.undeliverable(delivery.id, "its process has ended".to_owned());
+    }
+    for delivery in &mut owed {
+        delivery.first_attempt_at.get_or_insert(delivery.queued_at);
+        delivery.last_attempt_ended_at = Some(Timestamp::now());
     }
     owed
 }
