@@ -42,7 +42,11 @@ async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
         }
     }
     for call in &refused {
-        let word = call.post["message"].as_str().unwrap().to_lowercase().replace('!', "@");
+        let word = call.post["message"]
+            .as_str()
+            .unwrap()
+            .to_lowercase()
+            .replace('!', "@");
         assert_eq!(
             call.outcome().await,
             format!("I was down when you asked for `{word}`, so it was not run. Please ask again.")
@@ -91,13 +95,23 @@ async fn what_is_too_old_expires() {
     bot.restart_process();
     let expired = status.outcome().await;
     assert!(
-        expired.starts_with("I come to `@status` only 1 min ") && expired.ends_with("so it was not run."),
+        expired.starts_with("I come to `@status` only 1 min ")
+            && expired.ends_with("so it was not run."),
         "{expired}"
     );
-    assert!(restart.outcome().await.starts_with("I was down when you asked for `@restart`"));
+    assert!(
+        restart
+            .outcome()
+            .await
+            .starts_with("I was down when you asked for `@restart`")
+    );
     scenario.finish(&mut bot).await;
     assert_eq!(help["message"], "help");
-    let verdicts: Vec<Value> = bot.audit().iter().map(|line| line["verdict"].clone()).collect();
+    let verdicts: Vec<Value> = bot
+        .audit()
+        .iter()
+        .map(|line| line["verdict"].clone())
+        .collect();
     assert_eq!(verdicts, ["allowed", "expired", "expired"]);
 }
 
@@ -142,10 +156,14 @@ async fn a_connection_that_broke_loses_nothing() {
     .enumerate()
     {
         let missing = json!({"kind": "missing_posted"});
-        scenario.fault(json!({"fault": missing, "scope": me, "times": 2})).await;
+        scenario
+            .fault(json!({"fault": missing, "scope": me, "times": 2}))
+            .await;
         calls.push(pat.asks(lab, "@status").await);
         let scope = if round == 2 { json!("all") } else { me.clone() };
-        scenario.fault(json!({"fault": fault, "scope": scope})).await;
+        scenario
+            .fault(json!({"fault": fault, "scope": scope}))
+            .await;
         calls.push(pat.asks(lab, "@help").await);
         bot.says(" connected server_version", round + 2).await;
         for call in &calls {
@@ -201,7 +219,9 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
     let missing = json!({"kind": "missing_posted"});
     scenario.fault(json!({"fault": missing, "scope": me})).await;
     let unheard = olga.asks(&other, "@restart").await;
-    scenario.fault(json!({"fault": {"kind": "close"}, "scope": me})).await;
+    scenario
+        .fault(json!({"fault": {"kind": "close"}, "scope": me}))
+        .await;
     let noted = async || {
         let (lab, other) = marks()?;
         (lab != before.0 && other != before.1).then_some(())
@@ -214,6 +234,9 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
     assert_eq!(denied, "You do not have permission to use `@audit`.");
     assert!(waiting.outcome().await.starts_with("**matterbot**"));
     let late = unheard.outcome().await;
-    assert!(late.starts_with("I was down when you asked for `@restart`"), "{late}");
+    assert!(
+        late.starts_with("I was down when you asked for `@restart`"),
+        "{late}"
+    );
     scenario.finish(&mut bot).await;
 }

@@ -39,7 +39,13 @@ async fn case(what: &str, person: &Person, post: Value, expected: Expected) {
 #[tokio::test]
 async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
     let scenario = Scenario::start().await;
-    let Scenario { admin, olga, pat, lab, .. } = &scenario;
+    let Scenario {
+        admin,
+        olga,
+        pat,
+        lab,
+        ..
+    } = &scenario;
     let elsewhere = scenario.elsewhere(olga).await;
     let (nora, guest) = (scenario.newcomer("nora").await, scenario.guest().await);
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
@@ -47,20 +53,50 @@ async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
     let group = pat.group(&[olga, &scenario.bot]).await;
     let say = |channel: &str, message: &str| json!({"channel_id": channel, "message": message});
 
-    case("admin by role", admin, say(lab, "@status"), Answered("**matterbot**")).await;
+    case(
+        "admin by role",
+        admin,
+        say(lab, "@status"),
+        Answered("**matterbot**"),
+    )
+    .await;
     case("admin by role", admin, say(lab, "@audit"), AUDIT).await;
     case("operator", olga, say(lab, "@audit"), NOT_YOUR_AUDIT).await;
     case("anybody", pat, say(lab, "@restart"), NOT_YOU).await;
     case("anybody, directly", pat, say(&direct, "@restart"), NOT_YOU).await;
-    case("anybody, in a group", pat, say(&group, "!Restart bot"), NOT_YOU).await;
-    case("anybody, with a name", pat, say(lab, "@restart feed"), NOT_YOU).await;
+    case(
+        "anybody, in a group",
+        pat,
+        say(&group, "!Restart bot"),
+        NOT_YOU,
+    )
+    .await;
+    case(
+        "anybody, with a name",
+        pat,
+        say(lab, "@restart feed"),
+        NOT_YOU,
+    )
+    .await;
     case("another team", olga, say(&elsewhere, "@restart"), Nothing).await;
     case("another team", olga, say(&elsewhere, "@status"), Nothing).await;
     case("in code", olga, say(lab, "```\n@restart\n```"), Nothing).await;
     case("quoted", olga, say(lab, "> @restart"), Nothing).await;
-    case("of a type", olga, json!({"channel_id": lab, "message": "@restart", "type": "me"}), Nothing).await;
+    case(
+        "of a type",
+        olga,
+        json!({"channel_id": lab, "message": "@restart", "type": "me"}),
+        Nothing,
+    )
+    .await;
     for key in ["from_webhook", "from_bot", "from_plugin", "from_oauth_app"] {
-        for value in [json!("true"), json!("false"), json!(false), json!(""), json!(1)] {
+        for value in [
+            json!("true"),
+            json!("false"),
+            json!(false),
+            json!(""),
+            json!(1),
+        ] {
             let post = json!({"channel_id": lab, "message": "@restart", "props": {key: value}});
             case("a forged mark", olga, post, Nothing).await;
         }
@@ -70,7 +106,13 @@ async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
     case("a false name", pat, post, NOT_YOU).await;
 
     if let Some(guest) = &guest {
-        case("a guest", guest, say(lab, "@status"), Answered("**matterbot**")).await;
+        case(
+            "a guest",
+            guest,
+            say(lab, "@status"),
+            Answered("**matterbot**"),
+        )
+        .await;
         let words = Denied("A guest account cannot use `@restart`.");
         case("a listed guest", guest, say(lab, "@restart"), words).await;
     }
@@ -78,23 +120,40 @@ async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
     // The role counts that the account has at this moment.
     let path = format!("/users/{}/roles", nora.id);
     case("before", &nora, say(lab, "@audit"), NOT_YOUR_AUDIT).await;
-    admin.put(&path, json!({"roles": "system_user system_admin"})).await.expect(200);
+    admin
+        .put(&path, json!({"roles": "system_user system_admin"}))
+        .await
+        .expect(200);
     case("promoted", &nora, say(lab, "@audit"), AUDIT).await;
-    admin.put(&path, json!({"roles": "system_user"})).await.expect(200);
+    admin
+        .put(&path, json!({"roles": "system_user"}))
+        .await
+        .expect(200);
     case("demoted", &nora, say(lab, "@audit"), NOT_YOUR_AUDIT).await;
     case("demoted", &nora, say(lab, "@restart"), NOT_YOU).await;
 
     let post = olga.says(lab, "soon").await;
     olga.edits(&post, "@restart").await;
-    assert!(olga.notes(post, 0).outcome().await.starts_with("Edited"), "{EDITED:?}");
+    assert!(
+        olga.notes(post, 0).outcome().await.starts_with("Edited"),
+        "{EDITED:?}"
+    );
 
     by_webhook(&scenario).await;
     // A change of the header is a post of whoever made it.
     let header = json!({"header": "@restart"});
-    olga.put(&format!("/channels/{lab}/patch"), header).await.expect(200);
+    olga.put(&format!("/channels/{lab}/patch"), header)
+        .await
+        .expect(200);
     by_another_bot(&scenario).await;
 
-    case("afterwards", pat, say(lab, "@status"), Answered("**matterbot**")).await;
+    case(
+        "afterwards",
+        pat,
+        say(lab, "@status"),
+        Answered("**matterbot**"),
+    )
+    .await;
     let pid = bot.pid();
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 1, "{pid:?} never restarted");
@@ -104,7 +163,10 @@ async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
         .into_iter()
         .filter(|line| line["command"].as_str().unwrap().contains("restart"))
         .collect();
-    assert!(restarts.iter().all(|line| line["verdict"] == "denied"), "{restarts:?}");
+    assert!(
+        restarts.iter().all(|line| line["verdict"] == "denied"),
+        "{restarts:?}"
+    );
     let expected = if guest.is_some() { 8 } else { 7 };
     assert_eq!(restarts.len(), expected, "{restarts:?}");
 }
@@ -128,7 +190,10 @@ async fn by_webhook(scenario: &Scenario) {
     admin.visits(&direct);
     let posts = admin.reads(&direct).await;
     let texts: Vec<&Value> = posts.iter().map(|post| &post["message"]).collect();
-    assert!(texts.ends_with(&[&json!("@status"), &json!("@restart")]), "{texts:?}");
+    assert!(
+        texts.ends_with(&[&json!("@status"), &json!("@restart")]),
+        "{texts:?}"
+    );
 }
 
 /// Another bot's account, listed as an admin or not, is nobody.
@@ -145,11 +210,16 @@ async fn an_account_that_was_deactivated_meanwhile_is_not_obeyed() {
     let boss = scenario.newcomer("boss").await;
     let (admin, lab) = (&scenario.admin, &scenario.lab);
     let path = format!("/users/{}/roles", boss.id);
-    admin.put(&path, json!({"roles": "system_user system_admin"})).await.expect(200);
+    admin
+        .put(&path, json!({"roles": "system_user system_admin"}))
+        .await
+        .expect(200);
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     // The bot hears of it when they are deactivated already.
     let late = json!({"kind": "late_posted", "delay_ms": 1_000});
-    scenario.fault(json!({"fault": late, "scope": {"user": scenario.bot.id}, "times": 2})).await;
+    scenario
+        .fault(json!({"fault": late, "scope": {"user": scenario.bot.id}, "times": 2}))
+        .await;
     let restart = gone.says(lab, "@restart").await;
     let audit = boss.says(lab, "@audit").await;
     for person in [&gone, &boss] {
@@ -163,7 +233,11 @@ async fn an_account_that_was_deactivated_meanwhile_is_not_obeyed() {
     assert_eq!(audit, "A deactivated account cannot use `@audit`.");
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 1);
-    let verdicts: Vec<Value> = bot.audit().iter().map(|line| line["reason"].clone()).collect();
+    let verdicts: Vec<Value> = bot
+        .audit()
+        .iter()
+        .map(|line| line["reason"].clone())
+        .collect();
     assert_eq!(verdicts, ["deactivated", "deactivated"]);
 }
 

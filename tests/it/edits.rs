@@ -25,7 +25,9 @@ async fn a_command_that_was_edited_in_is_answered_once_and_not_run() {
         // Once more, and pinned: the call has its outcome.
         olga.edits(&post, &format!("{edited} bot")).await;
         let id = post["id"].as_str().unwrap();
-        olga.post(&format!("/posts/{id}/pin"), Value::Null).await.expect(200);
+        olga.post(&format!("/posts/{id}/pin"), Value::Null)
+            .await
+            .expect(200);
     }
     // An admin changes what pat said.
     let post = pat.says(lab, "what a day").await;
@@ -57,7 +59,9 @@ async fn an_edit_of_what_was_answered_or_never_a_command_is_silent() {
     }
     let pinned = olga.says(lab, "pin me").await;
     let id = pinned["id"].as_str().unwrap();
-    olga.post(&format!("/posts/{id}/pin"), Value::Null).await.expect(200);
+    olga.post(&format!("/posts/{id}/pin"), Value::Null)
+        .await
+        .expect(200);
     olga.asks(lab, "@status").await.outcome().await;
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 1);
@@ -86,7 +90,9 @@ async fn what_is_deleted_before_its_turn_is_denied_without_an_answer() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let slow = json!({"kind": "slow_answer", "delay_ms": 2_000});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     let first = pat.asks(lab, "@help").await;
     scenario.until_hit(1).await;
     let withdrawn = pat.says(lab, "@status").await;
@@ -96,8 +102,11 @@ async fn what_is_deleted_before_its_turn_is_denied_without_an_answer() {
     first.outcome().await;
     last.outcome().await;
     scenario.finish(&mut bot).await;
-    let of_withdrawn: Vec<Value> =
-        bot.audit().into_iter().filter(|line| line["post"] == id).collect();
+    let of_withdrawn: Vec<Value> = bot
+        .audit()
+        .into_iter()
+        .filter(|line| line["post"] == id)
+        .collect();
     assert_eq!(of_withdrawn.len(), 1);
     assert_eq!(of_withdrawn[0]["verdict"], "denied");
     assert_eq!(of_withdrawn[0]["reason"], "deleted");
@@ -111,9 +120,14 @@ async fn a_slow_command_is_seen_to_be_noticed() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let slow = json!({"kind": "slow_answer", "delay_ms": 1_000});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     let help = pat.asks(lab, "@help").await;
     help.outcome().await;
-    assert_eq!(pat.reactions(&help.post).await, [(scenario.bot.id.clone(), "eyes".to_owned())]);
+    assert_eq!(
+        pat.reactions(&help.post).await,
+        [(scenario.bot.id.clone(), "eyes".to_owned())]
+    );
     scenario.finish(&mut bot).await;
 }

@@ -10,9 +10,21 @@ async fn help_shows_what_the_asker_may_run() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     for (person, shown, hidden) in [
-        (&scenario.pat, vec!["@help", "@status"], vec!["@restart", "@audit"]),
-        (&scenario.olga, vec!["@help", "@status", "@restart"], vec!["@audit"]),
-        (&scenario.admin, vec!["@help", "@status", "@restart", "@audit"], vec![]),
+        (
+            &scenario.pat,
+            vec!["@help", "@status"],
+            vec!["@restart", "@audit"],
+        ),
+        (
+            &scenario.olga,
+            vec!["@help", "@status", "@restart"],
+            vec!["@audit"],
+        ),
+        (
+            &scenario.admin,
+            vec!["@help", "@status", "@restart", "@audit"],
+            vec![],
+        ),
     ] {
         let help = person.asks(&scenario.lab, "@help").await.outcome().await;
         for command in shown {
@@ -40,7 +52,12 @@ async fn help_explains_one_command_and_suggests_for_a_typing_error() {
     let help = olga.asks(lab, "@help restrat").await.outcome().await;
     assert!(help.ends_with("Did you mean `@restart`?"), "{help}");
     // Nobody is told of a command that he may not run.
-    for message in ["@help restart", "@help restrat", "@help audit", "@help ```x"] {
+    for message in [
+        "@help restart",
+        "@help restrat",
+        "@help audit",
+        "@help ```x",
+    ] {
         let help = pat.asks(lab, message).await.outcome().await;
         assert!(
             help.starts_with("I know no command ") && !help.contains("Did you mean"),
@@ -71,7 +88,12 @@ async fn help_is_found_inside_a_sentence_and_not_in_code_or_quotes() {
     let inside = pat.asks(lab, "could I have some @help status").await;
     assert!(inside.outcome().await.starts_with("`@status [name]`: "));
     let after_code = pat.asks(lab, "`@help` is what I mean: !help").await;
-    assert!(after_code.outcome().await.starts_with("What you may run here:"));
+    assert!(
+        after_code
+            .outcome()
+            .await
+            .starts_with("What you may run here:")
+    );
     let both = pat.asks(lab, "@help status\n@help help").await;
     let second = pat.notes(both.post.clone(), 1);
     assert!(both.outcome().await.starts_with("`@status"));

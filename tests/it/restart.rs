@@ -49,7 +49,10 @@ async fn an_operator_restarts_the_bot_and_nobody_goes_unanswered() {
     assert!(!bot.state("restart-marker.json").exists());
     scenario.finish(&mut bot).await;
     let audit = bot.audit();
-    let restarts: Vec<&Value> = audit.iter().filter(|line| line["command"] == "@restart").collect();
+    let restarts: Vec<&Value> = audit
+        .iter()
+        .filter(|line| line["command"] == "@restart")
+        .collect();
     assert_eq!(restarts.len(), 1, "{restarts:?}");
     assert_eq!(restarts[0]["verdict"], "allowed");
     assert_eq!(restarts[0]["user"], olga.id.as_str());
@@ -98,7 +101,9 @@ async fn who_joins_a_restart_during_the_drain_is_told_too() {
     // The look-up for pat's help takes a while, and the drain waits for it.
     let slow = json!({"kind": "slow_answer", "delay_ms": 3_000});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     let help = pat.asks(lab, "@help").await;
     scenario.until_hit(1).await;
     let first = olga.asks(lab, "@restart").await;
@@ -132,7 +137,10 @@ async fn a_restart_waits_for_the_cooldown_and_the_budget() {
     let (olga, otto, lab) = (&scenario.olga, &scenario.otto, &scenario.lab);
     assert_restarted(&texts(&olga.asks(lab, "@restart").await).await);
     let soon = otto.asks(lab, "@restart").await.outcome().await;
-    assert!(soon.starts_with("I have restarted only just now."), "{soon}");
+    assert!(
+        soon.starts_with("I have restarted only just now."),
+        "{soon}"
+    );
     scenario.finish(&mut bot).await;
 
     let settings = json!({"Lifecycle": {"cooldown": "0s", "budget": {"count": 2, "window": "1h"}}});
@@ -141,7 +149,10 @@ async fn a_restart_waits_for_the_cooldown_and_the_budget() {
     bot.ready(3).await;
     assert_restarted(&texts(&otto.asks(lab, "@restart").await).await);
     let third = olga.asks(lab, "@restart").await.outcome().await;
-    assert!(third.starts_with("I restart at most 2 times in 1h"), "{third}");
+    assert!(
+        third.starts_with("I restart at most 2 times in 1h"),
+        "{third}"
+    );
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 4);
     let reasons: Vec<Value> = bot
@@ -182,10 +193,20 @@ async fn signals_restart_and_stop_without_a_word_in_chat() {
     bot.signal(Signal::USR1);
     bot.ready(2).await;
     assert_eq!(bot.pid(), pid);
-    scenario.pat.asks(&scenario.lab, "@status").await.outcome().await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
     bot.signal(Signal::HUP);
     bot.says("signal=Reload", 1).await;
-    scenario.pat.asks(&scenario.lab, "@status").await.outcome().await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
     bot.signal(Signal::INT);
     assert_eq!(bot.exit_code().await, Some(0));
     scenario.check_promise().await;
@@ -199,7 +220,9 @@ async fn sigterm_finishes_what_runs_and_takes_nothing_new() {
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     let running = pat.asks(lab, "@help").await;
     scenario.until_hit(1).await;
     bot.terminate();
@@ -220,7 +243,9 @@ async fn the_marker_is_private_while_it_stands() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     pat.asks(lab, "@help").await;
     scenario.until_hit(1).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
@@ -240,7 +265,9 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let slow = json!({"kind": "slow_answer", "delay_ms": 5_000});
     let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario.fault(json!({"fault": slow, "scope": whom, "times": 1})).await;
+    scenario
+        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
+        .await;
     let cut_off = pat.asks(lab, "@help").await;
     scenario.until_hit(1).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
@@ -250,6 +277,11 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
     let back = restart.outcome().await;
     assert!(back.starts_with("Back up. ✅"), "{back}");
     assert!(back.contains("1 command was cut off"), "{back}");
-    assert!(cut_off.outcome().await.starts_with("I was interrupted while `@help` ran."));
+    assert!(
+        cut_off
+            .outcome()
+            .await
+            .starts_with("I was interrupted while `@help` ran.")
+    );
     scenario.finish(&mut bot).await;
 }

@@ -154,6 +154,11 @@ impl BotUnderTest {
         ended.expect("it does not end").unwrap()
     }
 
+    /// Until all that was written before its end has been read.
+    pub(crate) async fn all_said(&self) {
+        assert!(self.readers.drain(DEADLINE).await, "its output has no end");
+    }
+
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         self.exit_status().await.code()
     }

@@ -22,7 +22,7 @@ use super::playground::client;
 /// Everything that a test of the bot starts from.
 pub(crate) struct Scenario {
     /// Dropping it stops the server; none if the server is not ours.
-    _playground: Option<Playground>,
+    playground: Option<Playground>,
     pub(crate) team: String,
     pub(crate) team_name: String,
     /// A channel of the team where all are.
@@ -118,6 +118,22 @@ impl Scenario {
         .await
     }
 
+    /// Stops the server; it is one that was [kept](Self::kept_in).
+    pub(crate) async fn stop_server(&mut self) {
+        self.playground.take().unwrap().stop().await;
+    }
+
+    /// Starts it again at the same address, with what was kept in `directory`.
+    pub(crate) async fn start_server(&mut self, directory: &Path) {
+        let base = reqwest::Url::parse(self.admin.base()).unwrap();
+        let options = Options {
+            listen: base.socket_addrs(|| None).unwrap()[0],
+            state: Some(directory.to_owned()),
+            ..Options::default()
+        };
+        self.playground = Some(Playground::start(options).await.unwrap());
+    }
+
     async fn on_playground(options: Options) -> Self {
         let playground = Playground::start(options).await.unwrap();
         let reach = Reach::to(&playground.base_url(), client());
@@ -139,7 +155,7 @@ impl Scenario {
         let [olga, otto, pat] = people.try_into().ok().unwrap();
         let operators = Mutex::new(vec![olga.id.clone(), otto.id.clone()]);
         Self {
-            _playground: playground,
+            playground,
             team,
             team_name,
             lab,
@@ -243,12 +259,16 @@ async fn newcomer(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
 }
 
 async fn robot(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
-    let account = json!({"username": unique(name), "display_name": "Robot", "description": "of a test"});
+    let account =
+        json!({"username": unique(name), "display_name": "Robot", "description": "of a test"});
     let account = admin.post("/bots", account).await.expect(201);
     let id = account["user_id"].as_str().unwrap();
     admin.adds_to_team(team, id).await;
     admin.adds_to_channel(lab, id).await;
     let path = format!("/users/{id}/tokens");
-    let token = admin.post(&path, json!({"description": "of a test"})).await.expect(200);
+    let token = admin
+        .post(&path, json!({"description": "of a test"}))
+        .await
+        .expect(200);
     Person::with_token(admin.reach(), token["token"].as_str().unwrap()).await
 }

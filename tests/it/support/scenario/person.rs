@@ -113,9 +113,9 @@ impl Person {
 
     /// The playground's fault switches.
     pub(super) async fn faults(&self, method: &str, body: Value) -> Value {
-        self.ask(method, "/playground/faults", body)
-            .await
-            .expect(200)
+        let answer = self.ask(method, "/playground/faults", body).await;
+        assert!((200..300).contains(&answer.status), "{answer:?}");
+        answer.body
     }
 
     /// What anybody can send who knows an incoming webhook's path.
@@ -185,13 +185,16 @@ impl Person {
 
     /// What the bot says in `channel` is looked at in the end.
     pub(crate) fn visits(&self, channel: &str) {
-        self.reach.visited.lock().unwrap().insert(channel.to_owned());
+        self.reach
+            .visited
+            .lock()
+            .unwrap()
+            .insert(channel.to_owned());
     }
 
     /// A channel of a team, which he then is in.
     pub(super) async fn opens_channel(&self, team: &str, name: &str) -> String {
-        let channel =
-            json!({"team_id": team, "name": name, "display_name": name.to_uppercase(), "type": "O"});
+        let channel = json!({"team_id": team, "name": name, "display_name": name.to_uppercase(), "type": "O"});
         let channel = self.post("/channels", channel).await.expect(201);
         channel["id"].as_str().unwrap().to_owned()
     }
@@ -272,11 +275,7 @@ impl Person {
     }
 
     /// Looks until there is something, again whenever the server has news for him.
-    pub(crate) async fn until<T>(
-        &self,
-        what: &str,
-        mut look: impl AsyncFnMut() -> Option<T>,
-    ) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + DEADLINE;
         let mut ears = self.ears.lock().await;
         loop {

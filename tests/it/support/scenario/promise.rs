@@ -20,13 +20,20 @@ impl Ours {
     /// `post` as one of the bot's; panics where its props are not as promised.
     fn read(post: &Value) -> Self {
         let props = &post["props"]["matterbot"];
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{post}")).to_owned();
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .unwrap_or_else(|| panic!("{post}"))
+                .to_owned()
+        };
         let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{post}"));
         assert_eq!(props["v"], 1, "{post}");
         let mut keys: Vec<&String> = props.as_object().unwrap().keys().collect();
         keys.sort();
         assert_eq!(keys, ["calls", "key", "kind", "part", "parts", "v"]);
-        let calls = props["calls"].as_array().unwrap_or_else(|| panic!("{post}"));
+        let calls = props["calls"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{post}"));
         Self {
             post: post.clone(),
             calls: calls.iter().map(text).collect(),
@@ -71,9 +78,13 @@ impl Call {
             let posts = self.posts().await;
             let outcome: Vec<Ours> = posts.iter().map(Ours::read).collect();
             let outcome: Vec<&Ours> = outcome.iter().filter(|our| our.kind == "outcome").collect();
-            let whole = outcome.first().is_some_and(|first| outcome.len() as u64 >= first.parts);
+            let whole = outcome
+                .first()
+                .is_some_and(|first| outcome.len() as u64 >= first.parts);
             whole.then(|| {
-                let texts = outcome.iter().map(|our| our.post["message"].as_str().unwrap());
+                let texts = outcome
+                    .iter()
+                    .map(|our| our.post["message"].as_str().unwrap());
                 texts.collect::<Vec<_>>().join("\n")
             })
         };
@@ -93,20 +104,30 @@ impl Scenario {
         let mut ours = Vec::new();
         for channel in visited {
             let posts = self.admin.reads(&channel).await;
-            let of_bot = |post: &&Value| post["user_id"] == self.bot.id.as_str() && post["type"] == "";
+            let of_bot =
+                |post: &&Value| post["user_id"] == self.bot.id.as_str() && post["type"] == "";
             ours.extend(posts.iter().filter(of_bot).map(Ours::read));
         }
         let mut keys = HashSet::new();
         let mut outcomes: HashMap<&str, Vec<&Ours>> = HashMap::new();
         for our in &ours {
             assert!(keys.insert(&our.key), "a key came twice: {}", our.post);
-            assert!(["progress", "outcome", "notice"].contains(&our.kind.as_str()), "{}", our.post);
+            assert!(
+                ["progress", "outcome", "notice"].contains(&our.kind.as_str()),
+                "{}",
+                our.post
+            );
             assert!(our.part >= 1 && our.part <= our.parts, "{}", our.post);
             assert_eq!(our.calls.is_empty(), our.kind == "notice", "{}", our.post);
             for call in &our.calls {
                 let asked = calls.iter().find(|asked| asked.name() == *call);
                 let asked = asked.unwrap_or_else(|| panic!("nobody asked for this: {}", our.post));
-                assert_eq!(our.post["root_id"], asked.root(), "not in its thread: {}", our.post);
+                assert_eq!(
+                    our.post["root_id"],
+                    asked.root(),
+                    "not in its thread: {}",
+                    our.post
+                );
                 if our.kind == "outcome" {
                     outcomes.entry(call).or_default().push(our);
                 }
