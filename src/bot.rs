@@ -115,6 +115,7 @@ impl Bot {
         logging: Arc<Logging>,
         mishap: Option<String>,
     ) -> Result<Self, StartFailure> {
+        let started_at = Timestamp::now();
         let signals = Signals::listen().context("listening to signals")?;
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
@@ -178,6 +179,7 @@ impl Bot {
             identity,
             notices: Notices::default(),
             unrecorded: Mutex::default(),
+            started_at,
             events: tell,
         });
         let performer = Performer::new(
@@ -236,6 +238,7 @@ impl Bot {
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
+        self.context.write_unrecorded().await;
         self.context.audit.close().await;
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;
@@ -287,6 +290,9 @@ fn log(event: &Event) {
                 "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
                 retry_in.as_secs_f64()
             );
+        }
+        Event::Identified(identity) => {
+            tracing::info!(account = %identity.username, team = %identity.team, "serving");
         }
         Event::Misconfigured(sentence) => tracing::error!("{sentence}"),
         Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),

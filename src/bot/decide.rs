@@ -111,6 +111,8 @@ enum Phase {
 struct Restart {
     marker: Marker,
     askers: Vec<Request>,
+    /// How many of them are in a marker, or will never be.
+    settled: usize,
 }
 
 /// A call that waits or runs.

@@ -111,6 +111,9 @@ impl State {
         };
         let age = self.server_now(now).since(post.create_at);
         if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+            self.unwritten
+                .entry(post.channel_id)
+                .or_insert(post.create_at);
             return Vec::new();
         }
         if !matches!(self.phase, Phase::Serving) {
@@ -118,7 +121,10 @@ impl State {
             if !self.joins(&ticket) || source == Source::CatchUp {
                 return Vec::new();
             }
-            ticket.fate = Fate::Join;
+            ticket.fate = match self.fate(now, &ticket, source, age) {
+                Fate::Run => Fate::Join,
+                refused => refused,
+            };
             return self.start(now, ticket);
         }
         ticket.fate = self.fate(now, &ticket, source, age);

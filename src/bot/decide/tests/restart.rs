@@ -92,6 +92,64 @@ fn without_a_marker_nobody_goes() {
 }
 
 #[test]
+fn without_a_marker_everybody_who_asked_is_told() {
+    let mut bench = Bench::serving();
+    let (first, second) = (
+        one(&bench.say(UserId::random(), "@restart")),
+        one(&bench.say(UserId::random(), "@restart")),
+    );
+    for ticket in [first, second] {
+        bench.decide(Event::RestartAsked(Box::new(Request::new(Some(ticket)))));
+    }
+    let effects = bench.decide(Event::MarkerLeft {
+        asker: 0,
+        result: Err("the disk is full".to_owned()),
+    });
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::RefuseRestart { .. }, Effect::RefuseRestart { .. }]
+        ),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn the_drain_waits_for_the_marker_of_who_joined_last() {
+    let mut bench = Bench::serving();
+    ask(&mut bench);
+    bench.decide(Event::MarkerLeft {
+        asker: 0,
+        result: Ok(()),
+    });
+    ask(&mut bench);
+    assert!(matches!(
+        bench.decide(Event::Drained).as_slice(),
+        [Effect::Drain]
+    ));
+    bench.decide(Event::MarkerLeft {
+        asker: 1,
+        result: Ok(()),
+    });
+    assert_eq!(finish(&bench.decide(Event::Drained)), Some(Outcome::Reexec));
+}
+
+#[test]
+fn a_stop_during_the_drain_of_a_restart_ends_instead_of_restarting() {
+    let mut bench = Bench::serving();
+    ask(&mut bench);
+    bench.decide(Event::MarkerLeft {
+        asker: 0,
+        result: Ok(()),
+    });
+    assert!(bench.decide(Event::Signal(Signal::Stop)).is_empty());
+    assert_eq!(
+        finish(&bench.decide(Event::Drained)),
+        Some(Outcome::Exit(Status::Stopped))
+    );
+}
+
+#[test]
 fn a_stop_drains_and_a_second_one_ends_at_once() {
     let mut bench = Bench::serving();
     let stop = || Event::Signal(Signal::Stop);
