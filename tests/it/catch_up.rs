@@ -240,3 +240,51 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
     );
     scenario.finish(&mut bot).await;
 }
+
+#[tokio::test]
+async fn what_is_committed_late_is_found_by_the_second_look() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
+    olga.asks(lab, "@status").await.outcome().await;
+    bot.kill().await;
+    for (fault, whom) in [
+        (json!({"kind": "late_commit", "delay_ms": 3_000}), &pat.id),
+        (json!({"kind": "missing_posted"}), &scenario.bot.id),
+    ] {
+        scenario
+            .fault(json!({"fault": fault, "scope": {"user": whom}}))
+            .await;
+    }
+    let restart = async {
+        scenario.until_hit(1).await;
+        let newer = olga.asks(lab, "@help status").await;
+        bot.restart_process();
+        assert!(newer.outcome().await.starts_with("`@status"));
+    };
+    let (late, ()) = tokio::join!(pat.asks(lab, "@status"), restart);
+    assert!(late.outcome().await.starts_with("**matterbot**"));
+    scenario.mend().await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn an_old_server_is_served_as_well() {
+    let scenario = Scenario::on_old_server().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
+    let direct = pat.direct(&scenario.bot).await;
+    pat.asks(&direct, "@status").await.outcome().await;
+    let back = olga.asks(lab, "@restart").await.outcome().await;
+    assert!(back.starts_with("Back up. ✅"), "{back}");
+    bot.kill().await;
+    let calls = [
+        pat.asks(&direct, "@status").await,
+        pat.asks(lab, "@help status").await,
+    ];
+    bot.restart_process();
+    for call in &calls {
+        call.outcome().await;
+    }
+    scenario.finish(&mut bot).await;
+}

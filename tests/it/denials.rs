@@ -251,7 +251,7 @@ async fn whoever_cannot_be_looked_up_is_denied_with_the_reason() {
         json!({"kind": "server_error", "status": 500, "when": "before_save"}),
         json!({"kind": "unauthorized"}),
         json!({"kind": "proxy_page", "status": 502}),
-        json!({"kind": "database_down", "sessions_cached": true}),
+        json!({"kind": "database_down", "sessions_cached": false}),
     ] {
         scenario.fault(json!({"fault": fault, "scope": whom})).await;
         let denied = olga.asks(lab, "@restart").await.outcome().await;

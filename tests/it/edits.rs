@@ -1,5 +1,7 @@
 //! An edit never runs, and is answered at most once; a post that is deleted before its turn is nobody's wish.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
@@ -88,13 +90,7 @@ async fn what_is_deleted_before_its_turn_is_denied_without_an_answer() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
-    let slow = json!({"kind": "slow_answer", "delay_ms": 2_000});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    let first = pat.asks(lab, "@help").await;
-    scenario.until_hit(1).await;
+    let first = scenario.holds_up(pat, Duration::from_millis(2_000)).await;
     let withdrawn = pat.says(lab, "@status").await;
     let last = pat.asks(lab, "@help status").await;
     let id = withdrawn["id"].as_str().unwrap();
@@ -117,13 +113,8 @@ async fn a_slow_command_is_seen_to_be_noticed() {
     let scenario = Scenario::with_faults().await;
     let settings = json!({"Lifecycle": {"ack_after": "100ms"}});
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
-    let (pat, lab) = (&scenario.pat, &scenario.lab);
-    let slow = json!({"kind": "slow_answer", "delay_ms": 1_000});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    let help = pat.asks(lab, "@help").await;
+    let pat = &scenario.pat;
+    let help = scenario.holds_up(pat, Duration::from_millis(1_000)).await;
     help.outcome().await;
     assert_eq!(
         pat.reactions(&help.post).await,

@@ -48,14 +48,11 @@ async fn the_answers_of_a_thread_keep_their_order_through_trouble() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let thread = pat.says(lab, "a thread begins").await;
     let fault = json!({"kind": "server_error", "status": 500, "when": "before_save"});
-    let path = json!({"path": "/api/v4/posts"});
+    trouble(&scenario, fault, 2).await;
     let mut calls = Vec::new();
     for _ in 0..4 {
         calls.push(pat.asks_in_thread(&thread, "@status").await);
     }
-    scenario
-        .fault(json!({"fault": fault, "scope": path, "times": 2}))
-        .await;
     for call in &calls {
         call.outcome().await;
     }
@@ -79,17 +76,14 @@ async fn an_answer_survives_the_process_that_owed_it() {
     for when in ["before_save", "after_save"] {
         let starts = bot.starts();
         let fault = json!({"kind": "server_error", "status": 500, "when": when});
-        let path = json!({"path": "/api/v4/posts"});
-        let call = pat.asks(lab, "@help status").await;
-        scenario
-            .fault(json!({"fault": fault, "scope": path, "times": 1}))
-            .await;
+        trouble(&scenario, fault, 1).await;
+        let call = pat.asks(lab, "@status").await;
         scenario.until_hit(1).await;
         bot.kill().await;
         scenario.mend().await;
         bot.restart_process();
         bot.ready(starts + 1).await;
-        assert!(call.outcome().await.starts_with("`@status"));
+        assert!(call.outcome().await.starts_with("**matterbot**"));
     }
     scenario.finish(&mut bot).await;
 }

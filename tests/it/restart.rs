@@ -1,6 +1,8 @@
 //! `@restart`: the bot goes away, comes back, says so where it was asked, and nothing is lost in between.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -99,13 +101,7 @@ async fn who_joins_a_restart_during_the_drain_is_told_too() {
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
     let (olga, otto, pat, lab) = (&scenario.olga, &scenario.otto, &scenario.pat, &scenario.lab);
     // The look-up for pat's help takes a while, and the drain waits for it.
-    let slow = json!({"kind": "slow_answer", "delay_ms": 3_000});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    let help = pat.asks(lab, "@help").await;
-    scenario.until_hit(1).await;
+    let help = scenario.holds_up(pat, Duration::from_millis(3_000)).await;
     let first = olga.asks(lab, "@restart").await;
     bot.says("restarting", 1).await;
     let second = otto.asks(lab, "@restart").await;
@@ -218,13 +214,7 @@ async fn sigterm_finishes_what_runs_and_takes_nothing_new() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
-    let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    let running = pat.asks(lab, "@help").await;
-    scenario.until_hit(1).await;
+    let running = scenario.holds_up(pat, Duration::from_millis(1_500)).await;
     bot.terminate();
     bot.says("signal=Stop", 1).await;
     let late = olga.asks(lab, "@status").await;
@@ -241,13 +231,7 @@ async fn the_marker_is_private_while_it_stands() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
-    let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    pat.asks(lab, "@help").await;
-    scenario.until_hit(1).await;
+    scenario.holds_up(pat, Duration::from_millis(1_500)).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
     bot.says("restarting", 1).await;
     let marker = bot.state("restart-marker.json").metadata().unwrap();
@@ -263,13 +247,7 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
-    let slow = json!({"kind": "slow_answer", "delay_ms": 5_000});
-    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
-    scenario
-        .fault(json!({"fault": slow, "scope": whom, "times": 1}))
-        .await;
-    let cut_off = pat.asks(lab, "@help").await;
-    scenario.until_hit(1).await;
+    let cut_off = scenario.holds_up(pat, Duration::from_millis(5_000)).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
     bot.says("restarting", 1).await;
     bot.kill().await;
@@ -284,4 +262,64 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
             .starts_with("I was interrupted while `@help` ran.")
     );
     scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({"Lifecycle": {"cooldown": "0s"}})).await;
+    let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
+    for (round, minutes, is_told) in [(1, 11, true), (2, 25 * 60, false)] {
+        scenario.holds_up(pat, Duration::from_secs(5)).await;
+        let post = olga.says(lab, "@restart").await;
+        bot.says("restarting", round).await;
+        bot.kill().await;
+        age_marker(&bot, minutes);
+        bot.restart_process();
+        bot.ready(round + 1).await;
+        if is_told {
+            let back = olga.notes(post, 0).outcome().await;
+            assert!(back.starts_with("I am back, but late: "), "{back}");
+            assert!(back.contains("11 min"), "{back}");
+        } else {
+            bot.says("manner=Silent", 1).await;
+            let thread = olga.thread(post["id"].as_str().unwrap()).await;
+            let is_outcome = |post: &Value| post["props"]["matterbot"]["kind"] == "outcome";
+            assert!(!thread.iter().any(is_outcome), "{thread:?}");
+        }
+    }
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+}
+
+/// Makes the marker so much older.
+fn age_marker(bot: &BotUnderTest, minutes: i64) {
+    let path = bot.state("restart-marker.json");
+    let mut marker: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    marker["boot_id"] = json!("the boot before");
+    let written = marker["written_at"].as_i64().unwrap();
+    marker["written_at"] = json!(written - minutes * 60_000);
+    fs::write(&path, marker.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_is_gone_lets_the_old_one_go_on() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    bot.lose_program();
+    let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
+    let texts = texts(&restart).await;
+    assert_restarted(&texts);
+    assert!(
+        texts[1].contains("The program on disk could not be started"),
+        "{texts:?}"
+    );
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.starts(), 2);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,9 @@ use super::scenario::Scenario;
 
 /// The line that says that commands are served.
 const SERVING: &str = " serving account=";
+
+/// The link by which it is started, as an installation would have one.
+const PROGRAM: &str = "matterbot";
 
 /// The bot as a process that can be ended and started again.
 pub(crate) struct BotUnderTest {
@@ -50,6 +53,7 @@ impl BotUnderTest {
         let home = tempfile::tempdir().unwrap();
         write_config(&home, config);
         fs::create_dir(home.path().join("state")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_matterbot"), home.path().join(PROGRAM)).unwrap();
         let (log, readers) = (Arc::new(Log::default()), Tasks::new());
         let child = spawn(&home, &log, &readers);
         Self {
@@ -98,6 +102,11 @@ impl BotUnderTest {
     /// A file in its state directory.
     pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.home.path().join("state").join(name)
+    }
+
+    /// Takes the program away, so that nothing can be executed in place of the process.
+    pub(crate) fn lose_program(&self) {
+        fs::remove_file(self.home.path().join(PROGRAM)).unwrap();
     }
 
     /// The lines of its audit trail.
@@ -212,7 +221,7 @@ fn command(home: &TempDir) -> Command {
     let mut command = Command::new("sh");
     command
         .args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#])
-        .arg(env!("CARGO_BIN_EXE_matterbot"))
+        .arg(home.path().join(PROGRAM))
         .arg("--config")
         .arg(home.path().join("config.yaml"))
         .env_clear()

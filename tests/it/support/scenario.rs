@@ -7,9 +7,10 @@ mod promise;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use matterbot::id::random_token;
-use matterbot::playground::{Options, PASSWORD, Playground};
+use matterbot::playground::{Flavour, Options, PASSWORD, Playground};
 use serde_json::{Value, json};
 
 pub(crate) use person::{Call, Person};
@@ -64,6 +65,19 @@ impl WithFaults {
         self.admin.faults("DELETE", Value::Null).await;
     }
 
+    /// Has `asker` ask for help, which takes the time of a slow look-up; what is asked after him waits behind it, and a
+    /// drain waits for it. Gives the call when it runs.
+    pub(crate) async fn holds_up(&self, asker: &Person, delay: Duration) -> Call {
+        let slow = json!({"kind": "slow_answer", "delay_ms": delay.as_millis()});
+        let whom = json!({"path": format!("/api/v4/users/{}", asker.id)});
+        let before = self.hits().await;
+        self.fault(json!({"fault": slow, "scope": whom, "times": 1}))
+            .await;
+        let call = asker.asks(&self.lab, "@help status").await;
+        self.until_hit(before + 1).await;
+        call
+    }
+
     /// How often the switches that are on were hit.
     pub(crate) async fn hits(&self) -> u64 {
         let faults = self.admin.faults("GET", Value::Null).await;
@@ -105,6 +119,18 @@ impl Scenario {
     pub(crate) async fn with_faults() -> WithFaults {
         WithFaults {
             scenario: Self::on_playground(Options::default()).await,
+        }
+    }
+
+    /// On a playground that behaves as a server of version 5.37.
+    pub(crate) async fn on_old_server() -> WithFaults {
+        let flavour = Flavour::V5_37;
+        let options = Options {
+            flavour,
+            ..Options::default()
+        };
+        WithFaults {
+            scenario: Self::on_playground(options).await,
         }
     }
 
@@ -248,11 +274,33 @@ impl Scenario {
     }
 }
 
+impl Drop for Scenario {
+    /// An unlicensed server has room for few active accounts: those that were made here are deactivated again.
+    fn drop(&mut self) {
+        if self.playground.is_some() || std::env::var_os("MATTERBOT_TEST_SERVER").is_none() {
+            return;
+        }
+        let admin = self.admin.clone();
+        let leave = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(admin.sends_everybody_home(client()));
+        };
+        // This thread's runtime cannot wait any more.
+        if std::thread::spawn(leave).join().is_err() {
+            eprintln!("the accounts of this test are still active");
+        }
+    }
+}
+
 async fn newcomer(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
     let username = unique(name);
     let account = json!({"username": username, "password": PASSWORD, "email": format!("{username}@example.test")});
     let account = admin.post("/users", account).await.expect(201);
     let id = account["id"].as_str().unwrap();
+    admin.made(id);
     admin.adds_to_team(team, id).await;
     admin.adds_to_channel(lab, id).await;
     Person::log_in(admin.reach(), &username, PASSWORD).await
@@ -263,6 +311,7 @@ async fn robot(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
         json!({"username": unique(name), "display_name": "Robot", "description": "of a test"});
     let account = admin.post("/bots", account).await.expect(201);
     let id = account["user_id"].as_str().unwrap();
+    admin.made(id);
     admin.adds_to_team(team, id).await;
     admin.adds_to_channel(lab, id).await;
     let path = format!("/users/{id}/tokens");

@@ -20,6 +20,8 @@ pub(crate) struct Reach {
     base: String,
     http: reqwest::Client,
     pub(super) book: Mutex<Vec<Call>>,
+    /// The accounts that were made.
+    made: Mutex<Vec<String>>,
     /// Where something was said.
     pub(super) visited: Mutex<HashSet<String>>,
 }
@@ -30,6 +32,7 @@ impl Reach {
             base: base.to_owned(),
             http,
             book: Mutex::default(),
+            made: Mutex::default(),
             visited: Mutex::default(),
         })
     }
@@ -197,6 +200,20 @@ impl Person {
         let channel = json!({"team_id": team, "name": name, "display_name": name.to_uppercase(), "type": "O"});
         let channel = self.post("/channels", channel).await.expect(201);
         channel["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn made(&self, id: &str) {
+        self.reach.made.lock().unwrap().push(id.to_owned());
+    }
+
+    /// Deactivates all accounts that were made, with a client that belongs to the present runtime.
+    pub(super) async fn sends_everybody_home(&self, http: reqwest::Client) {
+        let admin = Self::unknown(&Reach::to(self.base(), http), &self.token);
+        let made = std::mem::take(&mut *self.reach.made.lock().unwrap());
+        for id in made {
+            let path = format!("/users/{id}/active");
+            admin.put(&path, json!({"active": false})).await;
+        }
     }
 
     pub(super) async fn adds_to_team(&self, team: &str, user: &str) {
