@@ -36,7 +36,7 @@ pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
-pub use matterbot::{FeedMode, LogTarget, Matterbot, Scheme, ServiceManager, TokenSource, Welcome};
+pub use matterbot::{FeedMode, LogTarget, Matterbot, Scheme, TokenSource, Welcome};
 pub use modules::Modules;
 
 /// The options of the command line that concern the configuration.

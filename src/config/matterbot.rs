@@ -8,6 +8,7 @@ use super::notes::{Text, shown_text};
 use super::section::{Section, is_placeholder};
 use super::{rename, token};
 use crate::config::Environment;
+use crate::lifecycle::supervisor::ServiceManager;
 use crate::secret::Secret;
 
 /// The section `Matterbot`.
@@ -120,21 +121,6 @@ pub struct Welcome {
     pub channel: Option<String>,
     /// A file whose text follows the banner.
     pub file: PathBuf,
-}
-
-/// Who brings the bot back after a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceManager {
-    /// Whoever proves to; without proof the bot replaces itself.
-    Auto,
-    /// systemd.
-    Systemd,
-    /// s6.
-    S6,
-    /// Somebody whom the bot cannot ask: leave with status 75.
-    Exit,
-    /// Nobody: the bot replaces itself.
-    None,
 }
 
 impl Matterbot {
