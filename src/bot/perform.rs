@@ -11,6 +11,7 @@ use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::{self, Marker};
 use crate::logging::Logging;
 use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
 use super::context::Context;
@@ -76,7 +77,7 @@ impl Performer {
                 }
             })),
             Effect::OwnPost { key } => {
-                if key.is_none_or(|key| !context.outbox.wrote(&key)) {
+                if key.is_none_or(|key| !context.ledger.is_ours(&key)) {
                     tracing::warn!(
                         "somebody else writes with this bot's account; is another bot running on its token?"
                     );
@@ -184,7 +185,8 @@ async fn identify(context: Arc<Context>) {
 async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Result<(), String> {
     let shared = Arc::clone(context);
     let write = move || {
-        marker::obstacle(&shared.directory).map_err(|obstacle| obstacle.to_string())?;
+        marker::obstacle(&shared.directory, Timestamp::now())
+            .map_err(|obstacle| obstacle.to_string())?;
         marker::leave(&shared.directory, &marker)
             .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
     };
