@@ -25,6 +25,7 @@ pub mod status;
 pub mod supervision;
 pub mod survey;
 pub mod ticket;
+pub mod upkeep;
 pub mod watermark;
 
 use std::sync::{Arc, Mutex};

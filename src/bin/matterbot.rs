@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matterbot::bot::{StartFailure, check, process, survey};
+use matterbot::bot::{StartFailure, check, process, survey, upkeep};
 use matterbot::config;
 use matterbot::lifecycle::Status;
 use matterbot::lifecycle::reexec::Origin;
@@ -26,6 +26,8 @@ enum Command {
     Check(check::Arguments),
     /// Tell from the state directory whether the bot runs, and how its last runs ended
     Status,
+    /// Mend the ledger while the bot is down
+    Ledger(upkeep::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
 }
@@ -64,6 +66,9 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             check::run(&arguments.options, arguments_of_check)
         }
         Some(Command::Status) => survey::run(&arguments.options),
+        Some(Command::Ledger(arguments_of_ledger)) => {
+            upkeep::run(&arguments.options, arguments_of_ledger)
+        }
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
         }

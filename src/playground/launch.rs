@@ -63,7 +63,13 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         ..Options::default()
     })
     .await?;
-    println!("{}", greeting(&playground, arguments.server_only));
+    // A terminal that is gone is no reason not to serve.
+    writeln!(
+        std::io::stdout(),
+        "{}",
+        greeting(&playground, arguments.server_only)
+    )
+    .ok();
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
@@ -120,10 +126,12 @@ impl Drop for Directory {
         if self.forgotten
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            eprintln!(
+            writeln!(
+                std::io::stderr(),
                 "matterbot: {} could not be removed: {error}",
                 self.path.display()
-            );
+            )
+            .ok();
         }
     }
 }
@@ -224,7 +232,11 @@ fn pass_on(bot: &Child, signal: Signal) {
     if let Some(pid) = pid
         && let Err(error) = rustix::process::kill_process(pid, signal)
     {
-        eprintln!("matterbot: the bot could not be signalled: {error}");
+        writeln!(
+            std::io::stderr(),
+            "matterbot: the bot could not be signalled: {error}"
+        )
+        .ok();
     }
 }
 
