@@ -261,8 +261,7 @@ impl Bot {
                 }
             }
         };
-        self.end(end).await;
-        end.outcome
+        self.end(end).await
     }
 
     /// A server that is down keeps the start from succeeding only for a while.
@@ -274,8 +273,8 @@ impl Bot {
         }));
     }
 
-    /// Says goodbye, writes the last marks, and closes what is open.
-    async fn end(mut self, end: End) {
+    /// Says goodbye, writes the last marks, and closes what is open. A stop that is asked for meanwhile wins.
+    async fn end(mut self, end: End) -> Outcome {
         supervision::ending(self.context.notify, end.outcome);
         let answers = if end.at_once {
             Duration::ZERO
@@ -288,7 +287,8 @@ impl Bot {
             tracing::info!("the next process sends the rest of the answers");
         }
         self.chores.stop();
-        let word = match end.outcome {
+        let outcome = self.unless_stopped(end.outcome).await;
+        let word = match outcome {
             Outcome::Reexec => recovery::REEXEC,
             Outcome::Exit(Status::Restart) => recovery::RESTART,
             Outcome::Exit(Status::Stopped) => recovery::STOP,
@@ -300,6 +300,17 @@ impl Bot {
         let ended = ledger.end_run(word).await;
         if let Err(error) = ended.and(ledger.close().await) {
             tracing::error!(%error, "the last marks could not be written");
+        }
+        self.unless_stopped(outcome).await
+    }
+
+    /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
+    async fn unless_stopped(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Reexec | Outcome::Exit(Status::Restart) if self.signals.stop_asked().await => {
+                Outcome::Exit(Status::Stopped)
+            }
+            outcome => outcome,
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
+use crate::lifecycle::terminal::{print, print_error};
 
 use super::{Options, Playground};
 
@@ -63,13 +64,7 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         ..Options::default()
     })
     .await?;
-    // A terminal that is gone is no reason not to serve.
-    writeln!(
-        std::io::stdout(),
-        "{}",
-        greeting(&playground, arguments.server_only)
-    )
-    .ok();
+    print(greeting(&playground, arguments.server_only));
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
@@ -126,12 +121,10 @@ impl Drop for Directory {
         if self.forgotten
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            writeln!(
-                std::io::stderr(),
+            print_error(format_args!(
                 "matterbot: {} could not be removed: {error}",
                 self.path.display()
-            )
-            .ok();
+            ));
         }
     }
 }
@@ -232,11 +225,9 @@ fn pass_on(bot: &Child, signal: Signal) {
     if let Some(pid) = pid
         && let Err(error) = rustix::process::kill_process(pid, signal)
     {
-        writeln!(
-            std::io::stderr(),
+        print_error(format_args!(
             "matterbot: the bot could not be signalled: {error}"
-        )
-        .ok();
+        ));
     }
 }
 

@@ -1,6 +1,10 @@
 //! The integration tests: one binary, a file per subject, named as the source it proves.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test that starts itself tells itself what it saw"
+)]
 
 mod support;
 
@@ -30,5 +34,6 @@ mod role;
 mod signals;
 mod status;
 mod supervisor;
+mod survey;
 mod text;
 mod tidy;
