@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use matterbot::bot::{StartFailure, process};
 use matterbot::config::{self, Environment};
+use matterbot::install;
 use matterbot::lifecycle::Status;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::playground;
@@ -25,6 +26,10 @@ enum Command {
     Check,
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Make the bot a service of this host, or of this user, and say each thing done
+    Install(install::InstallArguments),
+    /// Take the service away; state and configuration stay
+    Uninstall(install::UninstallArguments),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +66,8 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
         }
+        Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
+        Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
 }
 
