@@ -1,113 +1,243 @@
 //! The audit trail: every decision about a command, appended to `audit.jsonl`.
+//!
+//! The file belongs to a thread of its own behind a bounded channel, so that a slow disk blocks nobody. It is only ever
+//! appended to, also where an earlier line is torn.
 
-use std::path::Path;
+mod entry;
+mod trail;
 
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::id::{ChannelId, PostId, UserId};
-use crate::timestamp::Timestamp;
+use tokio::sync::oneshot;
 
-/// What was decided about a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It may run.
-    Allowed,
-    /// It may not.
-    Denied,
-    /// The asker was over the rate limit.
-    Limited,
-    /// It was too old when it was read.
-    Expired,
-    /// It had started when the process ended.
-    Interrupted,
-}
+pub use entry::{Entry, Verdict};
+use trail::Trail;
 
-/// One line of `audit.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When it was decided, by this host's clock.
-    pub at: Timestamp,
-    /// The post that asked.
-    pub post: PostId,
-    /// Which command of the post.
-    pub ordinal: u16,
-    /// Where it was asked.
-    pub channel: ChannelId,
-    /// Who asked.
-    pub user: UserId,
-    /// The command as it was typed.
-    pub command: String,
-    /// What was decided.
-    pub verdict: Verdict,
-    /// Why, where there is something to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What became of it, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
-}
+/// How many entries may wait for the disk; about 30 MB if all are as long as they can be.
+const WAITING_AT_MOST: usize = 10_000;
 
 /// Why the audit trail cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The file could not be opened or read.
+    /// The file could not be opened, created or read.
     #[error("cannot open {path}")]
     Open {
         /// The file.
-        path: std::path::PathBuf,
-        /// Why.
+        path: PathBuf,
+        /// What the system says.
         #[source]
         source: std::io::Error,
     },
-    /// It was closed.
+    /// The file is a directory, a device or the like; belongs to somebody else; or has another name too.
+    #[error("{path} is not a regular file of this user with a single link: move it away")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The line could not be written or synced.
+    #[error("cannot write the audit trail")]
+    Write(#[source] std::io::Error),
+    /// So much waits for the disk already that the line was not taken.
+    #[error("the disk is too slow for the audit trail")]
+    Behind,
+    /// The trail was closed.
     #[error("the audit trail is closed")]
     Closed,
 }
 
+/// What went wrong with the trail since the process started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How many decisions are missing from the file.
+    pub lost: u64,
+    /// The last error, in the system's words.
+    pub error: String,
+    /// Whether the last line went wrong too.
+    pub lasting: bool,
+}
+
 /// A handle to the thread that owns `audit.jsonl`; clones share it.
 #[derive(Debug, Clone)]
-pub struct Audit {}
+pub struct Audit {
+    thread: SyncSender<Message>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// What the thread is asked.
+#[derive(Debug)]
+enum Message {
+    Record(Entry),
+    RecordDurably(Entry, oneshot::Sender<Result<(), AuditError>>),
+    Last(usize, oneshot::Sender<Vec<Entry>>),
+    Close(oneshot::Sender<()>),
+}
 
 impl Audit {
-    /// Opens or creates `audit.jsonl` in `directory`, and starts its thread.
+    /// Opens or creates `audit.jsonl` in `directory`, and starts its thread. A line that a crash has torn is ended, so
+    /// that the next one stands on its own.
     ///
     /// # Errors
-    /// If the file cannot be opened, or is not a regular file of ours with one link.
+    /// If the file cannot be opened, or is not a regular file of this user with one link.
     pub fn open(directory: &Path) -> Result<Self, AuditError> {
-        let _ = directory;
-        Ok(Self {})
+        let path = directory.join("audit.jsonl");
+        let trail = Trail::open(directory, &path)?;
+        Self::start(trail).map_err(|source| AuditError::Open { path, source })
+    }
+
+    fn start(trail: Trail) -> std::io::Result<Self> {
+        let (thread, messages) = sync_channel(WAITING_AT_MOST);
+        let trouble = Arc::new(Mutex::new(None));
+        let noticed = Arc::clone(&trouble);
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || write(trail, &messages, &noticed))?;
+        Ok(Self { thread, trouble })
     }
 
     /// Appends `entry` some time soon; never blocks. What goes wrong is logged, and told by [`Audit::trouble`].
     pub fn record(&self, entry: Entry) {
-        let _ = entry;
+        if let Err(error) = self.send(Message::Record(entry)) {
+            notice(&self.trouble, &Err(error));
+        }
     }
 
     /// Appends `entry` and returns once it is on disk.
     ///
     /// # Errors
     /// If it could not be written or synced: then a lifecycle command must not act.
-    #[expect(clippy::unused_async, reason = "the signature stands first")]
     pub async fn record_durably(&self, entry: Entry) -> Result<(), AuditError> {
-        let _ = entry;
-        Ok(())
+        let (answer, answered) = oneshot::channel();
+        if let Err(error) = self.send(Message::RecordDurably(entry, answer)) {
+            let result = Err(error);
+            notice(&self.trouble, &result);
+            return result;
+        }
+        answered.await.unwrap_or(Err(AuditError::Closed))
     }
 
-    /// The last `count` entries, the oldest of them first; lines that cannot be read are left out.
-    #[expect(clippy::unused_async, reason = "the signature stands first")]
+    /// The last `count` entries, the oldest of them first, as far as they stand in the last mebibyte; lines that cannot
+    /// be read are left out.
     pub async fn last(&self, count: usize) -> Vec<Entry> {
-        let _ = count;
-        Vec::new()
+        let (answer, answered) = oneshot::channel();
+        match self.send(Message::Last(count, answer)) {
+            Ok(()) => answered.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
-    /// What is wrong with the trail at present, in words for `@status`.
+    /// What went wrong since the start, for `@status`.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        None
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// Writes and syncs all that was recorded, and ends the thread.
-    #[expect(clippy::unused_async, reason = "the signature stands first")]
-    pub async fn close(&self) {}
+    /// Writes and syncs what was recorded before, and ends the thread; what is recorded later is lost.
+    pub async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.send(Message::Close(answer)).is_ok() {
+            // An error says that the thread has ended, which is what was asked.
+            answered.await.unwrap_or_default();
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<(), AuditError> {
+        self.thread.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => AuditError::Behind,
+            TrySendError::Disconnected(_) => AuditError::Closed,
+        })
+    }
+}
+
+/// The thread: serves `messages` until it is closed, or nobody is left to ask.
+fn write(mut trail: Trail, messages: &Receiver<Message>, trouble: &Mutex<Option<Trouble>>) {
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Record(entry) => {
+                notice(trouble, &trail.append(&entry).map_err(AuditError::Write))
+            }
+            Message::RecordDurably(entry, answer) => {
+                let result = trail
+                    .append(&entry)
+                    .and_then(|()| trail.sync())
+                    .map_err(AuditError::Write);
+                notice(trouble, &result);
+                answer.send(result).unwrap_or_default();
+            }
+            Message::Last(count, answer) => {
+                let entries = trail.last(count).unwrap_or_else(|error| {
+                    tracing::error!(%error, "cannot read the audit trail");
+                    Vec::new()
+                });
+                answer.send(entries).unwrap_or_default();
+            }
+            Message::Close(answer) => {
+                if let Err(error) = trail.sync() {
+                    tracing::error!(%error, "cannot sync the audit trail");
+                }
+                answer.send(()).unwrap_or_default();
+                return;
+            }
+        }
+    }
+}
+
+/// Keeps account of what is lost; logs the first error of a row of them.
+fn notice(trouble: &Mutex<Option<Trouble>>, result: &Result<(), AuditError>) {
+    let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    match result {
+        Ok(()) => {
+            if let Some(trouble) = trouble.as_mut() {
+                trouble.lasting = false;
+            }
+        }
+        Err(error) => {
+            let error = match error {
+                AuditError::Write(source) => source.to_string(),
+                other => other.to_string(),
+            };
+            if trouble.as_ref().is_none_or(|trouble| !trouble.lasting) {
+                tracing::error!(%error, "a decision is missing from the audit trail");
+            }
+            let lost = trouble.as_ref().map_or(0, |trouble| trouble.lost) + 1;
+            *trouble = Some(Trouble {
+                lost,
+                error,
+                lasting: true,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` answers each write as a full disk does.
+    #[tokio::test]
+    async fn a_full_disk_refuses_what_must_be_durable_and_is_remembered() {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let audit = Audit::start(Trail::of(full)).unwrap();
+        assert_eq!(audit.trouble(), None);
+        audit.record(entry::example());
+        let refused = audit.record_durably(entry::example()).await;
+        assert!(matches!(refused, Err(AuditError::Write(_))), "{refused:?}");
+        let trouble = audit.trouble().unwrap();
+        assert!(
+            trouble.lasting && trouble.lost == 2 && trouble.error.contains("No space"),
+            "{trouble:?}"
+        );
+        audit.close().await;
+        assert!(matches!(
+            audit.record_durably(entry::example()).await,
+            Err(AuditError::Closed)
+        ));
+    }
 }

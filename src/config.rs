@@ -21,7 +21,9 @@ pub mod matterbot;
 pub mod modules;
 mod notes;
 mod rename;
+mod roles;
 mod section;
+mod server;
 mod token;
 mod tree;
 
@@ -36,8 +38,10 @@ pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
-pub use matterbot::{FeedMode, LogTarget, Matterbot, Scheme, ServiceManager, TokenSource, Welcome};
+pub use matterbot::{FeedMode, Matterbot, Scheme, ServiceManager, TokenSource, Welcome};
 pub use modules::Modules;
+
+pub use crate::logging::LogTarget;
 
 /// The options of the command line that concern the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]

@@ -12,6 +12,7 @@
 
 mod call;
 mod column;
+mod file;
 mod mark;
 mod outbox;
 mod restore;
@@ -28,10 +29,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
+pub use file::OpenError;
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
 pub use restore::{Restored, restore};
 pub use run::Run;
-pub use schema::{OpenError, check};
+pub use schema::check;
 pub use watermark::Watermark;
 
 use crate::id::{PostId, UserId};

@@ -7,7 +7,7 @@
 //! back-off, text, and the one place that spawns tasks.
 //!
 //! **Floor 1, mechanisms.** One outside thing each, ignorant of one another: the Mattermost server, the
-//! life of this process, the durable ledger of calls, the audit trail.
+//! life of this process, the durable ledger of calls, the audit trail, the log.
 //!
 //! **Floor 2, policy.** Pure: text becomes an invocation, an invocation becomes a grant.
 //!
@@ -32,6 +32,7 @@ pub mod timestamp;
 pub mod audit;
 pub mod ledger;
 pub mod lifecycle;
+pub mod logging;
 pub mod mattermost;
 
 // Floor 2: policy.

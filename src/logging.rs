@@ -21,7 +21,14 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::config::{Environment, LogTarget};
+/// Where log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// The journal if it reads our standard error, else standard output.
+    Standard,
+    /// A file of our own.
+    File(PathBuf),
+}
 
 /// The started logging.
 #[derive(Debug, Clone)]
@@ -41,7 +48,8 @@ enum Sink {
     },
 }
 
-/// Sends the log lines of this process to `target`; with `debug`, our debug lines too.
+/// Sends the log lines of this process to `target`; with `debug`, our debug lines too. `journal_stream` is the value of
+/// the variable `JOURNAL_STREAM`, by which systemd tells whether the journal reads our standard error.
 ///
 /// A file or journal that cannot be opened is a warning, on standard output like everything after it.
 ///
@@ -50,16 +58,20 @@ enum Sink {
 pub fn start(
     target: &LogTarget,
     debug: bool,
-    environment: &Environment,
+    journal_stream: Option<&str>,
 ) -> anyhow::Result<Logging> {
-    let (dispatch, logging) = prepare(target, debug, environment);
+    let (dispatch, logging) = prepare(target, debug, journal_stream);
     dispatcher::set_global_default(dispatch).context("logging was started before")?;
     Ok(logging)
 }
 
 /// What [`start`] makes the default of the process: a dispatcher that writes to `target`.
 #[must_use]
-pub fn prepare(target: &LogTarget, debug: bool, environment: &Environment) -> (Dispatch, Logging) {
+pub fn prepare(
+    target: &LogTarget,
+    debug: bool,
+    journal_stream: Option<&str>,
+) -> (Dispatch, Logging) {
     let mut problem = None;
     let mut journal = None;
     let sink = match target {
@@ -76,7 +88,7 @@ pub fn prepare(target: &LogTarget, debug: bool, environment: &Environment) -> (D
                 Sink::Stdout
             }
         },
-        LogTarget::Standard if journal_reads_stderr(environment) => match journal_layer() {
+        LogTarget::Standard if journal_reads_stderr(journal_stream) => match journal_layer() {
             Ok(layer) => {
                 journal = Some(layer);
                 Sink::Journal
@@ -156,12 +168,8 @@ fn journal_layer() -> io::Result<tracing_journald::Layer> {
 
 /// Whether the journal reads our standard error: `JOURNAL_STREAM` is its device and inode (systemd.exec(5)). The
 /// variable alone proves nothing, as children inherit it with other streams.
-fn journal_reads_stderr(environment: &Environment) -> bool {
-    let numbers = environment
-        .journal_stream
-        .as_deref()
-        .and_then(|stream| stream.split_once(':'));
-    let Some((device, inode)) = numbers else {
+fn journal_reads_stderr(journal_stream: Option<&str>) -> bool {
+    let Some((device, inode)) = journal_stream.and_then(|stream| stream.split_once(':')) else {
         return false;
     };
     rustix::fs::fstat(io::stderr().as_fd())
@@ -230,12 +238,7 @@ mod tests {
 
     #[test]
     fn only_the_stream_that_is_our_stderr_is_the_journal() {
-        let with = |stream: Option<String>| {
-            journal_reads_stderr(&Environment {
-                journal_stream: stream,
-                ..Environment::default()
-            })
-        };
+        let with = |stream: Option<String>| journal_reads_stderr(stream.as_deref());
         let stat = rustix::fs::fstat(io::stderr().as_fd()).unwrap();
         assert!(with(Some(format!("{}:{}", stat.st_dev, stat.st_ino))));
         assert!(!with(Some(format!("{}:{}", stat.st_dev, stat.st_ino + 1))));
@@ -243,5 +246,110 @@ mod tests {
             assert!(!with(Some(other.to_owned())), "{other}");
         }
         assert!(!with(None));
+    }
+
+    fn to_file(path: &Path, debug: bool) -> (Dispatch, Logging) {
+        let target = LogTarget::File(path.to_path_buf());
+        prepare(&target, debug, None)
+    }
+
+    #[test]
+    fn a_line_has_time_level_module_message_and_fields() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.log");
+        let (dispatch, _logging) = to_file(&path, false);
+        dispatcher::with_default(&dispatch, || {
+            tracing::info!(channel = "town", "hello\nworld");
+            tracing::debug!("not asked for");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (time, rest) = text.split_once(' ').unwrap();
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
+        assert_eq!(
+            rest,
+            " INFO matterbot::logging::tests: hello\\nworld channel=\"town\"\n"
+        );
+    }
+
+    #[test]
+    fn debug_lines_are_ours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.log");
+        let (dispatch, _logging) = to_file(&path, true);
+        dispatcher::with_default(&dispatch, || {
+            tracing::debug!("ours");
+            tracing::debug!(target: "hyper::proto", "a header, perhaps");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.ends_with("DEBUG matterbot::logging::tests: ours\n"),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_opened_anew() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (
+            folder.path().join("bot.log"),
+            folder.path().join("bot.log.1"),
+        );
+        let (dispatch, logging) = to_file(&path, false);
+        let log = |text: &str| dispatcher::with_default(&dispatch, || tracing::info!("{text}"));
+        log("one");
+        std::fs::rename(&path, &moved).unwrap();
+        log("two");
+        logging.reopen().unwrap();
+        log("three");
+        let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&moved), lines(&path)), (2, 1));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_anew_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("logs");
+        std::fs::create_dir(&inner).unwrap();
+        let (dispatch, logging) = to_file(&inner.join("bot.log"), false);
+        let moved = folder.path().join("moved");
+        std::fs::rename(&inner, &moved).unwrap();
+        assert!(logging.reopen().is_err());
+        dispatcher::with_default(&dispatch, || tracing::info!("still here"));
+        let text = std::fs::read_to_string(moved.join("bot.log")).unwrap();
+        assert!(text.contains("still here"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dispatch, logging) = to_file(folder.path(), false);
+        assert!(matches!(*logging.sink, Sink::Stdout));
+        dispatcher::with_default(&dispatch, || tracing::info!("to standard output"));
+        logging.reopen().unwrap();
+    }
+
+    #[test]
+    fn a_closed_pipe_and_a_full_disk_lose_lines_and_nothing_else() {
+        use std::os::fd::AsRawFd;
+        let (reader, writer) = io::pipe().unwrap();
+        let pipe = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
+        let both = [
+            to_file(&pipe, false),
+            to_file(Path::new("/dev/full"), false),
+        ];
+        drop(reader);
+        let error = (&writer).write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        for (dispatch, logging) in both {
+            let Sink::File { file, .. } = &*logging.sink else {
+                panic!("not opened");
+            };
+            assert!(file.lock().unwrap().write_all(b"x").is_err());
+            dispatcher::with_default(&dispatch, || tracing::info!("a lost line"));
+        }
     }
 }

@@ -1,9 +1,42 @@
 //! A Mattermost-compatible server on loopback, with the real one's behaviour, bugs included.
+//!
+//! A request is read whole ([`server`]), works on plain values behind one mutex ([`state`]), and leaves events that
+//! the [`hub`] puts into the queues of the websockets ([`socket`]). What it writes ([`wire`]) follows recordings of
+//! two real servers, 11.6 and 5.37; nothing here is shared with the client's side of this package.
+
+mod attachments;
+mod call;
+mod emoji;
+mod error;
+mod event;
+mod hub;
+mod limit;
+mod routes;
+mod server;
+mod socket;
+mod state;
+mod store;
+mod wire;
 
 pub mod launch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+pub use limit::{LimitBy, RateLimit};
+pub use store::StoreError;
+
+use limit::Limiter;
+use server::Server;
+use state::pending::Pending;
+use store::Store;
+
+/// The password of the seeded people: `admin`, `olga`, `pat`, `guest` and the deactivated `gone`.
+pub const PASSWORD: &str = state::seed::PASSWORD;
 
 /// Which server's behaviour is shown; where the two differ, both were recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +48,33 @@ pub enum Flavour {
     V5_37,
 }
 
+/// The server's durations; the defaults are the real server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a `pending_post_id` leads to the post that it made.
+    pub pending_id: Duration,
+    /// When a websocket without a session is dropped.
+    pub authentication: Duration,
+    /// Between two pings of the server on a websocket.
+    pub ping: Duration,
+    /// How long a websocket may stay without a pong.
+    pub pong: Duration,
+    /// How long an HTTP connection may wait for its next request.
+    pub idle: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            pending_id: Duration::from_secs(30),
+            authentication: Duration::from_secs(5),
+            ping: Duration::from_secs(60),
+            pong: Duration::from_secs(100),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
 /// How a playground is started.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -24,6 +84,8 @@ pub struct Options {
     pub flavour: Flavour,
     /// Where `server.json` is kept between starts; without it everything is forgotten.
     pub state: Option<PathBuf>,
+    /// The server's durations.
+    pub timing: Timing,
 }
 
 impl Default for Options {
@@ -32,6 +94,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             flavour: Flavour::default(),
             state: None,
+            timing: Timing::default(),
         }
     }
 }
@@ -39,31 +102,83 @@ impl Default for Options {
 /// Why a playground did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is not of this host alone.
-    #[error("{0} is not a loopback address: the playground's passwords are public")]
+    /// The address can be reached from other hosts.
+    #[error(
+        "{0} is not a loopback address, and the playground's passwords are public: use 127.0.0.1 or [::1]"
+    )]
     NotLoopback(SocketAddr),
+    /// Nothing can listen there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state of an earlier start cannot be used.
+    #[error("the kept state cannot be used")]
+    Store(#[source] StoreError),
+    /// The kept state lacks the seeded bot or its token.
+    #[error(
+        "the kept state has no working token of matter-bot: remove its server.json to start anew"
+    )]
+    NoBot,
 }
 
 /// A running server; dropping it stops it.
-#[derive(Debug)]
 pub struct Playground {
     address: SocketAddr,
     bot_token: String,
+    server: Arc<Server>,
+    store: Option<Arc<Store>>,
 }
 
 impl Playground {
-    /// Starts a server with the seeded team and accounts.
+    /// Starts a server with the seeded team and accounts, or with what was kept of an earlier one.
     ///
     /// # Errors
-    /// When the address is not loopback or cannot be bound, or the state cannot be read.
-    #[expect(clippy::unused_async, reason = "the skeleton listens nowhere")]
+    /// When the address is not loopback or cannot be bound, or the kept state cannot be read.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         if !options.listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(options.listen));
         }
-        Ok(Self {
+        let store = options
+            .state
+            .map(|directory| Arc::new(Store::new(directory)));
+        let mut state = match &store {
+            Some(store) => store.load().map_err(StartError::Store)?,
+            None => None,
+        }
+        .unwrap_or_default();
+        state.flavour = options.flavour;
+        state.pending = Pending::new(options.timing.pending_id);
+        if state.accounts.is_empty() {
+            state.seed().map_err(|_| StartError::NoBot)?;
+        }
+        let bot_token = state.seeded_token().ok_or(StartError::NoBot)?;
+        let listen_error = |source| StartError::Listen {
             address: options.listen,
-            bot_token: String::new(),
+            source,
+        };
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let server = Arc::new(Server::new(state, options.timing));
+        server
+            .tasks
+            .spawn(server::listen(Arc::clone(&server), listener));
+        if let Some(store) = &store {
+            server
+                .tasks
+                .spawn(Arc::clone(store).keep(Arc::clone(&server)));
+        }
+        Ok(Self {
+            address,
+            bot_token,
+            server,
+            store,
         })
     }
 
@@ -85,7 +200,35 @@ impl Playground {
         &self.bot_token
     }
 
+    /// The identifier of the account `username`, if there is one.
+    #[must_use]
+    pub fn user_id(&self, username: &str) -> Option<String> {
+        self.server.with(|state, _| {
+            state
+                .account_by_name(username)
+                .map(|account| account.id.clone())
+        })
+    }
+
+    /// Switches the rate limit on, to something else, or off.
+    pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
+        self.server.set_limiter(limit.map(Limiter::new));
+    }
+
     /// Stops the server; sockets are dropped without a close frame, as the real one does.
-    #[expect(clippy::unused_async, reason = "the skeleton listens nowhere")]
-    pub async fn stop(self) {}
+    pub async fn stop(self) {
+        self.server.tasks.stop();
+        if !self.server.tasks.drain(Duration::from_secs(5)).await {
+            tracing::warn!("connections of the playground did not end");
+        }
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        self.server.tasks.stop();
+        if let Some(store) = &self.store {
+            store.save(&self.server);
+        }
+    }
 }

@@ -41,7 +41,6 @@ impl Tasks {
     }
 
     /// Completes once [`Tasks::stop`] was called; long-lived tasks race their waiting against it, never their work.
-    #[must_use]
     pub fn stopped(&self) -> WaitForCancellationFutureOwned {
         self.stop.clone().cancelled_owned()
     }

@@ -33,7 +33,13 @@ pub enum Answer {
 pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: &Status) -> Answer {
     match grant.builtin() {
         Builtin::Help => Answer::Text(help::text(context, ticket).await),
-        Builtin::Status => Answer::Text(reply::status(status, context.audit.trouble().as_deref())),
+        Builtin::Status => {
+            let trouble = context
+                .audit
+                .trouble()
+                .map(|trouble| reply::audit_trouble(&trouble));
+            Answer::Text(reply::status(status, trouble.as_deref()))
+        }
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
     }

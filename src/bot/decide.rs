@@ -212,7 +212,7 @@ impl State {
                 .map(|since| now.instant.duration_since(since)),
             connections: self.counters.connections,
             gaps: self.counters.gaps,
-            calls_in_hand: self.in_hand.len(),
+            calls_in_hand: self.in_hand.len().saturating_sub(1),
             calls_finished: self.counters.finished,
             foreign_posts: self.counters.foreign,
             last_foreign_post: self.counters.last_foreign,

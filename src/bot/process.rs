@@ -28,7 +28,7 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
             None => Arc::clone(logging.insert(Arc::new(logging::start(
                 &config.matterbot.logfile,
                 debug,
-                &environment,
+                environment.journal_stream.as_deref(),
             )?))),
         };
         for warning in &loaded.warnings {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::audit::{Entry, Verdict};
+use crate::audit::{Entry, Trouble, Verdict};
 use crate::command::role::Denied;
 use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
@@ -20,6 +20,7 @@ pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 => format!("{} ms", duration.as_millis()),
         (0, 0, 0) if seconds < 10 => format!("{:.1} s", duration.as_secs_f64()),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
@@ -205,6 +206,25 @@ pub fn audit_unwritable() -> String {
     "I cannot write the audit trail, so I do not restart. The log says why.".to_owned()
 }
 
+/// Decisions are missing from the audit trail.
+#[must_use]
+pub fn audit_trouble(trouble: &Trouble) -> String {
+    let lost = if trouble.lost == 1 {
+        "1 decision is".to_owned()
+    } else {
+        format!("{} decisions are", trouble.lost)
+    };
+    let now = if trouble.lasting {
+        "it cannot be written"
+    } else {
+        "it is written again"
+    };
+    format!(
+        "{lost} missing from the audit trail, and {now}: {}",
+        trouble.error
+    )
+}
+
 /// The ledger could not be written.
 #[must_use]
 pub fn ledger_unwritable() -> String {
@@ -223,7 +243,7 @@ pub fn undeliverable(text: &str) -> String {
 pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
     let mut text = String::from("What you may run here:\n");
     for row in rows {
-        let usage = format!("@{} {}", vocabulary.word(row.builtin), row.arguments);
+        let usage = format!("{} {}", vocabulary.word(row.builtin), row.arguments);
         write!(
             text,
             "\n- {}: {}",
@@ -242,7 +262,7 @@ pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
 /// One command explained.
 #[must_use]
 pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
-    let usage = format!("@{} {}", vocabulary.word(row.builtin), row.arguments);
+    let usage = format!("{} {}", vocabulary.word(row.builtin), row.arguments);
     let who = match row.role {
         Role::Everyone => "everyone",
         Role::Operator => "operators and admins",
@@ -262,10 +282,7 @@ pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
     if suggestions.is_empty() {
         return format!("I know no command {word} for you here. `@help` lists those that I know.");
     }
-    let names: Vec<String> = suggestions
-        .iter()
-        .map(|name| inline_code(&format!("@{name}")))
-        .collect();
+    let names: Vec<String> = suggestions.iter().map(|name| inline_code(name)).collect();
     format!(
         "I know no command {word} for you here. Did you mean {}?",
         names.join(" or ")
@@ -301,7 +318,7 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     let finished = status.calls_finished;
     writeln!(
         text,
-        "- Commands: {finished} finished since the start, {} in hand",
+        "- Commands: {finished} finished since the start, {} more in hand",
         status.calls_in_hand
     )
     .ok();
@@ -364,7 +381,8 @@ mod tests {
     #[test]
     fn durations_read_well() {
         for (seconds, words) in [
-            (0.31, "0.3 s"),
+            (0.31, "310 ms"),
+            (4.26, "4.3 s"),
             (42.0, "42 s"),
             (61.0, "1 min 1 s"),
             (3_660.0, "1 h 1 min"),

@@ -15,7 +15,7 @@ pub struct Status {
     pub connections: u32,
     /// How often events may have been missed and were read over REST.
     pub gaps: u32,
-    /// Calls that are waiting or running.
+    /// Calls that are waiting or running, besides the one that asks.
     pub calls_in_hand: usize,
     /// Calls that this process has finished.
     pub calls_finished: u64,

@@ -16,7 +16,7 @@ const LARGEST: u64 = 1024 * 1024;
 pub(super) struct File {
     /// Where it lies, absolute.
     pub(super) path: PathBuf,
-    /// What it holds, without a byte order mark.
+    /// What it holds, without a byte order mark, its lines ended by line feeds alone.
     pub(super) text: String,
     /// Its permissions.
     pub(super) mode: u32,
@@ -77,12 +77,10 @@ pub(super) fn read(path: &Path) -> Result<File, Invalid> {
     }
     let text =
         String::from_utf8(bytes).map_err(|error| Invalid::unreadable(path, not_text(&error)))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(File {
         path: std::path::absolute(path).map_err(failed)?,
-        text: text
-            .strip_prefix('\u{feff}')
-            .map(str::to_owned)
-            .unwrap_or(text),
+        text: with_line_feeds(text),
         mode: metadata.mode(),
     })
 }
@@ -92,7 +90,7 @@ fn not_text(error: &std::string::FromUtf8Error) -> Unreadable {
         .as_bytes()
         .get(..error.utf8_error().valid_up_to())
         .unwrap_or_default();
-    let good = String::from_utf8_lossy(good);
+    let good = with_line_feeds(&String::from_utf8_lossy(good));
     let last = good.rsplit('\n').next().unwrap_or_default();
     Unreadable {
         position: Position {
@@ -102,4 +100,9 @@ fn not_text(error: &std::string::FromUtf8Error) -> Unreadable {
         message: "a byte stands here that is no UTF-8".to_owned(),
         help: Some("save the file as UTF-8".to_owned()),
     }
+}
+
+/// To YAML a carriage return ends a line too, but parsers count such lines differently.
+fn with_line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }

@@ -64,17 +64,17 @@ enum Kind {
 /// Finds the places of everything in `text`.
 pub(super) fn locate(text: &str) -> Result<Places, Unreadable> {
     refuse_control_characters(text)?;
-    let mut reading = Reading::default();
+    let mut reading = Reading::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| Unreadable {
-            position: within(text, position(*error.marker())),
+            position: reading.lines.at(*error.marker()),
             message: format!("this is not YAML: {}", error.info()),
             help: tab_help(text, error.marker().line()),
         })?;
         reading
             .take(event, span)
             .map_err(|(message, help)| Unreadable {
-                position: within(text, position(span.start)),
+                position: reading.lines.at(span.start),
                 message: message.to_owned(),
                 help: Some(help.to_owned()),
             })?;
@@ -112,8 +112,8 @@ impl Places {
 }
 
 /// What has been read so far.
-#[derive(Default)]
 struct Reading {
+    lines: Lines,
     places: Places,
     path: KeyPath,
     frames: Vec<Frame>,
@@ -128,6 +128,18 @@ struct Reading {
 type Refused = (&'static str, &'static str);
 
 impl Reading {
+    fn new(text: &str) -> Self {
+        Self {
+            lines: Lines::of(text),
+            places: Places::default(),
+            path: KeyPath::new(),
+            frames: Vec::new(),
+            values: 0,
+            anchors: HashMap::new(),
+            documents: 0,
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Refused> {
         match event {
             Event::DocumentStart(_) => {
@@ -188,7 +200,7 @@ impl Reading {
             }
             *key = Some(text.to_owned());
             self.path.push(text.to_owned());
-            let position = position(span.start);
+            let position = self.lines.at(span.start);
             if let Some(earlier) = self.places.keys.insert(self.path.clone(), position) {
                 self.places
                     .repeated
@@ -255,7 +267,7 @@ impl Reading {
             }
             None => self.places.any = true,
         }
-        let position = position(span.start);
+        let position = self.lines.at(span.start);
         self.places
             .values
             .insert(self.path.clone(), Place { position, plain });
@@ -303,28 +315,35 @@ fn refuse_control_characters(text: &str) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// A marker counts its lines from one and its columns from zero.
-fn position(marker: Marker) -> Position {
-    Position {
-        line: marker.line(),
-        column: marker.col() + 1,
-    }
-}
+/// How long each line of a text is, to keep positions in it: parsers put what is missing at the end of a file behind it.
+pub(super) struct Lines(Vec<usize>);
 
-/// The nearest position that is in `text`: what is missing at the end of a file is missed behind it.
-pub(super) fn within(text: &str, position: Position) -> Position {
-    let lines = text.lines().count().max(1);
-    let line = position.line.clamp(1, lines);
-    let length = text
-        .lines()
-        .nth(line - 1)
-        .map_or(0, |line| line.chars().count());
-    let column = if position.line > lines {
-        length + 1
-    } else {
-        position.column.clamp(1, length + 1)
-    };
-    Position { line, column }
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.lines().map(|line| line.chars().count()).collect())
+    }
+
+    /// The nearest position that is in the text; the place behind the end of a line counts as in it.
+    pub(super) fn nearest(&self, position: Position) -> Position {
+        match self.0.get(position.line.saturating_sub(1)) {
+            Some(length) => Position {
+                line: position.line.max(1),
+                column: position.column.clamp(1, length + 1),
+            },
+            None => Position {
+                line: self.0.len().max(1),
+                column: self.0.last().map_or(1, |length| length + 1),
+            },
+        }
+    }
+
+    /// A marker counts its lines from one and its columns from zero.
+    fn at(&self, marker: Marker) -> Position {
+        self.nearest(Position {
+            line: marker.line(),
+            column: marker.col() + 1,
+        })
+    }
 }
 
 /// The commonest reason of all.

@@ -1,19 +1,22 @@
 //! The section `Matterbot`: the server, the account, who may, and upstream's behaviour of the bot.
 
+use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::diagnostic::Severity;
-use super::notes::{Text, shown_text};
-use super::section::{Section, is_placeholder};
-use super::{rename, token};
-use crate::config::Environment;
+use super::environment::Environment;
+use super::notes::Text;
+use super::section::Section;
+use super::server::{self, API_PATH};
+use super::{rename, roles, token};
+use crate::logging::LogTarget;
 use crate::secret::Secret;
 
 /// The section `Matterbot`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matterbot {
-    /// The server's host name or address, without scheme, port and path.
+    /// The server's host name or address, without scheme, port and path; an IPv6 address without brackets.
     pub host: String,
     /// The server's port.
     pub port: u16,
@@ -91,13 +94,14 @@ pub enum TokenSource {
     File,
 }
 
-/// Where log lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogTarget {
-    /// The journal if it reads our standard error, else standard output.
-    Standard,
-    /// A file of our own.
-    File(PathBuf),
+impl fmt::Display for TokenSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
+            Self::Variable => formatter.write_str("the variable MATTERBOT_TOKEN"),
+            Self::File => formatter.write_str("the configuration"),
+        }
+    }
 }
 
 /// Who may subscribe channels to feeds.
@@ -138,7 +142,7 @@ pub enum ServiceManager {
 }
 
 impl Matterbot {
-    /// The server's address without the API's path, `https://chat.example.org:443`; permalinks start with it.
+    /// The server's address without the API's path, `https://chat.example.org`; permalinks start with it.
     #[must_use]
     pub fn base_url(&self) -> String {
         let scheme = match self.scheme {
@@ -146,29 +150,26 @@ impl Matterbot {
             Scheme::Http => "http",
         };
         let subpath = self.basepath.strip_suffix(API_PATH).unwrap_or_default();
-        let host = if self.host.parse::<std::net::Ipv6Addr>().is_ok() {
+        let host = if self.host.parse::<Ipv6Addr>().is_ok() {
             format!("[{}]", self.host)
         } else {
             self.host.clone()
         };
-        format!("{scheme}://{host}:{}{subpath}", self.port)
+        match (self.scheme, self.port) {
+            (Scheme::Https, 443) | (Scheme::Http, 80) => format!("{scheme}://{host}{subpath}"),
+            (_, port) => format!("{scheme}://{host}:{port}{subpath}"),
+        }
     }
 
-    /// The address of the API, `https://chat.example.org:443/api/v4`.
+    /// The address of the API, `https://chat.example.org/api/v4`.
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("{}{API_PATH}", self.base_url())
     }
 }
 
-/// Where a server has its API, below its own path.
-const API_PATH: &str = "/api/v4";
-
 /// The longest post that servers store, in characters (`POST_MESSAGE_MAX_RUNES_V2`).
 const LONGEST_POST: u32 = 16383;
-
-/// Roles that everybody has: among admins or operators they would admit the whole server.
-const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
 
 /// Reads the section; `mode` are the permissions of the file. Its feed map is the one that the section names.
 pub(super) fn read(
@@ -177,9 +178,9 @@ pub(super) fn read(
     mode: u32,
 ) -> (Matterbot, Option<PathBuf>) {
     let (token, token_source) = token::read(section, environment, mode);
-    let botadmins = role_list(section, "botadmins");
-    let botoperators = role_list(section, "botoperators");
-    if section.exists() && botadmins.is_empty() && botoperators.is_empty() {
+    let botadmins = roles::read(section, "botadmins");
+    let botoperators = roles::read(section, "botoperators");
+    if section.exists() && section.is_empty("botadmins") && section.is_empty("botoperators") {
         let text = Text::new("there are no admins and no operators: nobody may restart the bot");
         section.warning(
             "botadmins",
@@ -188,18 +189,18 @@ pub(super) fn read(
     }
     let feedmap = section.file("feedmap");
     let matterbot = Matterbot {
-        host: host(section),
+        host: server::host(section),
         port: u16::try_from(section.whole("port", 443, 1..=65535)).unwrap_or(443),
         scheme: section.choice(
             "scheme",
             Scheme::Https,
             &[("https", Scheme::Https), ("http", Scheme::Http)],
         ),
-        basepath: basepath(section),
-        username: username(section),
+        basepath: server::basepath(section),
+        username: server::username(section),
         token,
         token_source,
-        teamname: teamname(section),
+        teamname: server::teamname(section),
         botadmins,
         botoperators,
         logfile: logfile(section),
@@ -251,138 +252,6 @@ const FEED_COMMANDS: [&str; 10] = [
     "!feeds",
     "@feeds",
 ];
-
-fn host(section: &mut Section<'_, '_>) -> String {
-    let host = section.required_text("host", "the host name of your Mattermost server");
-    let (message, help) = if host.contains("://") {
-        (
-            "contains a scheme",
-            "write the name alone; http or https is the key `scheme`",
-        )
-    } else if host.contains('/') {
-        (
-            "contains a slash",
-            "write the name alone; a path belongs into `basepath`, before /api/v4",
-        )
-    } else if host.parse::<std::net::Ipv6Addr>().is_err()
-        && !host.starts_with('[')
-        && host.contains(':')
-    {
-        (
-            "contains a port",
-            "write the name alone; the port is the key `port`",
-        )
-    } else if host
-        .contains(|character: char| character.is_whitespace() || "@?#\\%".contains(character))
-    {
-        (
-            "contains a character that no host name has",
-            "write the name alone, such as chat.example.org",
-        )
-    } else {
-        return host;
-    };
-    if !is_placeholder(&host) {
-        section.error(
-            "host",
-            Text::new(format!("{message}: {}", shown_text(&host))).help(help),
-        );
-    }
-    host
-}
-
-fn basepath(section: &mut Section<'_, '_>) -> String {
-    let Some(text) = section.text("basepath") else {
-        return API_PATH.to_owned();
-    };
-    let path = text.trim_end_matches('/');
-    if path.starts_with('/') && path.ends_with(API_PATH) && !path.contains(['?', '#', ' ']) {
-        return path.to_owned();
-    }
-    let text = Text::new(format!(
-        "expected a path that ends in {API_PATH}, got {}",
-        shown_text(&text)
-    ));
-    section.error(
-        "basepath",
-        text.help("for a server below /chat write /chat/api/v4"),
-    );
-    API_PATH.to_owned()
-}
-
-fn username(section: &mut Section<'_, '_>) -> Option<String> {
-    let name = section
-        .text("username")?
-        .trim()
-        .trim_start_matches('@')
-        .to_owned();
-    if is_placeholder(&name) {
-        section.warning(
-            "username",
-            Text::new("is still the placeholder; the token alone says who the bot is"),
-        );
-        return None;
-    }
-    if name.eq_ignore_ascii_case("matterbot") {
-        let text = Text::new("servers reserve the name `matterbot`: no account can have it");
-        section.warning(
-            "username",
-            text.help("create the bot under another name, such as matter-bot"),
-        );
-    }
-    (!name.is_empty()).then_some(name)
-}
-
-fn teamname(section: &mut Section<'_, '_>) -> String {
-    let name = section.required_text("teamname", "the team's name as in its URL");
-    let fits = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-    if !name.chars().all(fits) && !is_placeholder(&name) {
-        let text = Text::new(format!("is not the name of a team: {}", shown_text(&name)));
-        section.error(
-            "teamname",
-            text.help("write the name as in the team's URL, in lower case, not its title"),
-        );
-    }
-    name
-}
-
-/// The list under `key`. Upstream takes a text for the list of its letters; that is refused.
-fn role_list(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
-    let entries = section.list(key).unwrap_or_default();
-    for (index, entry) in entries.iter().enumerate() {
-        let path = section.item_path(key, index);
-        let lower = entry.to_lowercase();
-        if let Some(role) = EVERYBODY
-            .iter()
-            .find(|role| lower.split_whitespace().any(|word| word == **role))
-        {
-            let text = Text::new(format!(
-                "everybody has the role {role}: the whole server would be admitted"
-            ));
-            section.notes.value(
-                Severity::Error,
-                &path,
-                text.help("name user ids, or a role such as system_admin"),
-            );
-        } else if !is_user_id(entry) && !lower.starts_with("system_") {
-            let text = Text::new(
-                "this is neither a user id (26 letters and digits) nor a role of servers (system_…)",
-            );
-            let help = "a user name does not work here; the id is in the user's profile in the System Console";
-            section
-                .notes
-                .value(Severity::Warning, &path, text.help(help));
-        }
-    }
-    entries
-}
-
-fn is_user_id(text: &str) -> bool {
-    text.len() == 26
-        && text
-            .chars()
-            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
-}
 
 /// Absent, empty and `-` mean the journal or standard output.
 fn logfile(section: &mut Section<'_, '_>) -> LogTarget {

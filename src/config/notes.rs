@@ -175,14 +175,21 @@ fn shown_path(path: &[String]) -> String {
 /// A text of the file as it is shown: quoted, unless it may be a token that stands under a wrong key.
 pub(super) fn shown_text(text: &str) -> String {
     let length = text.chars().count();
-    let like_a_token = length >= TOKEN_LENGTH
-        && text
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric());
+    let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    let like_a_token = words.any(|word| word.len() >= TOKEN_LENGTH);
     if like_a_token || length > LONGEST_SHOWN {
         format!("a text of {length} characters")
     } else {
         format!("{text:?}")
+    }
+}
+
+/// A number or truth value of the file as it is shown: a token can look like a number, too.
+pub(super) fn shown_number(text: &str) -> String {
+    if text.len() < TOKEN_LENGTH {
+        text.to_owned()
+    } else {
+        shown_text(text)
     }
 }
 

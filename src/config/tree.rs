@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::diagnostic::Position;
-use super::locate::{Unreadable, within};
+use super::locate::{Lines, Unreadable};
 
 /// One value. It may be the password, so it has no `Debug`.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub(super) fn decode(text: &str) -> Result<Tree, Unreadable> {
                 column: location.column(),
             });
         Unreadable {
-            position: within(text, position),
+            position: Lines::of(text).nearest(position),
             message: format!("this is not YAML: {error}"),
             help: None,
         }

@@ -235,8 +235,8 @@ pub(super) fn recent(
 pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Call>> {
     connection
         .prepare(
-            "SELECT post, ordinal, name, channel, root, user, text, plan, asked_at
-             FROM call WHERE state = 'running' ORDER BY id",
+            "SELECT post, ordinal, name, channel, root, user, text, plan, asked_at FROM call
+             WHERE id >= (SELECT settled_below FROM state) AND state = 'running' ORDER BY id",
         )?
         .query_map([], |row| {
             Ok(Call {
@@ -250,6 +250,21 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Call>>
             })
         })?
         .collect()
+}
+
+/// Notes below which id every call has an outcome, so that [`unfinished`] need not read all calls there ever were.
+///
+/// An index of the running calls would tell it too, but cost each start and each outcome a page.
+pub(super) fn note_settled(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE state SET settled_below = coalesce(
+                 (SELECT id FROM call WHERE id >= settled_below AND state = 'running' ORDER BY id LIMIT 1),
+                 (SELECT max(id) + 1 FROM call),
+                 0)",
+        )?
+        .execute([])
+        .map(drop)
 }
 
 /// The key that stands in the first three columns.

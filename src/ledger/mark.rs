@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Connection;
 
-use super::outbox;
 use super::watermark::{self, Watermark};
+use super::{call, outbox};
 use crate::id::{ChannelId, PostId};
 use crate::timestamp::Timestamp;
 
@@ -100,6 +100,8 @@ impl Marks {
             connection
                 .prepare_cached("UPDATE state SET proof_of_life = ?")?
                 .execute([at])?;
+            // The same page is written anyway.
+            call::note_settled(connection)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::schema::{COMPANIONS, LedgerFile, NAME, OpenError};
+use super::file::{COMPANIONS, LedgerFile, NAME, OpenError};
 use crate::timestamp::Timestamp;
 
 /// What [`restore`] did.
@@ -49,7 +49,7 @@ fn stage(file: &LedgerFile, copy: &Path) -> Result<PathBuf, OpenError> {
     };
     std::fs::copy(copy, &staged.path).map_err(io)?;
     let connection = staged.connect()?;
-    staged.check(&connection)?;
+    staged.check_pages(&connection)?;
     staged.in_context(connection.execute_batch(
         "PRAGMA journal_mode = DELETE;
          BEGIN;

@@ -1,6 +1,6 @@
 //! Runs of the bot, for the crash back-off and for counting starts against a supervisor's limit.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::timestamp::Timestamp;
 
@@ -59,6 +59,16 @@ pub(super) fn end(connection: &Connection, id: i64, exit: &str) -> rusqlite::Res
             params![Timestamp::now(), exit, id],
         )
         .map(drop)
+}
+
+/// Whether the latest run said how it ended.
+pub(super) fn ended(connection: &Connection) -> rusqlite::Result<bool> {
+    let latest = connection.query_row(
+        "SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1",
+        [],
+        |row| row.get(0),
+    );
+    Ok(latest.optional()?.unwrap_or(false))
 }
 
 /// The latest runs, newest first.

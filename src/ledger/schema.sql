@@ -1,4 +1,4 @@
--- Version 1. A commit should dirty few pages: rows are appended, and only the two indexes that have a reader exist.
+-- Version 1. A commit should dirty few pages: rows are appended, and there is one index.
 
 CREATE TABLE call (
     id          INTEGER PRIMARY KEY,
@@ -19,7 +19,6 @@ CREATE TABLE call (
 ) STRICT;
 
 CREATE UNIQUE INDEX call_key ON call (post, ordinal, name);
-CREATE INDEX call_running ON call (state) WHERE state = 'running';
 
 -- What is still to be posted; a row goes when its post is visible.
 CREATE TABLE outbox (
@@ -81,7 +80,8 @@ CREATE TABLE run (
 
 -- One row.
 CREATE TABLE state (
-    tag           TEXT    NOT NULL,   -- begins every key of ours
-    token_worked  INTEGER NOT NULL,
-    proof_of_life INTEGER             -- the server's clock
+    tag           TEXT    NOT NULL,             -- begins every key of ours
+    token_worked  INTEGER NOT NULL DEFAULT 0,
+    proof_of_life INTEGER,                      -- the server's clock
+    settled_below INTEGER NOT NULL DEFAULT 0    -- every call with a smaller id has an outcome
 ) STRICT;

@@ -285,27 +285,22 @@ pub fn sweep(directory: &StateDirectory) -> Result<usize, MarkerError> {
     Ok(swept)
 }
 
-/// Says what stands in the way of leaving a marker now.
+/// Says what stands in the way of leaving a marker now: what `@restart` is refused for.
 ///
 /// # Errors
 /// The name is taken by something that is no marker of ours, or the directory is not ours alone any more.
-pub fn obstacle(directory: &StateDirectory) -> Result<(), Obstacle> {
+pub fn obstacle(directory: &StateDirectory, now: Timestamp) -> Result<(), Obstacle> {
     directory
         .verify()
         .map_err(|error| Obstacle(error.to_string()))?;
-    let found = rustix::fs::statat(directory.descriptor(), NAME, AtFlags::SYMLINK_NOFOLLOW);
-    let reason = match found {
-        Err(Errno::NOENT) => return Ok(()),
-        Err(errno) => format!("it cannot be examined: {errno}"),
-        Ok(status) => match check_status(&status) {
-            Ok(()) => return Ok(()),
-            Err(reason) => reason,
-        },
-    };
-    Err(Obstacle(format!(
-        "{} is in the way ({reason}): move it away",
-        directory.path().join(NAME).display()
-    )))
+    let path = directory.path().join(NAME);
+    match examine(directory, now) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(Obstacle(format!(
+            "{} is in the way ({reason}): move it away",
+            path.display()
+        ))),
+    }
 }
 
 /// The identity of this boot of the host (`/proc/sys/kernel/random/boot_id`).

@@ -138,7 +138,7 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
     let mut text = format!(
         "The playground is at {address}, a Mattermost-compatible server for this host alone.\n\
          Team `ops`; accounts admin, olga (an operator), pat, guest, all with the password {}.\n",
-        "Playground-1"
+        super::PASSWORD
     );
     if server_only {
         text.push_str(&format!(
@@ -155,7 +155,9 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
 fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
     let state = directory.join("bot");
     make_directory(&state)?;
-    let operator = playground.bot_token().to_owned();
+    let operator = playground
+        .user_id("olga")
+        .context("the playground has lost the account olga")?;
     let address = playground.address();
     let (host, port, token) = (address.ip(), address.port(), playground.bot_token());
     let text = format!(

@@ -1,1 +1,8 @@
-//! Tests of `api`.
+//! The REST client against scripted servers over real sockets: what proxies, limits and old servers do to it.
+
+pub(crate) mod peer;
+
+mod calls;
+mod limits;
+mod trouble;
+mod trust;

@@ -1,1 +1,3 @@
-//! Tests of `support`.
+//! What the tests share.
+
+pub(crate) mod playground;

@@ -195,16 +195,17 @@ fn the_corpus_can_be_split() {
 
 /// Work in proportion to the length: with anything worse these would take hours.
 #[test]
-fn a_mebibyte_of_anything_can_be_split() {
-    const SIZE: usize = 1 << 20;
+fn long_texts_of_any_kind_can_be_split() {
+    const MEBIBYTE: usize = 1 << 20;
+    const SIZE: usize = 1 << 17;
     let spaces = format!("{}x\n", " ".repeat(400));
     let rows = (0..100_000)
         .map(|row| format!("| {row} | b |\n"))
         .collect::<String>();
     let texts = [
-        spaces.repeat(SIZE / spaces.len()),
+        spaces.repeat(MEBIBYTE / spaces.len()),
         format!("| A | B |\n|---|---|\n{rows}"),
-        "x".repeat(SIZE),
+        "x".repeat(MEBIBYTE),
         " ".repeat(SIZE) + "x",
         "`".repeat(SIZE),
         "```\n".repeat(SIZE / 4),
@@ -325,6 +326,29 @@ fn a_fence_in_a_quote_or_a_list_is_one_too() {
         "{listed:#?}"
     );
     assert!(listed.last().unwrap().ends_with("\nend"));
+}
+
+/// Wherever a line of code is cut, what follows the cut may look like the fence that ends the code, or begin one.
+#[test]
+fn a_cut_makes_no_fence() {
+    for length in 20..60 {
+        let code = format!(
+            "```\n{} ``` {}```\n```",
+            "x".repeat(length),
+            " ".repeat(length)
+        );
+        let prose = format!("{} ``` {}", "x".repeat(length), "y ".repeat(length));
+        for text in [code, prose] {
+            let parts = split(&text, LEAST_LIMIT);
+            let blocks: Vec<(String, bool)> = parts.iter().map(|part| fenced(part)).collect();
+            assert!(
+                blocks.iter().all(|(_, closed)| *closed),
+                "{length}: {parts:#?}"
+            );
+            let code: String = blocks.into_iter().map(|(code, _)| code).collect();
+            assert_eq!(code, fenced(&text).0, "{length}: {parts:#?}");
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     match ticket.invocation.arguments.first() {
         None => reply::help(&rows, &context.vocabulary),
         Some(word) => {
-            let name = word.trim_start_matches(['@', '!']).to_lowercase();
+            let name = format!("@{}", word.trim_start_matches(['@', '!']).to_lowercase());
             match rows
                 .iter()
                 .find(|row| context.vocabulary.word(row.builtin) == name)

@@ -1,0 +1,111 @@
+//! Lists of users, teams and unread posts.
+
+use serde_json::Value;
+
+use crate::playground::call::{Answer, Call, Reply, is_id};
+use crate::playground::error::{invalid_body, permissions};
+use crate::playground::wire;
+
+fn shown<'a>(
+    call: &Call<'_>,
+    viewer: &str,
+    ids: impl Iterator<Item = &'a String>,
+) -> Vec<wire::User> {
+    ids.filter(|id| call.state.may_see_user(viewer, id))
+        .filter_map(|id| call.state.user_for(id, viewer))
+        .collect()
+}
+
+fn texts(call: &Call<'_>, what: &str) -> Result<Vec<String>, crate::playground::error::ApiError> {
+    let texts: Vec<Value> = call.asked.body(what)?;
+    let texts: Vec<String> = texts
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    if texts.is_empty() {
+        Err(invalid_body(what))
+    } else {
+        Ok(texts)
+    }
+}
+
+/// Unknown ids are missing in the answer.
+pub(super) fn by_ids(call: &mut Call<'_>) -> Answer {
+    let viewer = call.user()?;
+    let ids = texts(call, "user_ids")?;
+    Ok(Reply::marshalled(&shown(call, &viewer, ids.iter())))
+}
+
+pub(super) fn by_usernames(call: &mut Call<'_>) -> Answer {
+    let viewer = call.user()?;
+    let usernames = texts(call, "usernames")?;
+    let found: Vec<String> = usernames
+        .iter()
+        .filter_map(|username| call.state.account_by_name(username))
+        .map(|account| account.id.clone())
+        .collect();
+    Ok(Reply::marshalled(&shown(call, &viewer, found.iter())))
+}
+
+/// Users of a channel, of a team, or all, by user name.
+pub(super) fn users(call: &mut Call<'_>) -> Answer {
+    let viewer = call.user()?;
+    let (page, per_page) = call.asked.paging();
+    let state = &*call.state;
+    let mut ids: Vec<&String> = if let Some(channel) = call.asked.query("in_channel") {
+        let channel = state
+            .channels
+            .get(channel)
+            .filter(|channel| state.may_read(&viewer, channel));
+        channel.ok_or_else(permissions)?.members.keys().collect()
+    } else if let Some(team) = call.asked.query("in_team") {
+        let team = state
+            .teams
+            .get(team)
+            .filter(|team| team.has(&viewer) || state.is_admin(&viewer));
+        let team = team.ok_or_else(permissions)?;
+        team.members.keys().filter(|id| team.has(id)).collect()
+    } else {
+        state.accounts.keys().collect()
+    };
+    ids.sort_by_key(|id| state.username(id));
+    let users = shown(
+        call,
+        &viewer,
+        ids.into_iter().skip(page * per_page).take(per_page),
+    );
+    Ok(Reply::marshalled(&users))
+}
+
+pub(super) fn teams_of_user(call: &mut Call<'_>, id: &str) -> Answer {
+    let viewer = call.user()?;
+    let id = call.subject(id)?;
+    if id != viewer && !call.state.is_admin(&viewer) {
+        return Err(permissions());
+    }
+    let teams = call.state.teams.values().filter(|team| team.has(&id));
+    let teams: Vec<wire::Team> = teams.map(|team| call.state.team(team, &viewer)).collect();
+    Ok(Reply::marshalled(&teams))
+}
+
+/// The posts around the oldest unread one; here, the newest page.
+pub(super) fn unread(call: &mut Call<'_>, id: &str, channel_id: &str) -> Answer {
+    let viewer = call.user()?;
+    let id = call.subject(id)?;
+    let channel = call
+        .state
+        .channels
+        .get(channel_id)
+        .filter(|channel| call.state.may_read(&viewer, channel));
+    if (id != viewer && !call.state.is_admin(&viewer)) || channel.is_none() || !is_id(channel_id) {
+        return Err(permissions());
+    }
+    let reply = Reply::json(200, &call.state.posts_page(channel_id, 0, 60));
+    let etag = format!(
+        "{}.{}",
+        call.state.version(),
+        call.state.posts.last_change(channel_id)
+    );
+    Ok(call.tagged(etag, reply))
+}

@@ -1,0 +1,269 @@
+//! Posts as they are shown, one by one and in lists.
+
+use std::collections::BTreeMap;
+
+use super::State;
+use super::posts::Post;
+use crate::playground::wire;
+
+/// How many rows `since=` gives at most, whatever there is.
+const SINCE_LIMIT: usize = 1_000;
+
+impl State {
+    /// The post with its metadata.
+    pub(crate) fn post(&self, post: &Post) -> wire::Post {
+        let is_gone = post.delete_at > 0;
+        let reactions = if is_gone {
+            &[]
+        } else {
+            self.posts.reactions(&post.id)
+        };
+        let file_ids = (!post.lost_files).then(|| post.file_ids.clone());
+        let has_attachments = post.props.contains_key("attachments") && !is_gone;
+        wire::Post {
+            id: post.id.clone(),
+            create_at: post.create_at,
+            update_at: post.update_at,
+            edit_at: post.edit_at,
+            delete_at: post.delete_at,
+            is_pinned: post.is_pinned,
+            user_id: post.user_id.clone(),
+            channel_id: post.channel_id.clone(),
+            root_id: post.root_id.clone(),
+            parent_id: self.is_old().then(|| post.root_id.clone()),
+            original_id: post.original_id.clone(),
+            message: if is_gone {
+                String::new()
+            } else {
+                post.message.clone()
+            },
+            r#type: post.kind.clone(),
+            props: post.props.clone(),
+            hashtags: post.hashtags.clone(),
+            file_ids: (!self.is_old() || !post.file_ids.is_empty()).then_some(file_ids),
+            pending_post_id: String::new(),
+            has_reactions: !reactions.is_empty(),
+            remote_id: (post.has_remote_id && !self.is_old()).then_some(""),
+            reply_count: 0,
+            last_reply_at: 0,
+            participants: None,
+            metadata: Some(wire::Metadata {
+                embeds: has_attachments
+                    .then_some(wire::Embed {
+                        r#type: "message_attachment",
+                    })
+                    .into_iter()
+                    .collect(),
+                files: if is_gone {
+                    Vec::new()
+                } else {
+                    self.file_infos(&post.file_ids)
+                },
+                reactions: reactions.to_vec(),
+            }),
+        }
+    }
+
+    /// The post with the number of replies in its thread.
+    pub(crate) fn post_in_thread(&self, post: &Post) -> wire::Post {
+        let root_id = if post.root_id.is_empty() {
+            &post.id
+        } else {
+            &post.root_id
+        };
+        wire::Post {
+            reply_count: self.posts.reply_count(root_id),
+            ..self.post(post)
+        }
+    }
+
+    fn list<'a>(&self, rows: impl Iterator<Item = &'a Post>, counted: bool) -> wire::PostList {
+        let mut list = wire::PostList {
+            order: Vec::new(),
+            posts: BTreeMap::new(),
+            next_post_id: String::new(),
+            prev_post_id: String::new(),
+            has_next: None,
+            first_inaccessible_post_time: self.newer(0),
+        };
+        for row in rows {
+            list.order.push(row.id.clone());
+            list.posts.insert(row.id.clone(), self.show(row, counted));
+            // The root of a reply comes along, outside of the order.
+            if let Some(root) = self.posts.live(&row.root_id)
+                && !list.posts.contains_key(&root.id)
+            {
+                list.posts.insert(root.id.clone(), self.show(root, counted));
+            }
+        }
+        list
+    }
+
+    fn show(&self, post: &Post, counted: bool) -> wire::Post {
+        if counted {
+            self.post_in_thread(post)
+        } else {
+            self.post(post)
+        }
+    }
+
+    /// What changed after an instant: an arbitrary thousand of it, newest made first, without a cursor.
+    pub(crate) fn posts_since(&self, channel_id: &str, since: i64) -> wire::PostList {
+        let mut rows: Vec<&Post> = self
+            .posts
+            .changed_after(channel_id, since)
+            .take(SINCE_LIMIT)
+            .collect();
+        rows.sort_by_key(|post| {
+            (
+                std::cmp::Reverse(post.create_at),
+                !post.original_id.is_empty(),
+            )
+        });
+        self.list(rows.into_iter(), false)
+    }
+
+    /// The oldest posts made after the anchor, shown newest first; an unknown anchor gives nothing.
+    pub(crate) fn posts_after(
+        &self,
+        channel_id: &str,
+        anchor: &str,
+        page: usize,
+        per_page: usize,
+    ) -> wire::PostList {
+        let instant = self
+            .posts
+            .get(anchor)
+            .filter(|post| post.channel_id == channel_id)
+            .map(|post| post.create_at);
+        let made_after = instant
+            .into_iter()
+            .flat_map(|instant| self.posts.made_after(channel_id, instant));
+        let mut rows: Vec<&Post> = made_after
+            .skip(page * per_page)
+            .take(per_page + 1)
+            .collect();
+        let next = if rows.len() > per_page {
+            rows.pop()
+        } else {
+            None
+        };
+        rows.reverse();
+        let mut list = self.list(rows.iter().copied(), true);
+        list.next_post_id = next.map(|post| post.id.clone()).unwrap_or_default();
+        list.prev_post_id = match rows.last() {
+            None => anchor.to_owned(),
+            Some(_) if page == 0 => anchor.to_owned(),
+            Some(oldest) => self.neighbour_before(channel_id, oldest),
+        };
+        list
+    }
+
+    /// The newest posts made before the anchor.
+    pub(crate) fn posts_before(
+        &self,
+        channel_id: &str,
+        anchor: &str,
+        page: usize,
+        per_page: usize,
+    ) -> wire::PostList {
+        let instant = self
+            .posts
+            .get(anchor)
+            .filter(|post| post.channel_id == channel_id)
+            .map(|post| post.create_at);
+        let made_before = instant
+            .into_iter()
+            .flat_map(|instant| self.posts.made_before(channel_id, instant));
+        let rows: Vec<&Post> = made_before.skip(page * per_page).take(per_page).collect();
+        let mut list = self.list(rows.iter().copied(), true);
+        list.next_post_id = anchor.to_owned();
+        list.prev_post_id = rows
+            .last()
+            .map(|post| self.neighbour_before(channel_id, post))
+            .unwrap_or_default();
+        list
+    }
+
+    /// A page from the newest end.
+    pub(crate) fn posts_page(
+        &self,
+        channel_id: &str,
+        page: usize,
+        per_page: usize,
+    ) -> wire::PostList {
+        let mut from = self
+            .posts
+            .newest_first(channel_id)
+            .skip((page * per_page).saturating_sub(1));
+        let next = if page > 0 { from.next() } else { None };
+        let rows: Vec<&Post> = from.by_ref().take(per_page).collect();
+        let prev = from.next();
+        let mut list = self.list(rows.into_iter(), false);
+        list.next_post_id = next.map(|post| post.id.clone()).unwrap_or_default();
+        list.prev_post_id = prev.map(|post| post.id.clone()).unwrap_or_default();
+        list
+    }
+
+    pub(crate) fn pinned_posts(&self, channel_id: &str) -> wire::PostList {
+        self.list(
+            self.posts
+                .newest_first(channel_id)
+                .filter(|post| post.is_pinned),
+            false,
+        )
+    }
+
+    /// The posts of a team's channels that hold all `terms`, newest first.
+    pub(crate) fn search(&self, team_id: &str, user_id: &str, terms: &str) -> wire::PostList {
+        let terms: Vec<String> = terms.split_whitespace().map(str::to_lowercase).collect();
+        let channels = self.channels.values();
+        let channels = channels
+            .filter(|channel| channel.team_id == team_id && channel.members.contains_key(user_id));
+        let mut found: Vec<&Post> = channels
+            .flat_map(|channel| self.posts.newest_first(&channel.id))
+            .filter(|post| {
+                let message = post.message.to_lowercase();
+                terms.iter().all(|term| message.contains(term))
+            })
+            .collect();
+        found.sort_by_key(|post| std::cmp::Reverse(post.create_at));
+        self.list(found.into_iter().take(100), false)
+    }
+
+    fn neighbour_before(&self, channel_id: &str, post: &Post) -> String {
+        let before = self.posts.made_before(channel_id, post.create_at).next();
+        before.map(|post| post.id.clone()).unwrap_or_default()
+    }
+
+    /// A whole thread, or the part of it that is asked for; the root comes first.
+    pub(crate) fn thread(&self, root: &Post, query: &ThreadQuery) -> wire::PostList {
+        let is_wanted = |post: &&Post| match query.from_create_at {
+            0 => true,
+            instant if query.upwards => post.create_at < instant,
+            instant => post.create_at > instant,
+        };
+        let mut replies: Vec<&Post> = self.posts.replies(&root.id).filter(is_wanted).collect();
+        if query.upwards {
+            replies.reverse();
+        }
+        let limit = if query.per_page == 0 {
+            replies.len()
+        } else {
+            query.per_page
+        };
+        let has_next = replies.len() > limit;
+        replies.truncate(limit);
+        let mut list = self.list(std::iter::once(root).chain(replies), true);
+        list.has_next = self.newer(has_next);
+        list
+    }
+}
+
+/// Which part of a thread is asked for; zero and false stand for all of it.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadQuery {
+    pub(crate) per_page: usize,
+    pub(crate) from_create_at: i64,
+    pub(crate) upwards: bool,
+}
