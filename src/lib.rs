@@ -44,5 +44,4 @@ pub mod config;
 // Floor 4: composition.
 pub mod bot;
 pub mod install;
-pub mod logging;
 pub mod playground;
