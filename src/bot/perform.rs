@@ -11,6 +11,7 @@ use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::{self, Marker};
 use crate::logging::Logging;
 use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
 use super::context::Context;
@@ -184,7 +185,8 @@ async fn identify(context: Arc<Context>) {
 async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Result<(), String> {
     let shared = Arc::clone(context);
     let write = move || {
-        marker::obstacle(&shared.directory).map_err(|obstacle| obstacle.to_string())?;
+        marker::obstacle(&shared.directory, Timestamp::now())
+            .map_err(|obstacle| obstacle.to_string())?;
         marker::leave(&shared.directory, &marker)
             .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
     };
