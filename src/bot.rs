@@ -35,6 +35,7 @@ use crate::command::rate::Rate;
 use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::{Delivery, Kind, Ledger, OpenError};
+use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
 use crate::lifecycle::{Outcome, Status};
@@ -119,13 +120,13 @@ impl Bot {
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
         let audit = Audit::open(directory.path()).context("opening the audit trail")?;
-        let marker = recovery::marker(&directory)?;
-        let boot_id = boot_id();
+        let left = recovery::marker(&directory)?;
+        let boot_id = marker::boot_id().context("reading the boot id")?;
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
         let (answers, interrupted, unsettled) =
-            recovery::settle(&ledger, &audit, recovered.unfinished, marker.as_ref()).await?;
+            recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
         let api = Api::new(&Connection::new(
             config.matterbot.api_url(),
@@ -155,7 +156,7 @@ impl Bot {
         let state = State::new(
             rules,
             Marks::recovered(recovered.watermarks),
-            marker,
+            left,
             interrupted,
         );
         let (tell, events) = mpsc::unbounded_channel();
@@ -323,12 +324,4 @@ fn refuse_ledger(error: OpenError) -> StartFailure {
         status,
         error: error.into(),
     }
-}
-
-/// The kernel's name for this boot; empty where it has none.
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
 }

@@ -77,7 +77,7 @@ impl Performer {
                 }
             })),
             Effect::OwnPost { key } => {
-                if key.is_none_or(|key| !context.outbox.wrote(&key)) {
+                if key.is_none_or(|key| !context.ledger.is_ours(&key)) {
                     tracing::warn!(
                         "somebody else writes with this bot's account; is another bot running on its token?"
                     );
