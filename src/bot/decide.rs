@@ -188,7 +188,7 @@ impl State {
             rules,
             phase: Phase::Waiting,
             identity: None,
-            lanes: Lanes::new(),
+            lanes: Lanes::default(),
             in_hand: HashMap::new(),
             remembered: VecDeque::new(),
             remembered_set: HashSet::new(),
@@ -350,7 +350,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),
-        Event::RestartAsked(request) => state.restart_asked(now, request),
+        Event::RestartAsked(request) => state.restart_asked(now, *request),
         Event::MarkerLeft { asker, result } => state.marker_left(asker, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(told),
@@ -362,7 +362,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         }
         Event::Signal(Signal::Stop) => state.stop(),
         Event::Signal(Signal::Reload) => vec![Effect::ReopenLog],
-        Event::Signal(Signal::Restart) => state.restart_asked(now, Box::new(Request::new(None))),
+        Event::Signal(Signal::Restart) => state.restart_asked(now, Request::new(None)),
         Event::Tick => state.tick(now),
     }
 }

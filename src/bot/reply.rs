@@ -1,5 +1,6 @@
 //! Every sentence that the bot says.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::audit::{Entry, Trouble, Verdict};
 use crate::command::role::Denied;
 use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
+use crate::id::UserId;
 use crate::ledger::Call;
 use crate::text::{inline_code, neutralise};
 
@@ -298,14 +300,18 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
         StartReason::Restarted => "restarted on request",
         StartReason::Crashed => "started after the process before ended without a word",
     };
-    let state = if status.draining { "restarting" } else { "up" };
+    let state = if status.draining {
+        "up, and is restarting,"
+    } else {
+        "up"
+    };
     let mut text = format!(
-        "**matterbot** {} is {state} since {} ({start}).\n\n",
+        "**matterbot** {} has been {state} for {} ({start}).\n\n",
         env!("CARGO_PKG_VERSION"),
         duration(status.running)
     );
     let connection = match status.connected {
-        Some(connected) => format!("connected since {}", duration(connected)),
+        Some(connected) => format!("connected for {}", duration(connected)),
         None => "not connected".to_owned(),
     };
     let connections = counted(status.connections as usize, "connection", "connections");
@@ -338,9 +344,18 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     text
 }
 
-/// The last decisions.
+/// Nobody keeps what was asked about.
 #[must_use]
-pub fn audit(entries: &[Entry]) -> String {
+pub fn status_unknown(name: &str) -> String {
+    format!(
+        "I know nothing named {}: no ward keeps companions here, so there is only `bot`.",
+        inline_code(name)
+    )
+}
+
+/// The last decisions; whoever has no name in `names` is shown by the identifier.
+#[must_use]
+pub fn audit(entries: &[Entry], names: &HashMap<UserId, String>) -> String {
     if entries.is_empty() {
         return "No decision has been recorded yet.".to_owned();
     }
@@ -358,10 +373,13 @@ pub fn audit(entries: &[Entry]) -> String {
         let cell =
             |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
         let (reason, outcome) = (cell(&entry.reason), cell(&entry.outcome));
+        let who = names
+            .get(&entry.user)
+            .map_or_else(|| entry.user.to_string(), |name| neutralise(name));
         writeln!(
             text,
-            "| {} | {} | {command} | {verdict} | {reason} | {outcome} |",
-            entry.at, entry.user
+            "| {} | {who} | {command} | {verdict} | {reason} | {outcome} |",
+            entry.at
         )
         .ok();
     }

@@ -18,7 +18,7 @@ impl State {
     }
 
     /// Somebody who may has asked for a restart: the first one starts it, the others join.
-    pub(super) fn restart_asked(&mut self, now: Now, request: Box<Request>) -> Vec<Effect> {
+    pub(super) fn restart_asked(&mut self, now: Now, request: Request) -> Vec<Effect> {
         let joining = request.for_marker();
         let reason = if request.asker.is_some() {
             "@restart"
@@ -28,7 +28,7 @@ impl State {
         match &mut self.phase {
             Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
                 restart.marker.requests.extend(joining);
-                restart.askers.push(*request);
+                restart.askers.push(request);
             }
             Phase::Waiting | Phase::Serving => {
                 let marker = Marker {
@@ -44,7 +44,7 @@ impl State {
                 };
                 self.phase = Phase::Leaving(Restart {
                     marker,
-                    askers: vec![*request],
+                    askers: vec![request],
                 });
             }
             // The process is stopping for good; its successor says what became of the call.

@@ -69,7 +69,7 @@ fn one(call: &mut Call<'_>, id: &str) -> Answer {
 }
 
 fn by_ids(call: &mut Call<'_>) -> Answer {
-    let ids: Vec<String> = call.asked.body("post_ids")?;
+    let ids: Vec<String> = call.asked.list("post_ids")?;
     let caller = call.user()?;
     if ids.is_empty() || ids.len() > 1_000 {
         return Err(invalid_body("post_ids"));

@@ -165,7 +165,7 @@ fn deactivate(call: &mut Call<'_>, id: &str) -> Answer {
     Ok(Reply::done())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Active {
     active: bool,
 }

@@ -94,9 +94,6 @@ impl State {
         if is_reply {
             self.posts.change(&root_id, |root| root.update_at = created);
         }
-        if set_online {
-            self.set_online(&post.user_id);
-        }
         let mut answer = self.post(&post);
         answer.reply_count = self.posts.reply_count(&root_id);
         pending_post_id.clone_into(&mut answer.pending_post_id);

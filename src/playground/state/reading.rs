@@ -114,10 +114,12 @@ impl State {
             .changed_after(channel_id, since)
             .take(SINCE_LIMIT)
             .collect();
+        // Newer servers show a row of the history after the post that it comes from, older ones before it.
         rows.sort_by_key(|post| {
+            let is_history = !post.original_id.is_empty();
             (
                 std::cmp::Reverse(post.create_at),
-                !post.original_id.is_empty(),
+                is_history != self.is_old(),
             )
         });
         self.list(rows.into_iter(), false)
@@ -256,6 +258,10 @@ impl State {
         replies.truncate(limit);
         let mut list = self.list(std::iter::once(root).chain(replies), true);
         list.has_next = self.newer(has_next);
+        if self.is_old() {
+            // The root once more, at the end.
+            list.order.push(root.id.clone());
+        }
         list
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// A running server and a client of it.
 pub(crate) struct Server {
     pub(crate) playground: Playground,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// Somebody with a session.
@@ -55,7 +55,8 @@ impl Answer {
     }
 }
 
-fn client() -> reqwest::Client {
+/// An HTTP client that goes straight to loopback.
+pub(crate) fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another test's client may have been first.
