@@ -117,7 +117,9 @@ class Machine:
             number = self.run("id", "-u", user).stdout.strip()
             variables = (f"XDG_RUNTIME_DIR=/run/user/{number}", f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{number}/bus")
             command = ("runuser", "-u", user, "--", "env", "-C", f"/home/{user}", f"HOME=/home/{user}", *variables, *command)
-        enter = ("nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        # In a group of the container's: what asks from outside of them all is nobody to logind.
+        group = self.cgroup / "payload/init.scope/cgroup.procs"
+        enter = ("sh", "-c", 'echo $$ > "$0" && exec "$@"', group, "nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--")
         done = subprocess.run(
             (*enter, *command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", timeout=timeout, env={"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
