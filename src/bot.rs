@@ -21,6 +21,7 @@ pub mod reply;
 pub mod restart;
 pub mod serve;
 pub mod status;
+pub mod supervision;
 pub mod ticket;
 pub mod watermark;
 
@@ -36,20 +37,24 @@ use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::{Delivery, Kind, Ledger, OpenError};
 use crate::lifecycle::marker;
+use crate::lifecycle::notify::Notify;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
-use crate::lifecycle::{Outcome, Status};
+use crate::lifecycle::{Outcome, Status, crash_backoff, ready};
 use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
-use crate::mattermost::gateway::{Gateway, Update};
+use crate::mattermost::gateway::Gateway;
 use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
 
 use context::Context;
 use decide::{Rules, State, decide};
+use effect::{Effect, End};
 use event::{Event, Now};
 use notices::Notices;
 use outbox::Outbox;
 use perform::Performer;
+use supervision::Launch;
 use watermark::{Marks, SETTLING};
 
 /// How long a predecessor may hold the state directory while it ends.
@@ -104,17 +109,18 @@ impl<E: Into<anyhow::Error>> From<E> for StartFailure {
 }
 
 impl Bot {
-    /// Takes the state directory, opens the ledger and the audit trail, and settles what an earlier process left.
-    /// `mishap` says why this process had to start again itself instead of being replaced by a new one.
+    /// Takes the state directory, opens the ledger and the audit trail, waits if earlier starts have failed, and settles
+    /// what an earlier process left. None if it is asked to stop while it waits.
     ///
     /// # Errors
     /// Each in a sentence for the operator, with the exit status that tells a supervisor whether to try again.
     pub async fn start(
         config: Config,
         logging: Arc<Logging>,
-        mishap: Option<String>,
-    ) -> Result<Self, StartFailure> {
-        let signals = Signals::listen().context("listening to signals")?;
+        launch: Launch,
+    ) -> Result<Option<Self>, StartFailure> {
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let notify = Notify::of_process();
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
@@ -125,6 +131,23 @@ impl Bot {
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
+        let now = Timestamp::now();
+        let starts = recovery::starts(recovery::own_run(now, &boot_id), &recovered.runs);
+        let wait = match &left {
+            Some(_) => Duration::ZERO,
+            None => crash_backoff::wait(recovery::failed_starts(&recovered.runs), now),
+        };
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            process = std::process::id(),
+            state = %directory.path().display(),
+            "starting"
+        );
+        if !supervision::hold_back(&mut signals, notify, wait).await {
+            ledger.end_run(recovery::STOP).await?;
+            ledger.close().await?;
+            return Ok(None);
+        }
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
@@ -151,7 +174,7 @@ impl Bot {
             started: Instant::now(),
             version: env!("CARGO_PKG_VERSION"),
             boot_id,
-            mishap,
+            mishap: launch.mishap,
         };
         let state = State::new(
             rules,
@@ -174,6 +197,10 @@ impl Bot {
                 operators: config.matterbot.botoperators.clone(),
             },
             config,
+            origin: launch.origin,
+            strict: launch.strict,
+            starts,
+            notify,
             identity,
             notices: Notices::default(),
             unrecorded: Mutex::default(),
@@ -186,7 +213,7 @@ impl Bot {
             logging,
             unsettled,
         );
-        Ok(Self {
+        Ok(Some(Self {
             context,
             state,
             performer,
@@ -196,42 +223,69 @@ impl Bot {
             sending,
             chores,
             _lock: lock,
-        })
+        }))
     }
 
     /// Serves until it is asked to stop or to restart.
     pub async fn run(mut self) -> Outcome {
-        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let outcome = 'serving: loop {
+        let notify = self.context.notify;
+        let mut tick = every(TICK);
+        let mut alive = every(notify.watchdog().unwrap_or(TICK));
+        self.await_grace();
+        notify.alive();
+        let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.
             let event = tokio::select! {
                 signal = self.signals.next() => Event::Signal(signal),
                 Some(event) = self.events.recv() => event,
                 update = self.gateway.next() => Event::Gateway(update),
                 _ = tick.tick() => Event::Tick,
+                _ = alive.tick() => {
+                    notify.alive();
+                    continue;
+                }
             };
-            log(&event);
+            supervision::report(notify, &event);
             for effect in decide(&mut self.state, Now::read(), event) {
-                if let Some(outcome) = self.performer.perform(effect) {
-                    break 'serving outcome;
+                let reload = matches!(effect, Effect::Reload);
+                if let Some(end) = self.performer.perform(effect) {
+                    break 'serving end;
+                }
+                if reload {
+                    self.gateway.retry_now();
                 }
             }
         };
-        self.end(outcome).await;
-        outcome
+        self.end(end).await;
+        end.outcome
+    }
+
+    /// A server that is down keeps the start from succeeding only for a while.
+    fn await_grace(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.chores.spawn(async move {
+            tokio::time::sleep(ready::GRACE).await;
+            context.tell(Event::GraceOver);
+        }));
     }
 
     /// Says goodbye, writes the last marks, and closes what is open.
-    async fn end(mut self, outcome: Outcome) {
-        let sending = self.sending.drain(LAST_ANSWERS);
+    async fn end(mut self, end: End) {
+        supervision::ending(self.context.notify, end.outcome);
+        let answers = if end.at_once {
+            Duration::ZERO
+        } else {
+            LAST_ANSWERS
+        };
+        let sending = self.sending.drain(answers);
         let (sent, ()) = tokio::join!(sending, self.gateway.close(GOODBYE));
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
         self.chores.stop();
-        let word = match outcome {
-            Outcome::Reexec => recovery::RESTART,
+        let word = match end.outcome {
+            Outcome::Reexec => recovery::REEXEC,
+            Outcome::Exit(Status::Restart) => recovery::RESTART,
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
@@ -244,6 +298,13 @@ impl Bot {
     }
 }
 
+/// Ticks `period` apart, the first one after that; what was missed is not made up for.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
+}
+
 /// What an earlier process had still to send; its progress posts are worth nothing any more.
 fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
     let (stale, owed): (Vec<_>, Vec<_>) = deliveries
@@ -253,51 +314,6 @@ fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
         ledger.undeliverable(delivery.id, "its process has ended".to_owned());
     }
     owed
-}
-
-/// The log's line about `event`, where it has one.
-fn log(event: &Event) {
-    match event {
-        Event::Gateway(Update::Connected { server_version, .. }) => {
-            tracing::info!(server_version, "connected");
-        }
-        Event::Gateway(Update::Disconnected { cause, retry_in }) => {
-            let cause = format!("{:#}", chain(cause));
-            tracing::warn!(
-                "{cause}; the next try is in {:.1} s",
-                retry_in.as_secs_f64()
-            );
-        }
-        Event::Gateway(Update::Refused {
-            server_healthy,
-            retry_in,
-        }) => {
-            let well = if *server_healthy {
-                "is well otherwise"
-            } else {
-                "is not well itself"
-            };
-            tracing::error!(
-                "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
-                retry_in.as_secs_f64()
-            );
-        }
-        Event::Misconfigured(sentence) => tracing::error!("{sentence}"),
-        Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),
-        _ => {}
-    }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn refuse_directory(error: StateDirectoryError) -> StartFailure {

@@ -7,6 +7,7 @@ use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
 
+use super::supervision::Launch;
 use super::{Bot, StartFailure};
 
 /// Serves, and starts anew as often as it is asked to.
@@ -36,10 +37,15 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         }
         // The runtime is gone before anything is executed in its place.
         let outcome = runtime()?.block_on(async {
-            Ok(Bot::start(config, logging, mishap.take())
-                .await?
-                .run()
-                .await)
+            let launch = Launch {
+                origin: origin.clone(),
+                strict: options.strict,
+                mishap: mishap.take(),
+            };
+            match Bot::start(config, logging, launch).await? {
+                Some(bot) => Ok(bot.run().await),
+                None => Ok(Outcome::Exit(Status::Stopped)),
+            }
         });
         match outcome.map_err(|failure: StartFailure| failure)? {
             Outcome::Exit(status) => return Ok(status),

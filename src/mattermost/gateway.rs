@@ -169,6 +169,13 @@ impl Gateway {
         self.api = api.for_lifecycle();
     }
 
+    /// Connects at the next poll instead of waiting out the back-off: after something was mended.
+    pub fn retry_now(&mut self) {
+        if let State::Waiting(until) = &mut self.state {
+            *until = Instant::now();
+        }
+    }
+
     /// The next update. Cancel-safe: dropping the future loses nothing, so it can be an arm of a `select!` in a loop.
     ///
     /// All reading, pinging, answering of the server's pings, and reconnecting happens while this is polled. A caller that

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bot::catch_up::Looked;
-use crate::bot::effect::Effect;
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::identity::{Identity, Room};
 use crate::bot::watermark::Look;
@@ -29,9 +29,13 @@ impl State {
             Update::Disconnected { .. } => {
                 self.connection.since = None;
                 self.connection.alive = false;
-                Vec::new()
+                let ready = self.readiness.unreachable();
+                self.ready(ready)
             }
-            Update::Refused { server_healthy, .. } => self.refused(now, server_healthy),
+            Update::Refused {
+                server_healthy,
+                retry_in,
+            } => self.refused(now, server_healthy, retry_in),
         }
     }
 
@@ -41,7 +45,8 @@ impl State {
         self.connection.since = Some(now.instant);
         self.connection.alive = false;
         self.connection.refusals = None;
-        let mut effects = Vec::new();
+        let ready = self.readiness.hello();
+        let mut effects = self.ready(ready);
         if !self.connection.token_worked {
             self.connection.token_worked = true;
             effects.push(Effect::TokenWorked);
@@ -74,11 +79,7 @@ impl State {
         }
         // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
         // would say too much.
-        if self.sweep.running
-            || self.sweep.again
-            || self.sweep.last.is_none()
-            || !matches!(self.phase, Phase::Serving)
-        {
+        if self.sweep.running || self.sweep.again || self.sweep.last.is_none() || !self.serves() {
             return Vec::new();
         }
         vec![Effect::ProofOfLife(server_time)]
@@ -120,18 +121,35 @@ impl State {
 
     /// A refusal is final only for a token that never worked here, from a server that is well: a database outage
     /// answers 401 too.
-    fn refused(&mut self, now: Now, server_healthy: bool) -> Vec<Effect> {
+    fn refused(&mut self, now: Now, server_healthy: bool, retry_in: Duration) -> Vec<Effect> {
         self.connection.since = None;
         self.connection.alive = false;
-        if self.connection.token_worked || !server_healthy {
-            return Vec::new();
+        if !server_healthy {
+            let ready = self.readiness.unreachable();
+            return self.ready(ready);
+        }
+        let mut effects = Vec::new();
+        if self.readiness.refused() {
+            effects.push(Effect::StillStarting { retry_in });
+        }
+        if self.connection.token_worked {
+            return effects;
         }
         let (first, count) = self.connection.refusals.unwrap_or((now.instant, 0));
         self.connection.refusals = Some((first, count + 1));
         if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
-            return self.finish(Outcome::Exit(ExitStatus::Configuration));
+            return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
         }
-        Vec::new()
+        effects
+    }
+
+    /// The supervisor learns that the start has succeeded, unless the end has begun.
+    pub(super) fn ready(&self, ready: bool) -> Vec<Effect> {
+        if ready && !matches!(self.phase, Phase::Draining(_) | Phase::Finished) {
+            vec![Effect::Ready]
+        } else {
+            Vec::new()
+        }
     }
 
     pub(super) fn listed(&mut self, rooms: Vec<Room>) -> Vec<Effect> {

@@ -42,13 +42,10 @@ impl State {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
-        if !matches!(
-            self.phase,
-            Phase::Serving | Phase::Leaving(_) | Phase::Draining(_)
-        ) {
+        let serving = self.serves();
+        if !serving && !matches!(self.phase, Phase::Draining(_)) {
             return Vec::new();
         }
-        let serving = matches!(self.phase, Phase::Serving);
         let (channel, id, created) = (post.channel_id, post.id, post.create_at);
         let author = author::author(&post, identity.me);
         let mut effects = Vec::new();
@@ -101,15 +98,17 @@ impl State {
         if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
             return Vec::new();
         }
-        if !matches!(self.phase, Phase::Serving) {
-            // During the drain only a restart is taken, into the marker; the rest is the successor's.
-            if !self.joins(&ticket) || source == Source::CatchUp {
-                return Vec::new();
-            }
-            ticket.fate = Fate::Join;
-            return self.start(now, ticket);
+        // During the drain only a restart is taken, into the marker; the rest is the successor's.
+        let joins = self.joins(&ticket);
+        if !(self.serves() || joins && source == Source::Event) {
+            return Vec::new();
         }
         ticket.fate = self.fate(now, &ticket, source, age);
+        if joins && ticket.fate == Fate::Run {
+            ticket.fate = Fate::Join;
+        } else if !self.serves() {
+            return Vec::new();
+        }
         if let Some(back) = &mut self.back
             && source == Source::CatchUp
             && ticket.fate == Fate::Run
@@ -143,9 +142,7 @@ impl State {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
-        if !matches!(self.phase, Phase::Serving)
-            || author::author(&post, identity.me) != Author::Edited
-        {
+        if !self.serves() || author::author(&post, identity.me) != Author::Edited {
             return Vec::new();
         }
         // The event does not say which team the channel belongs to, but the last list of channels did.
