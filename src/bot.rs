@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod catch_up;
+pub mod check;
 pub mod context;
 pub mod decide;
 pub mod effect;
@@ -22,6 +23,7 @@ pub mod restart;
 pub mod serve;
 pub mod status;
 pub mod supervision;
+pub mod survey;
 pub mod ticket;
 pub mod watermark;
 
@@ -305,13 +307,18 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-/// What an earlier process had still to send; its progress posts are worth nothing any more.
+/// What an earlier process had still to send; its progress posts are worth nothing any more. It may have tried
+/// without a note of it, at the latest until just now.
 fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
-    let (stale, owed): (Vec<_>, Vec<_>) = deliveries
+    let (stale, mut owed): (Vec<_>, Vec<_>) = deliveries
         .into_iter()
         .partition(|delivery| delivery.kind == Kind::Progress);
     for delivery in stale {
         ledger.undeliverable(delivery.id, "its process has ended".to_owned());
+    }
+    for delivery in &mut owed {
+        delivery.first_attempt_at.get_or_insert(delivery.queued_at);
+        delivery.last_attempt_ended_at = Some(Timestamp::now());
     }
     owed
 }

@@ -22,6 +22,7 @@ pub mod reexec;
 pub mod signals;
 pub mod state_directory;
 pub mod supervisor;
+pub mod terminal;
 
 /// How a run of the program ended; only `main` turns it into the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

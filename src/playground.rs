@@ -9,7 +9,7 @@ mod call;
 mod emoji;
 mod error;
 mod event;
-pub mod faults;
+mod faults;
 mod hub;
 mod limit;
 mod routes;

@@ -359,7 +359,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Identified(identity) => state.identified(now, *identity),
         Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
         Event::Listed(rooms) => state.listed(rooms),
-        Event::Found { room, posts } => state.found(now, room, posts),
+        Event::Found { room, posts, known } => state.found(now, room, posts, &known),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),

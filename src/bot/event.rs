@@ -31,6 +31,8 @@ pub enum Event {
         room: Room,
         /// The posts.
         posts: Vec<Post>,
+        /// The calls of these posts that have a row in the ledger.
+        known: Vec<CallKey>,
     },
     /// A channel was read to its end, or as far as is allowed.
     Looked(Looked),

@@ -155,13 +155,7 @@ impl Outbox {
     /// Makes `delivery` visible, however long that takes.
     async fn deliver(&self, delivery: &Delivery, me: UserId) -> End {
         let mut first_attempt = delivery.first_attempt_at;
-        // An earlier process may have tried without a note of it, at the latest until just now.
-        let inherited = Timestamp::now().since(delivery.queued_at) > Duration::from_secs(1);
-        let mut unknown_since = inherited.then(|| {
-            delivery
-                .last_attempt_ended_at
-                .unwrap_or_else(Timestamp::now)
-        });
+        let mut unknown_since = delivery.last_attempt_ended_at;
         let mut refusals = 0;
         let mut backoff = Backoff::new(
             Duration::from_millis(500),

@@ -168,6 +168,7 @@ impl Performer {
         };
         let sweep = Sweep {
             api: context.api.clone(),
+            ledger: context.ledger.clone(),
             identity: (*identity).clone(),
             max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),

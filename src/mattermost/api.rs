@@ -116,17 +116,6 @@ impl Api {
         })
     }
 
-    /// The same interface with another token: after it was re-read.
-    ///
-    /// # Errors
-    /// [`ApiError::Setup`] if the token holds characters that none can have.
-    pub fn with_token(&self, token: Secret) -> Result<Self, ApiError> {
-        Ok(Self {
-            credentials: Arc::new(RwLock::new(Credentials::new(&token)?)),
-            ..self.clone()
-        })
-    }
-
     /// Uses another token from now on, in every clone; says whether it is another. A websocket that is open stays so.
     ///
     /// # Errors

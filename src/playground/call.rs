@@ -175,3 +175,14 @@ pub(crate) fn valid(text: &str, what: &str) -> Result<String, ApiError> {
 pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
+
+/// The pairs of a query or a form.
+pub(crate) fn parse_query(query: &str) -> HashMap<String, String> {
+    let uri: Result<axum::http::Uri, _> = format!("/?{query}").parse();
+    let pairs = uri
+        .ok()
+        .and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok());
+    pairs
+        .map(|axum::extract::Query(pairs)| pairs)
+        .unwrap_or_default()
+}

@@ -156,7 +156,11 @@ impl Bench {
             id: self.channel,
             foreign: false,
         };
-        self.decide(Event::Found { room, posts })
+        self.decide(Event::Found {
+            room,
+            posts,
+            known: Vec::new(),
+        })
     }
 
     fn end(&mut self, ticket: &Ticket, written: bool) -> Vec<Effect> {

@@ -64,7 +64,7 @@ fn one(call: &mut Call<'_>, id: &str) -> Answer {
         return Err(permissions());
     }
     let post = readable(call, id, with_deleted)?;
-    let reply = Reply::json(200, &call.state.post(&post));
+    let reply = Reply::json(200, &call.state.post_in_thread(&post));
     Ok(call.tagged(etag(call, &post), reply))
 }
 

@@ -2,10 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use matterbot::playground::{Options, Playground, StartError};
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::playground::{End, Server};
+use matterbot::playground::{Options, Playground, StartError, Timing};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::support::playground::{DEADLINE, End, Server};
 
 #[tokio::test]
 async fn only_loopback_is_listened_on() {
@@ -78,4 +83,33 @@ async fn a_state_that_is_none_is_not_overwritten() {
         Err(StartError::Store(_))
     ));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"precious\": 1");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let idle = Duration::from_millis(300);
+    let timing = Timing {
+        idle,
+        ..Timing::default()
+    };
+    let server = Server::start_with(Options {
+        timing,
+        ..Options::default()
+    })
+    .await;
+    let mut stream = TcpStream::connect(server.playground.address())
+        .await
+        .unwrap();
+    let start = Instant::now();
+    stream
+        .write_all(b"GET /api/v4/system/ping HTTP/1.1\r\nHost: playground\r\n\r\n")
+        .await
+        .unwrap();
+    let mut bytes = Vec::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_end(&mut bytes))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 200 OK"));
+    assert!(start.elapsed() >= idle);
 }

@@ -240,3 +240,36 @@ async fn older_servers_answer_otherwise() {
         json!({"user_id": bot.id, "post_id": root["id"], "emoji_name": "nosuchemoji_zz"});
     bot.post("/reactions", reaction).await.expect(200);
 }
+
+#[tokio::test]
+async fn whole_threads_come_along_outside_of_the_order() {
+    let server = Server::start().await;
+    let pat = server.log_in("pat").await;
+    let channel = pat.channel("incidents").await;
+    let root = pat.say(&channel, "root").await;
+    let first = pat.reply(&root, "first").await;
+    let anchor = say_later(&pat, &channel, "anchor", &first).await;
+    let second = loop {
+        let reply = pat.reply(&root, "second").await;
+        if reply["create_at"].as_i64() > anchor["create_at"].as_i64() {
+            break reply;
+        }
+        pat.delete(&format!("/posts/{}", id(&reply)))
+            .await
+            .expect(200);
+    };
+    let list = posts(&pat, &channel, &format!("after={}", id(&anchor))).await;
+    assert_eq!(list["order"], json!([second["id"]]));
+    for post in [&root, &first, &second] {
+        assert_eq!(list["posts"][id(post)]["reply_count"], 2);
+    }
+    let page = posts(&pat, &channel, "per_page=1").await;
+    assert_eq!(page["order"], json!([second["id"]]));
+    assert_eq!(page["posts"].as_object().unwrap().len(), 3);
+    let since = anchor["create_at"].as_i64().unwrap();
+    let since = posts(&pat, &channel, &format!("since={since}")).await;
+    assert!(
+        since["posts"].get(id(&first)).is_none(),
+        "only the root comes along"
+    );
+}

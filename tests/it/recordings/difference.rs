@@ -1,5 +1,6 @@
 //! What the playground did otherwise than the recorded server, readable at a glance.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// One difference, at one line of the recording.
@@ -15,14 +16,23 @@ pub(crate) struct Difference {
     pub(crate) got: String,
 }
 
+/// So often one kind of difference is shown; the rest is counted.
+const SHOWN: usize = 3;
+
 /// The differences as a text: what was asked, then a line for each thing that differs.
 pub(crate) fn report(version: &str, differences: &[Difference]) -> String {
     let mut text = format!(
         "{} differences from mattermost-{version}.jsonl (step · n · what was asked)\n",
         differences.len()
     );
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut last = None;
     for difference in differences {
+        let kind = kinds.entry(difference.kind()).or_default();
+        *kind += 1;
+        if *kind > SHOWN {
+            continue;
+        }
         if last != Some((difference.n, &difference.asked)) {
             let _ = writeln!(
                 text,
@@ -31,11 +41,27 @@ pub(crate) fn report(version: &str, differences: &[Difference]) -> String {
             );
             last = Some((difference.n, &difference.asked));
         }
+        let (aspect, expected, got) = (&difference.aspect, &difference.expected, &difference.got);
         let _ = writeln!(
             text,
-            "    {:<28} expected {}\n    {:<28} got      {}",
-            difference.aspect, difference.expected, "", difference.got
+            "    {aspect:<28} expected {expected}\n    {:<28} got      {got}",
+            ""
         );
     }
+    for (kind, count) in kinds.iter().filter(|(_, count)| **count > SHOWN) {
+        let _ = writeln!(text, "\n… and {} more of: {kind}", count - SHOWN);
+    }
     text
+}
+
+impl Difference {
+    fn kind(&self) -> String {
+        let first = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+        format!(
+            "{}, expected {}, got {}",
+            self.aspect,
+            first(&self.expected),
+            first(&self.got)
+        )
+    }
 }

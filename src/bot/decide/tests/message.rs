@@ -10,6 +10,7 @@ use crate::bot::identity::Room;
 use crate::bot::ticket::Fate;
 use crate::id::TeamId;
 use crate::id::UserId;
+use crate::ledger::CallKey;
 use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::event::Posted;
 use crate::mattermost::gateway::Update;
@@ -195,4 +196,28 @@ fn our_own_posts_are_looked_at_and_never_served() {
         matches!(effects.as_slice(), [Effect::OwnPost { key: Some(key) }] if key == "k"),
         "{effects:?}"
     );
+}
+
+#[test]
+fn a_call_that_has_a_row_is_not_asked_about_again() {
+    let mut bench = Bench::serving();
+    let (served, new) = (
+        bench.post(UserId::random(), "@status"),
+        bench.post(UserId::random(), "@status"),
+    );
+    let known = vec![CallKey {
+        post: served.id,
+        ordinal: 0,
+        name: "status".to_owned(),
+    }];
+    let room = Room {
+        id: bench.channel,
+        foreign: false,
+    };
+    let effects = bench.decide(Event::Found {
+        room,
+        posts: vec![served, new.clone()],
+        known,
+    });
+    assert_eq!(one(&effects).post.id, new.id);
 }

@@ -177,7 +177,8 @@ fn joining_from_a_foreign_channel_is_not_possible() {
     let mut post = bench.post(UserId::random(), "@restart");
     post.create_at = post.create_at.minus(Duration::from_secs(20));
     let posts = vec![post];
-    let ticket = one(&bench.decide(Event::Found { room, posts }));
+    let known = Vec::new();
+    let ticket = one(&bench.decide(Event::Found { room, posts, known }));
     assert_eq!(ticket.fate, Fate::WrongChannel);
 }
 

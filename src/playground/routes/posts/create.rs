@@ -169,7 +169,7 @@ fn repeated(
     if !may_read && !state.is_old() {
         return Ok(None);
     }
-    let mut answer = state.post(&post);
+    let mut answer = state.post_in_thread(&post);
     answer.metadata = None;
     let claims_a_webhook = new
         .props
