@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use matterbot::bot::{StartFailure, check, process, survey};
 use matterbot::config;
+use matterbot::install;
 use matterbot::lifecycle::Status;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;

@@ -1,7 +1,7 @@
 """`@restart` under systemd: by exit 75 where the unit brings the bot back, else in place; and it always comes back."""
 
 from host import wait
-from host.host import STATE, UNIT, Host
+from host.host import CONFIG, STATE, UNIT, Host
 from host.registry import BOOKWORM, TRIXIE, case
 
 SECONDS = 120
@@ -37,7 +37,7 @@ def restarts_in_place(host: Host) -> None:
 
 
 def exits(host: Host) -> int:
-    """How often the service ended with status 75 since it was installed."""
+    """How often the service has ended with status 75 on this machine."""
     return host.journal().count("status=75")
 
 
@@ -144,12 +144,28 @@ def refused_where_the_configuration_insists_on_a_unit_that_does_not_restart(host
 
 
 @case(TRIXIE)
+def refused_where_the_successor_would_not_start(host: Host) -> None:
+    """The program on disk reads the configuration on disk before anybody leaves."""
+    host.start()
+    earlier = identity(host)
+    olga = host.server.person("olga")
+    for breakage in ("Matterbot:\n  host: [\n", "Matterbot: {host: 127.0.0.1}\n"):
+        host.machine.path(CONFIG).write_text(breakage, encoding="utf-8")
+        post = olga.say("@restart")
+        refused = wait.until(lambda: olga.answers(post), BACK_WITHIN, "the refusal")[0]["message"]
+        assert "config.yaml" in refused and not refused.startswith("Restarting"), refused
+    assert identity(host) == earlier
+    host.configure()
+    restart(host)
+
+
+@case(TRIXIE)
 def in_place_below_a_shell_that_inherited_the_variables(host: Host) -> None:
     """A bot in a shell in a service: NOTIFY_SOCKET, INVOCATION_ID and SYSTEMD_EXEC_PID are there, and none is its own."""
     host.run(
         "systemd-run", "--unit=nested", "--collect", "--service-type=exec", "--property=Restart=always",
         "--property=NotifyAccess=all", "--uid=matterbot", "--property=StateDirectory=matterbot",
-        f"--property=LoadCredential=token:/etc/credstore/matterbot.token",
+        "--property=LoadCredential=token:/etc/credstore/matterbot.token",
         "sh", "-c", "matterbot --config /etc/matterbot/config.yaml; exit 9",
     )  # fmt: skip
     try:

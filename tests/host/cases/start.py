@@ -48,6 +48,9 @@ def start_blocks_while_the_bot_is_not_ready(host: Host) -> None:
 
 @case(TRIXIE)
 def a_server_that_is_down_is_no_failure(host: Host) -> None:
+    # It has served before, so what is asked while the server cannot be reached is owed an answer.
+    host.start()
+    host.run("systemctl", "stop", UNIT)
     host.server.stop()
     begun = time.monotonic()
     host.start()
@@ -61,7 +64,8 @@ def a_server_that_is_down_is_no_failure(host: Host) -> None:
     host.server.start()
     olga = host.server.person("olga")
     post = olga.say("@status")
-    wait.until(lambda: olga.answers(post), 60, "an answer to @status from the bot that started without a server")
+    # The gateway may just have begun a wait of a minute, which is its longest.
+    wait.until(lambda: olga.answers(post), 90, "an answer to @status from the bot that started without a server")
     assert host.main_pid() == pid
 
 
@@ -83,7 +87,8 @@ def a_signal_to_stop_ends_with_0_and_systemd_starts_it_again(host: Host) -> None
     pid = host.main_pid()
     killed(host, pid, signal.SIGTERM)
     wait.until(lambda: host.main_pid() not in (0, pid) and host.state() == "active/running", 20, "the next start")
-    assert f"Main process exited" not in host.journal() or "status=0" in host.journal()
+    assert host.get("NRestarts") == "1"
+    assert "status=75" not in host.journal(), "a stop is no restart"
 
 
 @case(TRIXIE, BOOKWORM)

@@ -56,7 +56,7 @@ def run_subject(subject: Subject, root: Path, program: Path, tally: Tally) -> No
     begun = time.monotonic()
     name = f"{subject.suite}/{subject.name}"
     try:
-        with Server(program) as server, Machine(f"{subject.suite}-{subject.name}", root, program) as machine:
+        with Server(program) as server, Machine(name.replace("/", "-").replace("_", "-"), root, program) as machine:
             for case in subject.cases:
                 run_case(subject, case, Host(machine, server), tally)
     except wait.Stopped:
