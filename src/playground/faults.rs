@@ -268,6 +268,15 @@ impl Faults {
         if let Fault::ClockOffset { offset_ms } = switch.fault {
             self.clock_offset.store(offset_ms, Ordering::Relaxed);
         }
+        // A server has one clock and one limiter: the last word holds.
+        if matches!(
+            switch.fault,
+            Fault::ClockOffset { .. } | Fault::RateLimit { .. }
+        ) {
+            let kind = switch.fault.kind();
+            self.lock()
+                .retain(|active| active.switch.fault.kind() != kind);
+        }
         // What is over at once leaves nothing to be asked for later.
         let lasts = switch.times.is_some()
             || (switch.fault.of_socket().is_none() && switch.fault != Fault::Restart);

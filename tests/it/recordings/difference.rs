@@ -1,7 +1,6 @@
 //! What the playground did otherwise than the recorded server, readable at a glance.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// One difference, at one line of the recording.
 #[derive(Debug, Clone)]
@@ -21,9 +20,9 @@ const SHOWN: usize = 3;
 
 /// The differences as a text: what was asked, then a line for each thing that differs.
 pub(crate) fn report(version: &str, differences: &[Difference]) -> String {
+    let count = differences.len();
     let mut text = format!(
-        "{} differences from mattermost-{version}.jsonl (step · n · what was asked)\n",
-        differences.len()
+        "{count} differences from mattermost-{version}.jsonl (step · n · what was asked)\n"
     );
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut last = None;
@@ -34,22 +33,20 @@ pub(crate) fn report(version: &str, differences: &[Difference]) -> String {
             continue;
         }
         if last != Some((difference.n, &difference.asked)) {
-            let _ = writeln!(
-                text,
-                "\n{} · {} · {}",
+            text += &format!(
+                "\n{} · {} · {}\n",
                 difference.step, difference.n, difference.asked
             );
             last = Some((difference.n, &difference.asked));
         }
-        let (aspect, expected, got) = (&difference.aspect, &difference.expected, &difference.got);
-        let _ = writeln!(
-            text,
-            "    {aspect:<28} expected {expected}\n    {:<28} got      {got}",
-            ""
+        text += &format!(
+            "    {:<28} expected {}\n",
+            difference.aspect, difference.expected
         );
+        text += &format!("    {:<28} got      {}\n", "", difference.got);
     }
     for (kind, count) in kinds.iter().filter(|(_, count)| **count > SHOWN) {
-        let _ = writeln!(text, "\n… and {} more of: {kind}", count - SHOWN);
+        text += &format!("\n… and {} more of: {kind}\n", count - SHOWN);
     }
     text
 }

@@ -34,7 +34,7 @@ pub(crate) async fn replay(version: &'static str, flavour: Flavour) -> Vec<Diffe
         seeded: false,
         // Several steps wait for the end of a connection that nobody authenticated.
         timing: Timing {
-            authentication: Duration::from_secs(2),
+            authentication: Duration::from_secs(3),
             ..Timing::default()
         },
         ..Options::default()

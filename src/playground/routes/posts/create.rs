@@ -181,12 +181,8 @@ fn repeated(
     Ok(Some(Reply::json(201, &answer)))
 }
 
-fn checked(
-    state: &State,
-    user_id: &str,
-    new: NewPost,
-    set_online: bool,
-) -> Result<Prepared, ApiError> {
+/// The root must be one, be there, and be of this channel.
+fn check_root(state: &State, new: &NewPost) -> Result<(), ApiError> {
     if !new.root_id.is_empty() {
         let root = state
             .posts
@@ -214,6 +210,16 @@ fn checked(
             "Invalid root ID must be set if parent ID set.",
         ));
     }
+    Ok(())
+}
+
+fn checked(
+    state: &State,
+    user_id: &str,
+    new: NewPost,
+    set_online: bool,
+) -> Result<Prepared, ApiError> {
+    check_root(state, &new)?;
     if !new.id.is_empty() {
         return Err(ApiError::new(
             400,
