@@ -7,6 +7,7 @@ use matterbot::bot::{StartFailure, check, process, survey};
 use matterbot::config;
 use matterbot::install;
 use matterbot::lifecycle::Status;
+use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::playground;
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         Err(StartFailure { status, error }) => {
             tracing::error!("{error:#}");
             print_error(format_args!("matterbot: {error:#}"));
+            // The last words stay in `systemctl status`, when the supervisor has given up.
+            Notify::of_process().status(&format!("{error:#}"));
             ExitCode::from(status.code())
         }
     }

@@ -56,7 +56,10 @@ def install_makes_user_files_and_unit_with_their_modes(host: Host) -> None:
     assert "systemctl enable --now matterbot" in said, said
     # What is still to be filled in is all that the configuration lacks.
     checked = host.run("matterbot", "--config", CONFIG, "check", check=False)
-    assert checked.returncode == 78 and "host" in checked.stdout, checked.stdout + checked.stderr
+    said = checked.stdout + checked.stderr
+    assert checked.returncode == 78, said
+    errors = [line for line in said.splitlines() if ": error: " in line]
+    assert len(errors) == 3 and all("is still the placeholder" in line for line in errors), said
 
 
 @case(TRIXIE)

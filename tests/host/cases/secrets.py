@@ -6,7 +6,7 @@ from host.registry import BOOKWORM, TRIXIE, case
 
 def before(host: Host) -> None:
     host.install()
-    host.start()
+    host.serve()
 
 
 def as_somebody(host: Host, *command: str):
@@ -32,15 +32,16 @@ def state_files_are_the_bots_alone(host: Host) -> None:
 
 @case(TRIXIE)
 def the_restart_marker_is_the_bots_alone(host: Host) -> None:
-    """The successor cannot start, so that the marker is still there to be looked at."""
+    """Looked at between the predecessor and the successor, and with it how the predecessor ended."""
     host.run("systemctl", "stop", UNIT)
-    host.drop_in("ExecStopPost=/bin/cp --preserve=all /var/lib/matterbot/restart-marker.json /var/lib/matterbot/seen")
-    host.start()
+    look = "stat -c '%%a %%U %%G %%h %%F' restart-marker.json > seen; echo $EXIT_CODE $EXIT_STATUS >> seen"
+    host.drop_in(f'WorkingDirectory={STATE}\nExecStopPost=/bin/sh -c "{look}"')
+    host.serve()
     olga = host.server.person("olga")
     post = olga.say("@restart")
     olga.answer(post, "Back up. ✅", 30)
-    seen = host.run("stat", "-c", "%a %U %G %h %F", f"{STATE}/seen").stdout.strip()
-    assert seen == "600 matterbot matterbot 1 regular file", seen
+    seen = host.run("cat", f"{STATE}/seen").stdout.splitlines()
+    assert seen == ["600 matterbot matterbot 1 regular file", "exited 75"], seen
 
 
 @case(TRIXIE, BOOKWORM)

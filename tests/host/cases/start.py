@@ -27,9 +27,7 @@ def start_returns_when_the_bot_is_ready(host: Host) -> None:
     host.note(f"ready after {time.monotonic() - begun:.2f} s")
     assert host.state() == "active/running"
     # Ready means that it hears: a command that is asked now is answered at once.
-    olga = host.server.person("olga")
-    post = olga.say("@status")
-    wait.until(lambda: olga.answers(post), 5, "an answer to @status")
+    host.answered(5)
     assert host.get("NRestarts") == "0"
 
 
@@ -62,10 +60,8 @@ def a_server_that_is_down_is_no_failure(host: Host) -> None:
     assert host.get("StatusText"), "the status has to say that there is no server"
     pid = host.main_pid()
     host.server.start()
-    olga = host.server.person("olga")
-    post = olga.say("@status")
     # The gateway may just have begun a wait of a minute, which is its longest.
-    wait.until(lambda: olga.answers(post), 90, "an answer to @status from the bot that started without a server")
+    host.answered(90)
     assert host.main_pid() == pid
 
 

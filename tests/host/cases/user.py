@@ -37,6 +37,7 @@ def install_run_restart_and_uninstall(host: Host) -> None:
     mine(host, "systemctl", "--user", "enable", "--now", UNIT)
     shown = host.machine.show(UNIT, "ActiveState", "MainPID", user=USER)
     assert shown["ActiveState"] == "active", shown
+    host.answered()
     olga = host.server.person("olga")
     post = olga.say("@restart")
     olga.answer(post, "Back up. ✅", BACK_WITHIN)

@@ -65,6 +65,17 @@ class Host:
         """Starts the service; systemctl returns when it is ready."""
         self.run("systemctl", "start", UNIT, timeout=60)
 
+    def serve(self) -> None:
+        """Starts the service, and waits until it has answered somebody."""
+        self.start()
+        self.answered()
+
+    def answered(self, seconds: float = 20) -> None:
+        """Waits until a question that is asked now is answered."""
+        olga = self.server.person("olga")
+        post = olga.say("@status")
+        wait.until(lambda: olga.answers(post), seconds, "an answer to @status")
+
     def wait_for_state(self, state: str, seconds: float) -> None:
         wait.until(lambda: self.state() == state, seconds, f"the service to be {state}")
 
