@@ -1,7 +1,8 @@
 //! `matterbot install` and `matterbot uninstall`: the bot as a service of this host, or of one user.
 //!
 //! ```text
-//!  host ──▶ facts ──▶ plan: the steps and the advice, or a refusal ──▶ printed ──▶ performed, unless it is a dry run
+//!  host ──▶ facts ──▶ plan ──▶ each step printed ──▶ and performed, unless it is a dry run
+//!                      └─────▶ refused, with what to do instead
 //! ```
 
 pub mod facts;

@@ -63,7 +63,9 @@ impl Layout {
                         .map(PathBuf::from)
                         .filter(|path| path.is_absolute())
                 };
-                let home = absolute("HOME").context("the variable HOME names no directory, so there is no place for a user's service")?;
+                let home = absolute("HOME").context(
+                    "HOME names no directory, so there is no place for a user's service",
+                )?;
                 let config = absolute("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
                 Ok(Self::of_user(&home, &config))
             }

@@ -30,7 +30,7 @@ pub enum Refusal {
     },
     /// Another program has our name.
     #[error(
-        "{0} is there already and no service of ours uses it, so nothing has been changed: move it away, and try again"
+        "{0} is there already, and no service of ours uses it: move it away, and try again; nothing has been changed"
     )]
     Program(String),
 }
@@ -210,7 +210,7 @@ fn advice_after_install(facts: &Facts) -> Vec<String> {
     let mut advice = Vec::new();
     if facts.active == "active" {
         advice.push(format!(
-            "The bot runs. For the new program and unit: `@restart` in chat, or `{sudo}systemctl{user} restart matterbot`."
+            "The bot runs. For the new program: `@restart` in chat, or `{sudo}systemctl{user} restart matterbot`."
         ));
     } else {
         let mut next = format!("Next:\n  {sudo}editor {}\n", layout.config.display());

@@ -102,7 +102,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Puts a complete file into the place of `path`: a program that runs cannot be written, but its name can be given away.
+/// Puts a complete file into the place of `path`; a program that runs cannot be written, but its name can be given away.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let written = || -> io::Result<()> {
         if let Some(parent) = path.parent() {

@@ -22,7 +22,8 @@ def before(host: Host) -> None:
 
 def listing(host: Host) -> str:
     """What lies where the installation writes: modes, owners, sizes, times, names."""
-    return host.run("find", "/etc", "/usr/local", "/var/lib", "-newer", PROGRAM, "-printf", "%M %u %g %s %T@ %p\n").stdout
+    places = ("/etc", "/usr/local", "/var/lib")
+    return host.run("find", *places, "-newer", PROGRAM, "-printf", "%M %u %g %s %T@ %p\n").stdout
 
 
 @case(TRIXIE, BOOKWORM)
@@ -78,7 +79,8 @@ def modes_that_were_loosened_are_mended(host: Host) -> None:
     host.machine.write(CREDENTIAL, "token\n", 0o644)
     host.run("chmod", "0644", CONFIG)
     host.run(PROGRAM, "install")
-    assert host.run("stat", "-c", "%a %U %G", CONFIG, CREDENTIAL).stdout.split("\n")[:2] == ["640 root matterbot", "600 root root"]
+    modes = host.run("stat", "-c", "%a %U %G", CONFIG, CREDENTIAL).stdout.splitlines()
+    assert modes == ["640 root matterbot", "600 root root"], modes
 
 
 @case(TRIXIE)
@@ -113,7 +115,8 @@ def a_masked_unit_is_refused(host: Host) -> None:
 @case(TRIXIE)
 def only_root_installs_for_the_host(host: Host) -> None:
     host.run("cp", PROGRAM, "/usr/bin/matterbot-of-nobody")
-    refused = host.run("setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/matterbot-of-nobody", "install", check=False)
+    nobody = ("setpriv", "--reuid=65534", "--clear-groups")
+    refused = host.run(*nobody, "/usr/bin/matterbot-of-nobody", "install", check=False)
     assert refused.returncode == 1 and "only root" in refused.stderr, refused
     assert host.run("test", "-e", CONFIG, check=False).returncode != 0
 
@@ -129,7 +132,8 @@ def uninstall_keeps_state_and_purge_does_not(host: Host) -> None:
     for kept in (f"{STATE}/ledger.db", CONFIG, CREDENTIAL):
         host.run("test", "-e", kept)
     assert STATE in said, said
-    left = host.run("find", "/etc/systemd", "/etc/sysusers.d", "/etc/tmpfiles.d", "/usr/local/bin", "-name", "matterbot*", check=False)
+    places = ("/etc/systemd", "/etc/sysusers.d", "/etc/tmpfiles.d", "/usr/local/bin")
+    left = host.run("find", *places, "-name", "matterbot*", check=False)
     assert left.stdout == "", left.stdout
     host.run(PROGRAM, "uninstall", "--purge")
     for gone in (STATE, "/etc/matterbot", CREDENTIAL):

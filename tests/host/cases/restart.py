@@ -57,7 +57,7 @@ def an_operator_signal_restarts_too(host: Host) -> None:
     host.serve()
     pid = host.main_pid()
     host.run("kill", "-USR1", str(pid))
-    wait.until(lambda: host.main_pid() not in (0, pid) and host.state() == "active/running", BACK_WITHIN, "the successor")
+    host.replaced(pid, BACK_WITHIN)
     assert host.get("NRestarts") == "1"
 
 
@@ -86,7 +86,7 @@ def ten_within_the_start_limit_never_fail(host: Host) -> None:
     # And the start that was left is there: a crash now is survived.
     pid = host.main_pid()
     host.run("kill", "-KILL", str(pid))
-    wait.until(lambda: host.main_pid() not in (0, pid) and host.state() == "active/running", BACK_WITHIN, "the start after a crash")
+    host.replaced(pid, BACK_WITHIN)
 
 
 @case(TRIXIE)
@@ -152,7 +152,7 @@ def refused_where_the_successor_would_not_start(host: Host) -> None:
 
 @case(TRIXIE)
 def in_place_below_a_shell_that_inherited_the_variables(host: Host) -> None:
-    """A bot in a shell in a service: NOTIFY_SOCKET, INVOCATION_ID and SYSTEMD_EXEC_PID are there, and none is its own."""
+    """NOTIFY_SOCKET, INVOCATION_ID and SYSTEMD_EXEC_PID are there, and none is its own."""
     host.run(
         "systemd-run", "--unit=nested", "--collect", "--service-type=exec", "--property=Restart=always",
         "--property=NotifyAccess=all", "--uid=matterbot", "--property=StateDirectory=matterbot",

@@ -65,7 +65,8 @@ def nobody_else_can_read_the_token(host: Host) -> None:
 def the_bot_cannot_write_its_program_or_configuration(host: Host) -> None:
     pid = host.main_pid()
     # In the service's own namespace and as its user, which is all that a command in it could do.
-    enter = ("nsenter", "-t", str(pid), "-m", "--", "setpriv", "--reuid=matterbot", "--regid=matterbot", "--clear-groups")
+    as_bot = ("setpriv", "--reuid=matterbot", "--regid=matterbot", "--clear-groups")
+    enter = ("nsenter", "-t", str(pid), "-m", "--", *as_bot)
     for path in (CONFIG, "/usr/local/bin/matterbot", "/etc/matterbot/new", "/usr/local/bin/new"):
         written = host.run(*enter, "sh", "-c", f"echo >> {path}", check=False)
         assert written.returncode != 0, path

@@ -82,7 +82,7 @@ def a_signal_to_stop_ends_with_0_and_systemd_starts_it_again(host: Host) -> None
     host.start()
     pid = host.main_pid()
     killed(host, pid, signal.SIGTERM)
-    wait.until(lambda: host.main_pid() not in (0, pid) and host.state() == "active/running", 20, "the next start")
+    host.replaced(pid, 20)
     assert host.get("NRestarts") == "1"
     assert "status=75" not in host.journal(), "a stop is no restart"
 
@@ -105,8 +105,7 @@ def a_process_that_hangs_is_killed_and_started_again(host: Host) -> None:
     wait.throughout(lambda: host.main_pid() == pid, 6, "the life of a process that does not hang")
     killed(host, pid, signal.SIGSTOP)
     begun = time.monotonic()
-    wait.until(lambda: host.main_pid() not in (0, pid), 20, "the hanging process to be replaced")
-    host.wait_for_state("active/running", 20)
+    host.replaced(pid, 30)
     host.note(f"replaced {time.monotonic() - begun:.1f} s after it hung")
     assert "Watchdog timeout" in host.journal()
 

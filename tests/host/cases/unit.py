@@ -18,7 +18,8 @@ def loads_without_a_warning(host: Host) -> None:
     verified = host.run("systemd-analyze", "verify", f"/etc/systemd/system/{UNIT}")
     assert verified.stdout + verified.stderr == "", verified.stderr
     assert host.get("LoadState") == "loaded"
-    about = host.run("journalctl", "--no-pager", "--output=cat", "--grep", r"matterbot\.service:\d+:", check=False).stdout
+    lines = ("--output=cat", "--grep", r"matterbot\.service:\d+:")
+    about = host.run("journalctl", "--no-pager", *lines, check=False).stdout
     assert about == "", about
 
 

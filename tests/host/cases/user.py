@@ -30,9 +30,9 @@ def install_run_restart_and_uninstall(host: Host) -> None:
     assert "enable-linger" not in said, said
     modes = mine(host, "stat", "-c", "%a %U", f"{HOME}/.config/matterbot/config.yaml", f"{HOME}/.local/state/matterbot")
     assert modes.stdout.splitlines() == [f"600 {USER}", f"700 {USER}"], modes.stdout
-    config = configuration(
-        host.server.port, [host.server.person("olga").id], "~/.local/state/matterbot", {"password": host.server.bot_token}
-    )
+    operators = [host.server.person("olga").id]
+    token = {"password": host.server.bot_token}
+    config = configuration(host.server.port, operators, "~/.local/state/matterbot", token)
     host.machine.path(f"{HOME}/.config/matterbot/config.yaml").write_text(config, encoding="utf-8")
     mine(host, "systemctl", "--user", "enable", "--now", UNIT)
     shown = host.machine.show(UNIT, "ActiveState", "MainPID", user=USER)

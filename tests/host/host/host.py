@@ -79,6 +79,14 @@ class Host:
     def wait_for_state(self, state: str, seconds: float) -> None:
         wait.until(lambda: self.state() == state, seconds, f"the service to be {state}")
 
+    def replaced(self, pid: int, seconds: float) -> None:
+        """Waits until another process than `pid` serves."""
+
+        def serves() -> bool:
+            return self.main_pid() not in (0, pid) and self.state() == "active/running"
+
+        wait.until(serves, seconds, f"a process in the place of {pid}")
+
     def journal(self) -> str:
         return self.machine.journal(UNIT)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from . import wait
@@ -40,6 +41,7 @@ class Machine:
 
     def boot(self) -> None:
         # Two machines in one control group would each take the other's processes for its own.
+        forget_dead_cgroups(self.cgroup.parent)
         self.cgroup.mkdir()
         self.scratch = Path(tempfile.mkdtemp(prefix="matterbot-host-"))
         # The shell enters the group; and the end of this process, however it comes, is the container's too.
@@ -90,16 +92,11 @@ class Machine:
         if self.cgroup.is_dir():
             with contextlib.suppress(OSError):
                 (self.cgroup / "cgroup.kill").write_text("1", encoding="ascii")
-            wait.until(self.forget_cgroup, SHUTDOWN_TAKES_AT_MOST, f"{self.cgroup} to be empty")
+            deadline = time.monotonic() + SHUTDOWN_TAKES_AT_MOST
+            while not remove_cgroup(self.cgroup) and time.monotonic() < deadline:
+                time.sleep(wait.POLL)
         if self.scratch is not None:
             shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def forget_cgroup(self) -> bool:
-        groups = [self.cgroup, *(path for path in self.cgroup.rglob("*") if path.is_dir())]
-        for group in sorted(groups, key=lambda path: len(path.parts), reverse=True):
-            with contextlib.suppress(OSError):
-                group.rmdir()
-        return not self.cgroup.is_dir()
 
     def path(self, inside: str) -> Path:
         """A path inside, as seen from here."""
@@ -111,15 +108,19 @@ class Machine:
         path.write_text(text, encoding="utf-8")
         path.chmod(mode)
 
-    def run(self, *command: str, check: bool = True, timeout: float = COMMAND_TAKES_AT_MOST, user: str | None = None):
+    def run(
+        self, *command: str, check: bool = True, timeout: float = COMMAND_TAKES_AT_MOST, user: str | None = None
+    ) -> subprocess.CompletedProcess:
         """Runs `command` inside; with `user` as in a session of that user's."""
         if user is not None:
-            number = self.run("id", "-u", user).stdout.strip()
-            variables = (f"XDG_RUNTIME_DIR=/run/user/{number}", f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{number}/bus")
-            command = ("runuser", "-u", user, "--", "env", "-C", f"/home/{user}", f"HOME=/home/{user}", *variables, *command)
+            run = f"/run/user/{self.run('id', '-u', user).stdout.strip()}"
+            variables = (f"XDG_RUNTIME_DIR={run}", f"DBUS_SESSION_BUS_ADDRESS=unix:path={run}/bus")
+            enter = ("runuser", "-u", user, "--", "env", "-C", f"/home/{user}", f"HOME=/home/{user}")
+            command = (*enter, *variables, *command)
         # In a group of the container's: what asks from outside of them all is nobody to logind.
         group = self.cgroup / "payload/init.scope/cgroup.procs"
-        enter = ("sh", "-c", 'echo $$ > "$0" && exec "$@"', group, "nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        namespaces = ("-m", "-u", "-i", "-n", "-p", "-C")
+        enter = ("sh", "-c", 'echo $$ > "$0" && exec "$@"', group, "nsenter", "-t", str(self.leader), *namespaces, "--")
         done = subprocess.run(
             (*enter, *command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", timeout=timeout, env={"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -136,6 +137,22 @@ class Machine:
 
     def journal(self, unit: str) -> str:
         return self.run("journalctl", "--no-pager", "--output=short-precise", f"--unit={unit}", check=False).stdout
+
+
+def forget_dead_cgroups(parent: Path) -> None:
+    """Removes what a run that was killed could not."""
+    for group in parent.glob("matterbot-host-*"):
+        if not Path("/proc", group.name.rpartition("-")[2]).exists():
+            remove_cgroup(group)
+
+
+def remove_cgroup(top: Path) -> bool:
+    """Removes a control group and those in it, unless a process is left in one."""
+    groups = [top, *(path for path in top.rglob("*") if path.is_dir())]
+    for group in sorted(groups, key=lambda path: len(path.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            group.rmdir()
+    return not top.is_dir()
 
 
 def cgroup2() -> Path:

@@ -31,6 +31,7 @@ class Subject:
     suite: str
     cases: list[Case]
     before: Callable | None
+    seconds: int
 
 
 def case(*suites: str):
@@ -57,9 +58,10 @@ def subjects(package, suite: str | None, names: list[str]) -> list[Subject]:
                 if here in function.suites and wanted(f"{here}/{subject}/{function.__name__}", names)
             ]
             if cases:
-                found.append(Subject(subject, here, cases, getattr(module, "before", None)))
+                before, seconds = getattr(module, "before", None), getattr(module, "SECONDS", 0)
+                found.append(Subject(subject, here, cases, before, seconds))
     # The longest first, so that the last does not run alone.
-    return sorted(found, key=lambda subject: getattr(importlib.import_module(f"{package.__name__}.{subject.name}"), "SECONDS", 0), reverse=True)
+    return sorted(found, key=lambda subject: subject.seconds, reverse=True)
 
 
 def wanted(full: str, names: list[str]) -> bool:

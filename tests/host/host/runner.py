@@ -85,7 +85,8 @@ def run_case(subject: Subject, case, host: Host, tally: Tally) -> None:
 def evidence(host: Host, since: str) -> str:
     """The service as systemd sees it, and what it logged during the case."""
     try:
-        journal = host.run("journalctl", "--no-pager", "--output=short-precise", f"--since=@{since}", check=False).stdout
+        lines = ("--output=short-precise", f"--since=@{since}")
+        journal = host.run("journalctl", "--no-pager", *lines, check=False).stdout
         return f"state: {host.state()}\n{journal[-6000:]}"
     except Exception as error:
         return f"nothing more is known: {error}"

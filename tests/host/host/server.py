@@ -38,8 +38,8 @@ class Server:
     def start(self) -> None:
         log = Path(self.scratch.name) / "log"
         command = [
-            "setpriv", "--pdeathsig", "KILL", self.program, "playground", "--server-only", f"--listen=127.0.0.1:{self.port}",
-            f"--state={self.scratch.name}/state",
+            "setpriv", "--pdeathsig", "KILL",
+            self.program, "playground", "--server-only", f"--listen=127.0.0.1:{self.port}", f"--state={self.scratch.name}/state",
         ]  # fmt: skip
         with open(log, "wb") as output:
             self.process = subprocess.Popen(
