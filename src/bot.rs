@@ -121,6 +121,7 @@ impl Bot {
         logging: Arc<Logging>,
         launch: Launch,
     ) -> Result<Option<Self>, StartFailure> {
+        let started_at = Timestamp::now();
         let mut signals = Signals::listen().context("listening to signals")?;
         let notify = Notify::of_process();
         let directory =
@@ -207,6 +208,7 @@ impl Bot {
             identity,
             notices: Notices::default(),
             unrecorded: Mutex::default(),
+            started_at,
             events: tell,
         });
         let performer = Performer::new(
@@ -292,6 +294,7 @@ impl Bot {
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
+        self.context.write_unrecorded().await;
         self.context.audit.close().await;
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;

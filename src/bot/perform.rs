@@ -188,7 +188,6 @@ async fn identify(context: Arc<Context>) {
     loop {
         match Identity::ask(&context.api, &context.config).await {
             Ok(identity) => {
-                tracing::info!(account = %identity.username, team = %context.config.matterbot.teamname, "serving");
                 context
                     .identity
                     .send_replace(Some(Arc::new(identity.clone())));

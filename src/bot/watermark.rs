@@ -108,7 +108,11 @@ impl Marks {
     pub fn looked(&mut self, channel: ChannelId, look: Look) -> Watermark {
         let settled = look.as_of.minus(SETTLING);
         let mark = self.marks.entry(channel).or_default();
-        mark.looked_at = look.last_post_at;
+        // What is not in the ledger yet has to be read again, by a successor perhaps that knows nothing of it.
+        mark.looked_at = match look.unwritten {
+            None => look.last_post_at,
+            Some(_) => Timestamp::default(),
+        };
         if mark.anchor.is_none() && mark.from == Timestamp::default() {
             mark.from = look.since;
         }
@@ -166,7 +170,9 @@ mod tests {
             (None, Timestamp(7)),
             "nothing has settled yet"
         );
+        assert_eq!(none.last_post_at, Timestamp(1));
         let waiting = marks.looked(channel, look(300_000, Some(150_000)));
+        assert_eq!(waiting.last_post_at, Timestamp(0), "it must be read again");
         assert_eq!(waiting.anchor, Some(old), "the younger one waits in a lane");
         assert_eq!(
             marks.looked(channel, look(300_000, None)).anchor,

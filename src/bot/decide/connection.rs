@@ -166,6 +166,7 @@ impl State {
     pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
         let channel = looked.channel;
         if looked.begins {
+            self.unwritten.remove(&channel);
             if let Some(back) = &mut self.back {
                 back.unread.insert(channel);
             }
@@ -174,7 +175,6 @@ impl State {
         if let Some(back) = &mut self.back {
             back.unread.remove(&channel);
         }
-        self.unwritten.remove(&channel);
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
             last_post_at: looked.last_post_at,

@@ -108,6 +108,9 @@ impl State {
         };
         let age = self.server_now(now).since(post.create_at);
         if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+            self.unwritten
+                .entry(post.channel_id)
+                .or_insert(post.create_at);
             return Vec::new();
         }
         // During the drain only a restart is taken, into the marker; the rest is the successor's.

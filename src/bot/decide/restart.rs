@@ -167,6 +167,10 @@ impl State {
 
     pub(super) fn drained(&mut self) -> Vec<Effect> {
         let outcome = match &self.phase {
+            // Somebody joined at the last moment, and his marker is still being written.
+            Phase::Draining(Some(restart)) if restart.told < restart.askers.len() => {
+                return vec![Effect::Drain];
+            }
             Phase::Draining(Some(restart)) => match restart.departure {
                 Departure::Exit(_) => Outcome::Exit(ExitStatus::Restart),
                 Departure::Reexec(_) => Outcome::Reexec,
