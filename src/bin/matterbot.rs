@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use matterbot::bot::{StartFailure, check, process, survey, upkeep};
 use matterbot::config;
+use matterbot::install;
 use matterbot::lifecycle::Status;
+use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::playground;
@@ -30,6 +32,10 @@ enum Command {
     Ledger(upkeep::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Make the bot a service of this host, or of this user, and say each thing done
+    Install(install::InstallArguments),
+    /// Take the service away; state and configuration stay
+    Uninstall(install::UninstallArguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
         Err(StartFailure { status, error }) => {
             tracing::error!("{error:#}");
             print_error(format_args!("matterbot: {error:#}"));
+            // The last words stay in `systemctl status`, when the supervisor has given up.
+            Notify::of_process().status(&format!("{error:#}"));
             ExitCode::from(status.code())
         }
     }
@@ -72,5 +80,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
         }
+        Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
+        Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
 }
