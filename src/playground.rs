@@ -9,6 +9,7 @@ mod call;
 mod emoji;
 mod error;
 mod event;
+pub mod faults;
 mod hub;
 mod limit;
 mod routes;
@@ -86,6 +87,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// The server's durations.
     pub timing: Timing,
+    /// Whether a server without people gets the seeded ones; else the first who registers is its administrator.
+    pub seeded: bool,
 }
 
 impl Default for Options {
@@ -95,6 +98,7 @@ impl Default for Options {
             flavour: Flavour::default(),
             state: None,
             timing: Timing::default(),
+            seeded: true,
         }
     }
 }
@@ -153,10 +157,14 @@ impl Playground {
         .unwrap_or_default();
         state.flavour = options.flavour;
         state.pending = Pending::new(options.timing.pending_id);
-        if state.accounts.is_empty() {
+        if state.accounts.is_empty() && options.seeded {
             state.seed().map_err(|_| StartError::NoBot)?;
         }
-        let bot_token = state.seeded_token().ok_or(StartError::NoBot)?;
+        let bot_token = match state.seeded_token() {
+            Some(token) => token,
+            None if options.seeded => return Err(StartError::NoBot),
+            None => String::new(),
+        };
         let listen_error = |source| StartError::Listen {
             address: options.listen,
             source,
@@ -194,7 +202,7 @@ impl Playground {
         format!("http://{}", self.address)
     }
 
-    /// A personal access token of the seeded `matter-bot`.
+    /// A personal access token of the seeded `matter-bot`; empty on a server that was not seeded.
     #[must_use]
     pub fn bot_token(&self) -> &str {
         &self.bot_token

@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     pub(crate) if_none_match: Option<String>,
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
+    /// The `create_at` that a fault wants for a post.
+    pub(crate) born: Option<i64>,
 }
 
 /// A request with the state it works on.

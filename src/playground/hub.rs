@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Flavour;
 use super::event::{Encoded, Outgoing};
+use super::faults::{DeafPing, Delivery, Scope, SocketFault};
 use super::state::State;
 
 /// How many frames wait for a slow reader before its connection is given up (`sendQueueSize`).
@@ -21,6 +23,12 @@ pub(crate) enum Frame {
     Event(Arc<Encoded>),
     /// An answer, which has no number.
     Reply(String),
+    /// A fault: so many numbers that no event gets.
+    Skip(i64),
+    /// A fault: the end, with a close frame of this code or with none.
+    Close(Option<u16>),
+    /// A fault: the connection stays, and nothing is written or read any more.
+    HalfOpen,
 }
 
 /// How sure the server is of a connection's session.
@@ -38,9 +46,51 @@ struct Connection {
     token: String,
     queue: mpsc::Sender<Frame>,
     session: Session,
+    /// A fault: no event goes out, and what a ping gets.
+    deaf: Option<DeafPing>,
+}
+
+/// An event that a fault holds back.
+pub(crate) struct Late {
+    delay: Duration,
+    queue: mpsc::WeakSender<Frame>,
+    encoded: Arc<Encoded>,
+}
+
+impl Late {
+    /// Delivers the event when its time has come, if the connection is still there.
+    pub(crate) async fn deliver(self) {
+        tokio::time::sleep(self.delay).await;
+        if let Some(queue) = self.queue.upgrade()
+            && queue.try_send(Frame::Event(self.encoded)).is_err()
+        {
+            tracing::debug!("a late event found a full queue");
+        }
+    }
 }
 
 impl Connection {
+    /// Puts an event into the queue as the switches want it; false if the queue is full.
+    fn send(&self, encoded: Arc<Encoded>, delivery: &Delivery, late: &mut Vec<Late>) -> bool {
+        let frames = match delivery {
+            Delivery::Now => vec![Frame::Event(encoded)],
+            Delivery::Never => Vec::new(),
+            Delivery::Twice => vec![Frame::Event(Arc::clone(&encoded)), Frame::Event(encoded)],
+            Delivery::Jumped(by) => vec![Frame::Skip(*by), Frame::Event(encoded)],
+            Delivery::Late(delay) => {
+                late.push(Late {
+                    delay: *delay,
+                    queue: self.queue.downgrade(),
+                    encoded,
+                });
+                Vec::new()
+            }
+        };
+        frames
+            .into_iter()
+            .all(|frame| self.queue.try_send(frame).is_ok())
+    }
+
     fn is_authenticated(&mut self, state: &State) -> bool {
         if self.session == Session::Doubtful {
             self.session = match state.session_user(&self.token) {
@@ -58,6 +108,8 @@ pub(crate) struct Hub {
     connections: HashMap<u64, Connection>,
     users: HashMap<String, Vec<u64>>,
     last: u64,
+    /// What faults hold back, for whoever can wait.
+    pub(crate) late: Vec<Late>,
 }
 
 impl Hub {
@@ -74,6 +126,7 @@ impl Hub {
             token: token.to_owned(),
             queue,
             session: Session::Known,
+            deaf: None,
         };
         self.connections.insert(self.last, connection);
         self.users
@@ -130,6 +183,7 @@ impl Hub {
     /// Answers a request; a connection whose queue is full is given up.
     pub(crate) fn reply(&mut self, number: u64, text: String) {
         if let Some(connection) = self.connections.get(&number)
+            && connection.deaf != Some(DeafPing::Unanswered)
             && connection.queue.try_send(Frame::Reply(text)).is_err()
         {
             self.remove(number);
@@ -146,6 +200,46 @@ impl Hub {
         }
     }
 
+    /// A fault of a connection as a whole.
+    pub(crate) fn hit(&mut self, number: u64, fault: SocketFault) {
+        let Some(connection) = self.connections.get_mut(&number) else {
+            return;
+        };
+        let frame = match fault {
+            SocketFault::Deaf(ping) => {
+                connection.deaf = Some(ping);
+                return;
+            }
+            SocketFault::HalfOpen => Frame::HalfOpen,
+            SocketFault::Close(code) => Frame::Close(code),
+        };
+        let is_full = connection.queue.try_send(frame).is_err();
+        if is_full || matches!(fault, SocketFault::Close(_)) {
+            self.remove(number);
+        }
+    }
+
+    /// A fault of all connections that are open and in its scope.
+    pub(crate) fn strike(&mut self, scope: &Scope, fault: SocketFault) {
+        let numbers = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| match scope {
+                Scope::All => true,
+                Scope::Path(_) => false,
+                Scope::User(user_id) => *user_id == connection.user_id,
+            });
+        for number in numbers.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.hit(number, fault);
+        }
+    }
+
+    /// Whether a fault makes the connection refuse requests as one whose session has ended.
+    pub(crate) fn is_refusing(&self, number: u64) -> bool {
+        let connection = self.connections.get(&number);
+        connection.is_some_and(|connection| connection.deaf == Some(DeafPing::Fail))
+    }
+
     /// Delivers an event to everybody whom it is for.
     pub(crate) fn deliver(&mut self, state: &State, outgoing: &Outgoing) {
         if self.connections.is_empty() {
@@ -157,7 +251,7 @@ impl Hub {
             let Some(connection) = self.connections.get_mut(&number) else {
                 continue;
             };
-            if !connection.is_authenticated(state) {
+            if !connection.is_authenticated(state) || connection.deaf.is_some() {
                 continue;
             }
             let encoded = if outgoing.mentions.contains(&connection.user_id) {
@@ -174,7 +268,8 @@ impl Hub {
             if encoded.droppable && waiting >= SLOW {
                 continue;
             }
-            if connection.queue.try_send(Frame::Event(encoded)).is_err() {
+            let delivery = state.faults.delivery(outgoing.event, &connection.user_id);
+            if !connection.send(encoded, &delivery, &mut self.late) {
                 overflowed.push(number);
             }
         }

@@ -13,10 +13,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
 
 use super::call::{Asked, Call, Reply};
 use super::error::ApiError;
+use super::faults::{self, Faults};
 use super::hub::Hub;
 use super::limit::{LimitBy, Limiter, Verdict};
 use super::state::State;
@@ -38,6 +38,7 @@ struct World {
 pub(crate) struct Server {
     world: Mutex<World>,
     limiter: Mutex<Option<Limiter>>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) tasks: Tasks,
     pub(crate) timing: Timing,
     pub(crate) flavour: Flavour,
@@ -53,6 +54,7 @@ impl Server {
     pub(crate) fn new(state: State, timing: Timing) -> Self {
         Self {
             flavour: state.flavour,
+            faults: Arc::clone(&state.faults),
             version: state.server_version(),
             world: Mutex::new(World {
                 state,
@@ -75,6 +77,9 @@ impl Server {
         for outgoing in std::mem::take(&mut state.outgoing) {
             hub.deliver(state, &outgoing);
         }
+        for late in std::mem::take(&mut hub.late) {
+            self.tasks.spawn(late.deliver());
+        }
         result
     }
 
@@ -94,7 +99,7 @@ impl Server {
             LimitBy::Address => "loopback".to_owned(),
             LimitBy::User => bearer(headers).unwrap_or_default(),
         };
-        Some((limiter.check(&key, Instant::now()), by))
+        Some((limiter.check(&key, self.faults.instant()), by))
     }
 }
 
@@ -144,8 +149,14 @@ async fn serve(server: Arc<Server>, stream: TcpStream, router: Router) {
 
 /// Sees every request before and after its handler: the place of the rate limit.
 async fn observe(Shared(server): Shared<Arc<Server>>, request: Request, next: Next) -> Response {
-    let Some((verdict, by)) = server.verdict(request.headers()) else {
-        return next.run(request).await;
+    let sets_switches = request.uri().path() == faults::routes::PATH;
+    let verdict = if sets_switches {
+        None
+    } else {
+        server.verdict(request.headers())
+    };
+    let Some((verdict, by)) = verdict else {
+        return faults::requests::serve(&server, request, next).await;
     };
     if !verdict.is_allowed {
         let mut response = Response::new(Body::from("limit exceeded\n"));
@@ -157,7 +168,7 @@ async fn observe(Shared(server): Shared<Arc<Server>>, request: Request, next: Ne
         limit_headers(headers, &verdict);
         return response;
     }
-    let mut response = next.run(request).await;
+    let mut response = faults::requests::serve(&server, request, next).await;
     limit_headers(response.headers_mut(), &verdict);
     if by == LimitBy::User {
         limit_headers(response.headers_mut(), &verdict);
@@ -221,6 +232,11 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
         if_none_match: text(request.headers(), &header::IF_NONE_MATCH),
         content_type: text(request.headers(), &header::CONTENT_TYPE).unwrap_or_default(),
         body: axum::body::Bytes::new(),
+        born: request
+            .extensions()
+            .get()
+            .copied()
+            .map(|faults::requests::Born(at)| at),
     };
     if asked.path == "/api/v4/websocket" && is_get {
         return match socket::upgrade(&server, &asked, request) {
@@ -252,6 +268,9 @@ fn parse_query(query: &str) -> std::collections::HashMap<String, String> {
 }
 
 async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
+    if asked.path == faults::routes::PATH {
+        return faults::routes::answer(server, &asked);
+    }
     if asked.method == "POST" && asked.path == "/api/v4/posts" {
         return routes::posts::create(server, &asked).await;
     }
@@ -264,7 +283,7 @@ async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
 }
 
 /// Puts the headers of every answer around it.
-fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: bool) -> Response {
+pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: bool) -> Response {
     let request_id = random_token();
     let (reply, known) = match result {
         Ok(reply) => (reply, true),
@@ -285,11 +304,14 @@ fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: bool) -> Res
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    put(
-        headers,
-        "content-type",
-        reply.content_type.as_deref().unwrap_or("application/json"),
-    );
+    let usual = match server.flavour {
+        Flavour::V5_37 if !known => "text/plain; charset=utf-8",
+        _ => "application/json",
+    };
+    if reply.status != 304 {
+        let content_type = reply.content_type.as_deref().unwrap_or(usual);
+        put(headers, "content-type", content_type);
+    }
     for (name, value) in reply.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
             headers.append(name, value);

@@ -174,11 +174,14 @@ async fn run(server: Arc<Server>, on_upgrade: OnUpgrade, token: String, is_resum
     };
     connection.authenticate(&token);
     // The first that ends takes the other with it: a writer that waits for a slow peer, a reader for a silent one.
-    let end = tokio::select! {
-        () = server.tasks.stopped() => End::Dropped,
-        () = write(&server, &mut sink, frames) => End::Dropped,
-        end = read(&mut connection, &mut stream) => end,
+    let (end, held) = tokio::select! {
+        () = server.tasks.stopped() => (End::Dropped, None),
+        held = write(&server, &mut sink, frames) => (End::Dropped, held),
+        end = read(&mut connection, &mut stream) => (end, None),
     };
+    if let Some(frames) = held {
+        hold(&server, frames).await;
+    }
     connection.close();
     if end == End::TooBig {
         refuse_size(sink, stream).await;
@@ -206,11 +209,12 @@ async fn refuse_size(mut sink: SplitSink<Socket, Message>, stream: SplitStream<S
     }
 }
 
+/// Writes until the end. A fault can leave the connection as it is: its queue is then given back, to be held open.
 async fn write(
     server: &Server,
     sink: &mut SplitSink<Socket, Message>,
     mut frames: mpsc::Receiver<Frame>,
-) {
+) -> Option<mpsc::Receiver<Frame>> {
     let mut sequence = 0;
     let mut ping_at = Instant::now() + server.timing.ping;
     loop {
@@ -222,6 +226,15 @@ async fn write(
                     Message::text(encoded.frame(sequence - 1))
                 }
                 Some(Frame::Reply(text)) => Message::text(text),
+                Some(Frame::Skip(by)) => {
+                    sequence += by;
+                    continue;
+                }
+                Some(Frame::Close(None)) => return None,
+                Some(Frame::Close(Some(code))) => {
+                    Message::Close(Some(CloseFrame { code: code.into(), reason: "".into() }))
+                }
+                Some(Frame::HalfOpen) => return Some(frames),
                 None => Message::Close(None),
             },
             () = sleep_until(ping_at) => {
@@ -231,8 +244,23 @@ async fn write(
         };
         let is_last = message.is_close();
         if sink.send(message).await.is_err() || is_last {
-            return;
+            return None;
         }
+    }
+}
+
+/// Waits for the end of a connection that is as good as dead, throwing away what it should have sent.
+async fn hold(server: &Server, mut frames: mpsc::Receiver<Frame>) {
+    let ended = async {
+        loop {
+            if let None | Some(Frame::Close(_)) = frames.recv().await {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = server.tasks.stopped() => {}
+        () = ended => {}
     }
 }
 
@@ -293,6 +321,9 @@ impl Connection {
                 hello.broadcast.omit_connection_id = Some("");
             }
             hub.send_to(number, &hello);
+            if let Some(fault) = state.faults.newcomer(&user_id) {
+                hub.hit(number, fault);
+            }
             state.set_online(&user_id);
         });
         self.user_id = user_id;

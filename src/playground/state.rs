@@ -22,11 +22,13 @@ pub(crate) mod teams;
 pub(crate) mod threads;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Flavour;
 use super::event::Outgoing;
+use super::faults::Faults;
 use super::wire::Broadcast;
 use crate::timestamp::Timestamp;
 
@@ -44,6 +46,9 @@ pub(crate) struct Preference {
 pub(crate) struct State {
     #[serde(skip)]
     pub(crate) flavour: Flavour,
+    /// What goes wrong on purpose.
+    #[serde(skip)]
+    pub(crate) faults: Arc<Faults>,
     pub(crate) accounts: BTreeMap<String, accounts::Account>,
     pub(crate) sessions: sessions::Sessions,
     pub(crate) teams: BTreeMap<String, teams::Team>,
@@ -73,7 +78,7 @@ pub(crate) struct State {
 impl State {
     /// The server's clock, in milliseconds; the only place that reads it.
     pub(crate) fn now(&self) -> i64 {
-        Timestamp::now().0
+        Timestamp::now().0 + self.faults.clock_offset()
     }
 
     pub(crate) fn is_old(&self) -> bool {

@@ -10,6 +10,7 @@ mod catch_up;
 mod command;
 mod config;
 mod decoder;
+mod faults;
 mod gateway;
 mod ledger;
 mod marker;

@@ -12,7 +12,7 @@ fn shown<'a>(
     ids: impl Iterator<Item = &'a String>,
 ) -> Vec<wire::User> {
     ids.filter(|id| call.state.may_see_user(viewer, id))
-        .filter_map(|id| call.state.user_for(id, viewer))
+        .filter_map(|id| call.state.user_in_list(id, viewer))
         .collect()
 }
 

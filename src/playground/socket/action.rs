@@ -68,7 +68,7 @@ impl Connection {
             let id = "api.web_socket_router.bad_seq.app_error";
             return Err(refuse(400, id, "Invalid sequence for WebSocket message."));
         }
-        if !self.is_authenticated() {
+        if !self.is_authenticated() || self.is_refusing() {
             return Err(refuse(
                 401,
                 "api.web_socket_router.not_authenticated.app_error",
@@ -77,6 +77,11 @@ impl Connection {
         }
         self.server
             .change(|state| act(state, &self.user_id, action))
+    }
+
+    fn is_refusing(&self) -> bool {
+        self.number
+            .is_some_and(|number| self.server.with(|_, hub| hub.is_refusing(number)))
     }
 
     fn reply(&self, sequence: i64, answer: Result<Option<Data>, ApiError>) {
@@ -132,7 +137,7 @@ fn act(state: &mut State, user_id: &str, action: &Action) -> Result<Option<Data>
             let online = state
                 .accounts
                 .values()
-                .filter(|account| account.status != "offline");
+                .filter(|account| !matches!(account.status.as_str(), "" | "offline"));
             Ok(Some(
                 online
                     .map(|account| (account.id.clone(), account.status.clone().into()))

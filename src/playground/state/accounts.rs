@@ -61,7 +61,7 @@ pub(crate) struct NewAccount {
 }
 
 /// The names that nobody may have (`restrictedUsernames`).
-const RESTRICTED: [&str; 4] = ["all", "channel", "matterbot", "system"];
+pub(crate) const RESTRICTED: [&str; 4] = ["all", "channel", "matterbot", "system"];
 
 /// `model.IsValidUsername`: lower case, at most 64 characters, not reserved.
 pub(crate) fn is_valid_username(name: &str) -> bool {

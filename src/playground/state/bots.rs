@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use super::accounts::{Account, invalid_username, is_valid_username};
+use super::accounts::{Account, RESTRICTED, invalid_username, is_valid_username};
 use crate::playground::error::ApiError;
 use crate::playground::wire;
 
@@ -26,7 +26,9 @@ impl State {
         details: BotDetails,
     ) -> Result<String, ApiError> {
         if !is_valid_username(username) {
-            return Err(if self.is_old() {
+            // 5.37 makes the user first, whose check is the one that knows the reserved names.
+            let is_reserved = RESTRICTED.contains(&username);
+            return Err(if self.is_old() && is_reserved {
                 invalid_username()
             } else {
                 ApiError::new(

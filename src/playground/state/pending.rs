@@ -52,8 +52,7 @@ impl Pending {
     }
 
     /// Looks a key up and claims it if nobody has it.
-    pub(crate) fn claim(&mut self, key: &str) -> Claim {
-        let now = Instant::now();
+    pub(crate) fn claim(&mut self, key: &str, now: Instant) -> Claim {
         if let Some((post_id, end)) = self.entries.get(key)
             && *end > now
         {
@@ -73,11 +72,9 @@ impl Pending {
     }
 
     /// The claim led to a post; its time starts anew.
-    pub(crate) fn saved(&mut self, key: &str, post_id: &str) {
-        self.entries.insert(
-            key.to_owned(),
-            (post_id.to_owned(), Instant::now() + self.ttl),
-        );
+    pub(crate) fn saved(&mut self, key: &str, post_id: &str, now: Instant) {
+        self.entries
+            .insert(key.to_owned(), (post_id.to_owned(), now + self.ttl));
     }
 
     /// The claim led to an error; the key is free.

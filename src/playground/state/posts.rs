@@ -93,6 +93,11 @@ impl Clone for Posts {
 }
 
 impl Posts {
+    /// The newest `create_at` of all.
+    pub(crate) fn newest_instant(&self) -> Option<i64> {
+        self.rows.iter().map(|post| post.create_at).max()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Post> {
         self.rows.get(*self.numbers.get(id)?)
     }

@@ -115,9 +115,10 @@ impl State {
             .take(SINCE_LIMIT)
             .collect();
         rows.sort_by_key(|post| {
+            // An edited post and the row of what it was are of one instant; 5.37 has them the other way round.
             (
                 std::cmp::Reverse(post.create_at),
-                !post.original_id.is_empty(),
+                post.original_id.is_empty() == self.is_old(),
             )
         });
         self.list(rows.into_iter(), false)
@@ -256,6 +257,10 @@ impl State {
         replies.truncate(limit);
         let mut list = self.list(std::iter::once(root).chain(replies), true);
         list.has_next = self.newer(has_next);
+        if self.is_old() {
+            // 5.37 names the root first and once more at the end.
+            list.order.push(root.id.clone());
+        }
         list
     }
 }

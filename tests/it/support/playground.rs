@@ -55,7 +55,8 @@ impl Answer {
     }
 }
 
-fn client() -> reqwest::Client {
+/// An HTTP client that goes straight to loopback.
+pub(crate) fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another test's client may have been first.

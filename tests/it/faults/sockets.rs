@@ -1,0 +1,137 @@
+//! Faults of whole websockets.
+
+use serde_json::json;
+
+use super::client::{SILENCE, Scene, heard};
+
+#[tokio::test]
+async fn a_websocket_is_closed_with_a_code_or_cut_without() {
+    let scene = Scene::new().await;
+    for (fault, end) in [
+        (json!({"kind": "close", "code": 1001}), Some(Some(1001))),
+        (json!({"kind": "close"}), Some(None)),
+    ] {
+        let (mut of_bot, mut of_pat) = (
+            scene.listen(&scene.bot).await,
+            scene.listen(&scene.pat).await,
+        );
+        scene
+            .set(json!({"fault": fault, "scope": {"user": "matter-bot"}}))
+            .await;
+        assert_eq!(of_bot.wait_for_end("").await, end);
+        of_pat.settle("").await;
+        assert_eq!(of_pat.end, None);
+    }
+}
+
+#[tokio::test]
+async fn the_next_connections_are_cut_too_if_asked() {
+    let scene = Scene::new().await;
+    scene
+        .set(json!({"fault": {"kind": "close"}, "times": 2}))
+        .await;
+    for end in [Some(None), Some(None), None] {
+        let mut socket = scene.listen(&scene.bot).await;
+        socket.settle("").await;
+        assert_eq!(socket.end, end);
+    }
+}
+
+#[tokio::test]
+async fn a_half_open_websocket_stays_open_and_silent() {
+    let scene = Scene::new().await;
+    let mut socket = scene.listen(&scene.bot).await;
+    scene
+        .set(json!({"fault": {"kind": "half_open"}, "scope": {"user": "matter-bot"}}))
+        .await;
+    let mut fresh = scene.listen(&scene.bot).await;
+    socket.send_ping().await;
+    socket
+        .send(&json!({"seq": 1, "action": "ping"}).to_string())
+        .await;
+    scene.post(&scene.pat, "unheard").await;
+    fresh.settle("").await;
+    assert_eq!(heard(&fresh), ["unheard"]);
+    let frames = socket.received.len();
+    socket.read_for("", SILENCE).await;
+    assert_eq!(
+        (socket.end, socket.pongs, socket.received.len()),
+        (None, 0, frames)
+    );
+    // What is dead stays dead when the switches are cleared.
+    scene.clear().await;
+    scene.post(&scene.pat, "unheard, too").await;
+    socket.read_for("", SILENCE).await;
+    assert_eq!((socket.end, socket.received.len()), (None, frames));
+}
+
+#[tokio::test]
+async fn a_deaf_websocket_answers_protocol_pings_only() {
+    let scene = Scene::new().await;
+    let mut socket = scene.listen(&scene.bot).await;
+    scene
+        .set(json!({"fault": {"kind": "deaf", "ping": "unanswered"}}))
+        .await;
+    scene.post(&scene.pat, "unheard").await;
+    socket
+        .send(&json!({"seq": 1, "action": "ping"}).to_string())
+        .await;
+    socket.send_ping().await;
+    let frames = socket.received.len();
+    socket.read_for("", SILENCE).await;
+    assert_eq!(
+        (socket.end, socket.pongs, socket.received.len()),
+        (None, 1, frames)
+    );
+}
+
+#[tokio::test]
+async fn a_deaf_websocket_can_say_that_it_is() {
+    let scene = Scene::new().await;
+    let mut socket = scene.listen(&scene.bot).await;
+    scene
+        .set(json!({"fault": {"kind": "deaf", "ping": "fail"}}))
+        .await;
+    scene.post(&scene.pat, "unheard").await;
+    socket
+        .send(&json!({"seq": 9, "action": "ping"}).to_string())
+        .await;
+    let answer = socket
+        .wait_for(|frame| frame["seq_reply"] == 9)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (&answer["status"], &answer["error"]["status_code"]),
+        (&json!("FAIL"), &json!(401))
+    );
+    assert_eq!(
+        answer["error"]["id"],
+        "api.web_socket_router.not_authenticated.app_error"
+    );
+    assert_eq!(heard(&socket), [""; 0]);
+    assert_eq!(scene.get("/api/v4/users/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_restart_cuts_websockets_and_forgets_pending_ids_and_nothing_else() {
+    let scene = Scene::new().await;
+    let mut socket = scene.listen(&scene.bot).await;
+    let one = scene.post_as(&scene.bot, "once", "key").await;
+    assert_eq!(
+        scene.post_as(&scene.bot, "once", "key").await.id(),
+        one.id()
+    );
+    scene.set(json!({"fault": {"kind": "restart"}})).await;
+    assert_eq!(socket.wait_for_end("").await, Some(None));
+    let other = scene.post_as(&scene.bot, "once", "key").await;
+    assert_eq!(other.status, 201);
+    assert_ne!(other.id(), one.id());
+    assert_eq!(
+        scene
+            .get(&format!("/api/v4/posts/{}", one.id()))
+            .await
+            .status,
+        200
+    );
+    scene.listen(&scene.bot).await;
+}
