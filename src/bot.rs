@@ -35,6 +35,7 @@ use crate::command::rate::Rate;
 use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::{Delivery, Kind, Ledger, OpenError};
+use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
 use crate::lifecycle::{Outcome, Status};
@@ -42,6 +43,7 @@ use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
 use crate::mattermost::gateway::{Gateway, Update};
 use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
 
 use context::Context;
 use decide::{Rules, State, decide};
@@ -113,19 +115,20 @@ impl Bot {
         logging: Arc<Logging>,
         mishap: Option<String>,
     ) -> Result<Self, StartFailure> {
+        let started_at = Timestamp::now();
         let signals = Signals::listen().context("listening to signals")?;
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
         let audit = Audit::open(directory.path()).context("opening the audit trail")?;
-        let marker = recovery::marker(&directory)?;
-        let boot_id = boot_id();
+        let left = recovery::marker(&directory)?;
+        let boot_id = marker::boot_id().context("reading the boot id")?;
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
         let (answers, interrupted, unsettled) =
-            recovery::settle(&ledger, &audit, recovered.unfinished, marker.as_ref()).await?;
+            recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
         let api = Api::new(&Connection::new(
             config.matterbot.api_url(),
@@ -155,7 +158,7 @@ impl Bot {
         let state = State::new(
             rules,
             Marks::recovered(recovered.watermarks),
-            marker,
+            left,
             interrupted,
         );
         let (tell, events) = mpsc::unbounded_channel();
@@ -176,6 +179,7 @@ impl Bot {
             identity,
             notices: Notices::default(),
             unrecorded: Mutex::default(),
+            started_at,
             events: tell,
         });
         let performer = Performer::new(
@@ -234,6 +238,7 @@ impl Bot {
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
+        self.context.write_unrecorded().await;
         self.context.audit.close().await;
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;
@@ -243,13 +248,18 @@ impl Bot {
     }
 }
 
-/// What an earlier process had still to send; its progress posts are worth nothing any more.
+/// What an earlier process had still to send; its progress posts are worth nothing any more. It may have tried
+/// without a note of it, at the latest until just now.
 fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
-    let (stale, owed): (Vec<_>, Vec<_>) = deliveries
+    let (stale, mut owed): (Vec<_>, Vec<_>) = deliveries
         .into_iter()
         .partition(|delivery| delivery.kind == Kind::Progress);
     for delivery in stale {
         ledger.undeliverable(delivery.id, "its process has ended".to_owned());
+    }
+    for delivery in &mut owed {
+        delivery.first_attempt_at.get_or_insert(delivery.queued_at);
+        delivery.last_attempt_ended_at = Some(Timestamp::now());
     }
     owed
 }
@@ -280,6 +290,9 @@ fn log(event: &Event) {
                 "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
                 retry_in.as_secs_f64()
             );
+        }
+        Event::Identified(identity) => {
+            tracing::info!(account = %identity.username, team = %identity.team, "serving");
         }
         Event::Misconfigured(sentence) => tracing::error!("{sentence}"),
         Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),
@@ -323,12 +336,4 @@ fn refuse_ledger(error: OpenError) -> StartFailure {
         status,
         error: error.into(),
     }
-}
-
-/// The kernel's name for this boot; empty where it has none.
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
 }

@@ -99,6 +99,12 @@ impl Ledger {
         key.starts_with(&self.tag)
     }
 
+    /// A new key, for a post that the ledger itself does not hold.
+    #[must_use]
+    pub fn new_key(&self) -> String {
+        outbox::new_key(&self.tag)
+    }
+
     /// Records that `call` starts now. Nothing may be done for the call unless the answer is [`Started::New`].
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod call;
 mod emoji;
 mod error;
 mod event;
-pub mod faults;
+mod faults;
 mod hub;
 mod limit;
 mod routes;
@@ -21,6 +21,7 @@ mod wire;
 
 pub mod launch;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -229,6 +230,16 @@ impl Playground {
         if !self.server.tasks.drain(Duration::from_secs(5)).await {
             tracing::warn!("connections of the playground did not end");
         }
+    }
+}
+
+impl fmt::Debug for Playground {
+    /// The address alone: the token is a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Playground")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 

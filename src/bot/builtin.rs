@@ -33,14 +33,22 @@ pub enum Answer {
 pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: &Status) -> Answer {
     match grant.builtin() {
         Builtin::Help => Answer::Text(help::text(context, ticket).await),
-        Builtin::Status => {
+        Builtin::Status => Answer::Text(status_of(context, ticket, status)),
+        Builtin::Audit => audit::last(context, ticket, grant).await,
+        Builtin::Restart => restart::ask(context, ticket, grant).await,
+    }
+}
+
+/// `@status [name]`: the bot is all there is to tell of.
+fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
+    match ticket.invocation.arguments.first() {
+        Some(name) if !name.eq_ignore_ascii_case("bot") => reply::status_unknown(name),
+        _ => {
             let trouble = context
                 .audit
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
-            Answer::Text(reply::status(status, trouble.as_deref()))
+            reply::status(status, trouble.as_deref())
         }
-        Builtin::Audit => audit::last(context, ticket, grant).await,
-        Builtin::Restart => restart::ask(context, ticket, grant).await,
     }
 }

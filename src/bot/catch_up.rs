@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::id::{ChannelId, PostId};
+use crate::ledger::Ledger;
 use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
@@ -33,6 +34,8 @@ pub struct Looked {
     pub last_post_at: Timestamp,
     /// The server's clock when the sweep began.
     pub as_of: Timestamp,
+    /// From when on a channel without an anchor was read.
+    pub since: Timestamp,
     /// The reading begins; else it has come to its end.
     pub begins: bool,
 }
@@ -42,6 +45,8 @@ pub struct Looked {
 pub struct Sweep {
     /// Reads for us.
     pub api: Api,
+    /// Knows which calls were served before.
+    pub ledger: Ledger,
     /// Who we are and where we serve.
     pub identity: Identity,
     /// At most this many posts are read of one channel.
@@ -106,9 +111,9 @@ impl Sweep {
     /// Reads a channel from its anchor, or from where reading starts without one, to its end.
     async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), ApiError> {
         let since = match mark.anchor {
-            Some((anchor, _)) if self.read_after(room, anchor).await? => return Ok(()),
-            Some((_, at)) => at,
-            None => plan.since,
+            Some(anchor) if self.read_after(room, anchor).await? => return Ok(()),
+            None if mark.from == Timestamp::default() => plan.since,
+            _ => mark.from,
         };
         self.read_since(room, since.max(plan.server_now.minus(FURTHEST)))
             .await
@@ -125,10 +130,7 @@ impl Sweep {
             }
             count += page.posts.len();
             let next = next_anchor(&page.posts).filter(|_| page.full && count < self.max_posts);
-            self.tell(Event::Found {
-                room,
-                posts: page.posts,
-            });
+            self.found(room, page.posts).await;
             match next {
                 Some(next) => anchor = next,
                 None => return Ok(true),
@@ -153,18 +155,27 @@ impl Sweep {
                 break;
             }
         }
-        self.tell(Event::Found { room, posts });
+        self.found(room, posts).await;
         Ok(())
     }
 
     fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, begins: bool) {
-        let (last_post_at, as_of) = (channel.last_post_at, plan.server_now);
+        let (last_post_at, as_of, since) = (channel.last_post_at, plan.server_now, plan.since);
         self.tell(Event::Looked(Looked {
             channel: channel.id,
             last_post_at,
             as_of,
+            since,
             begins,
         }));
+    }
+
+    /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again.
+    async fn found(&self, room: Room, posts: Vec<Post>) {
+        let ids = posts.iter().map(|post| post.id).collect();
+        // A ledger that cannot be read refuses the calls themselves as well.
+        let known = self.ledger.known(ids).await.unwrap_or_default();
+        self.tell(Event::Found { room, posts, known });
     }
 
     async fn exists(&self, post: PostId) -> Result<bool, ApiError> {

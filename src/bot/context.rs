@@ -45,6 +45,8 @@ pub struct Context {
     pub notices: Notices,
     /// What was answered from memory while the ledger could not be written.
     pub unrecorded: Mutex<Vec<Settlement>>,
+    /// When this process was started, by this host's clock.
+    pub started_at: Timestamp,
     /// Back to the loop.
     pub events: mpsc::UnboundedSender<Event>,
 }

@@ -111,6 +111,8 @@ enum Phase {
 struct Restart {
     marker: Marker,
     askers: Vec<Request>,
+    /// How many of them are in a marker, or will never be.
+    settled: usize,
 }
 
 /// A call that waits or runs.
@@ -188,7 +190,7 @@ impl State {
             rules,
             phase: Phase::Waiting,
             identity: None,
-            lanes: Lanes::new(),
+            lanes: Lanes::default(),
             in_hand: HashMap::new(),
             remembered: VecDeque::new(),
             remembered_set: HashSet::new(),
@@ -346,11 +348,11 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Identified(identity) => state.identified(now, *identity),
         Event::Misconfigured(_) => state.finish(Outcome::Exit(ExitStatus::Configuration)),
         Event::Listed(rooms) => state.listed(rooms),
-        Event::Found { room, posts } => state.found(now, room, posts),
+        Event::Found { room, posts, known } => state.found(now, room, posts, &known),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),
-        Event::RestartAsked(request) => state.restart_asked(now, request),
+        Event::RestartAsked(request) => state.restart_asked(now, *request),
         Event::MarkerLeft { asker, result } => state.marker_left(asker, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(told),
@@ -362,7 +364,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         }
         Event::Signal(Signal::Stop) => state.stop(),
         Event::Signal(Signal::Reload) => vec![Effect::ReopenLog],
-        Event::Signal(Signal::Restart) => state.restart_asked(now, Box::new(Request::new(None))),
+        Event::Signal(Signal::Restart) => state.restart_asked(now, Request::new(None)),
         Event::Tick => state.tick(now),
     }
 }

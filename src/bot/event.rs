@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ledger::CallKey;
+use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
 use crate::mattermost::gateway::Update;
 use crate::mattermost::model::Post;
@@ -29,6 +30,8 @@ pub enum Event {
         room: Room,
         /// The posts.
         posts: Vec<Post>,
+        /// The calls of these posts that have a row in the ledger.
+        known: Vec<CallKey>,
     },
     /// A channel was read to its end, or as far as is allowed.
     Looked(Looked),
@@ -87,12 +90,10 @@ impl Now {
     /// Reads the clocks.
     #[must_use]
     pub fn read() -> Self {
-        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let since_boot = Duration::try_from(boot).unwrap_or_default();
         Self {
             instant: std::time::Instant::now(),
             wall: Timestamp::now(),
-            since_boot,
+            since_boot: marker::since_boot(),
         }
     }
 }

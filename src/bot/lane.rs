@@ -9,15 +9,16 @@ pub struct Lanes<K, T> {
     waiting: HashMap<K, VecDeque<T>>,
 }
 
-impl<K: Hash + Eq, T> Lanes<K, T> {
+impl<K, T> Default for Lanes<K, T> {
     /// No lane is in use.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             waiting: HashMap::new(),
         }
     }
+}
 
+impl<K: Hash + Eq, T> Lanes<K, T> {
     /// Puts `member` into its lane; gives it back if the lane was free, to be started now.
     pub fn enter(&mut self, lane: K, member: T) -> Option<T> {
         match self.waiting.get_mut(&lane) {
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn members_of_a_lane_start_in_order_and_lanes_are_apart() {
-        let mut lanes = Lanes::new();
+        let mut lanes = Lanes::default();
         assert_eq!(lanes.enter("olga", 1), Some(1));
         assert_eq!(lanes.enter("olga", 2), None);
         assert_eq!(lanes.enter("pat", 3), Some(3));
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_waits_can_be_withdrawn() {
-        let mut lanes = Lanes::new();
+        let mut lanes = Lanes::default();
         for member in 1..=4 {
             lanes.enter("olga", member);
         }

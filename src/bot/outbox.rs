@@ -11,7 +11,7 @@
 //!            look in the thread ─▶ found by its key ─▶ delivered
 //! ```
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,9 +40,6 @@ const READABLE: Duration = Duration::from_secs(35);
 /// answers 400, 401 and 403 too.
 const FINAL_REFUSALS: u32 = 3;
 
-/// So many keys of ours are remembered to tell our posts from those of another bot on the same account.
-const REMEMBERED_KEYS: usize = 1_024;
-
 type Thread = (ChannelId, Option<PostId>);
 
 /// The sending of deliveries; clones share it.
@@ -53,14 +50,7 @@ pub struct Outbox {
     lifecycle: Api,
     identity: watch::Receiver<Option<Arc<Identity>>>,
     tasks: Tasks,
-    queues: Arc<Mutex<Queues>>,
-}
-
-#[derive(Debug, Default)]
-struct Queues {
-    waiting: HashMap<Thread, VecDeque<Delivery>>,
-    keys: HashSet<String>,
-    keys_in_order: VecDeque<String>,
+    waiting: Arc<Mutex<HashMap<Thread, VecDeque<Delivery>>>>,
 }
 
 /// How one delivery ended.
@@ -96,7 +86,7 @@ impl Outbox {
             lifecycle,
             identity,
             tasks,
-            queues: Arc::default(),
+            waiting: Arc::default(),
         }
     }
 
@@ -116,28 +106,17 @@ impl Outbox {
     pub fn send(&self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let thread = (delivery.channel, delivery.root);
-            let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-            queues.remember(&delivery.key);
-            match queues.waiting.get_mut(&thread) {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            match waiting.get_mut(&thread) {
                 Some(queue) => queue.push_back(delivery),
                 None => {
-                    queues.waiting.insert(thread, VecDeque::from([delivery]));
+                    waiting.insert(thread, VecDeque::from([delivery]));
                     let outbox = self.clone();
                     self.tasks
                         .spawn(async move { outbox.work_off(thread).await });
                 }
             }
         }
-    }
-
-    /// Whether a post of our account with this key was written by this process.
-    #[must_use]
-    pub fn wrote(&self, key: &str) -> bool {
-        self.queues
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys
-            .contains(key)
     }
 
     /// Sends what `thread` has, one after the other, until it has no more.
@@ -165,10 +144,10 @@ impl Outbox {
 
     /// The delivery at the head of `thread`'s queue, which is taken off it.
     fn next_of(&self, thread: Thread) -> Option<Delivery> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queues.waiting.get_mut(&thread)?.pop_front();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = waiting.get_mut(&thread)?.pop_front();
         if next.is_none() {
-            queues.waiting.remove(&thread);
+            waiting.remove(&thread);
         }
         next
     }
@@ -176,13 +155,7 @@ impl Outbox {
     /// Makes `delivery` visible, however long that takes.
     async fn deliver(&self, delivery: &Delivery, me: UserId) -> End {
         let mut first_attempt = delivery.first_attempt_at;
-        // An earlier process may have tried without a note of it, at the latest until just now.
-        let inherited = Timestamp::now().since(delivery.queued_at) > Duration::from_secs(1);
-        let mut unknown_since = inherited.then(|| {
-            delivery
-                .last_attempt_ended_at
-                .unwrap_or_else(Timestamp::now)
-        });
+        let mut unknown_since = delivery.last_attempt_ended_at;
         let mut refusals = 0;
         let mut backoff = Backoff::new(
             Duration::from_millis(500),
@@ -318,19 +291,6 @@ impl Outbox {
     }
 }
 
-impl Queues {
-    fn remember(&mut self, key: &str) {
-        if self.keys.insert(key.to_owned()) {
-            self.keys_in_order.push_back(key.to_owned());
-        }
-        if self.keys_in_order.len() > REMEMBERED_KEYS
-            && let Some(oldest) = self.keys_in_order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-    }
-}
-
 /// What our posts say of themselves, for a successor and for whoever checks the promise.
 fn props(delivery: &Delivery) -> serde_json::Value {
     json!({
@@ -364,11 +324,11 @@ fn is_ours(post: &Post, delivery: &Delivery, me: UserId) -> bool {
 
 /// A post that the ledger does not know: what is said while it cannot be written.
 #[must_use]
-pub fn unrecorded(channel: ChannelId, root: Option<PostId>, text: &str) -> NewPost {
-    let key = crate::id::random_token();
+pub fn unrecorded(ledger: &Ledger, channel: ChannelId, root: PostId, text: &str) -> NewPost {
+    let key = ledger.new_key();
     NewPost {
         channel_id: channel,
-        root_id: root,
+        root_id: Some(root),
         message: text.to_owned(),
         props: json!({ "matterbot": { "v": 1, "key": key, "calls": [], "kind": "notice", "part": 1, "parts": 1 } }),
         file_ids: Vec::new(),

@@ -77,7 +77,7 @@ impl Performer {
                 }
             })),
             Effect::OwnPost { key } => {
-                if key.is_none_or(|key| !context.outbox.wrote(&key)) {
+                if key.is_none_or(|key| !context.ledger.is_ours(&key)) {
                     tracing::warn!(
                         "somebody else writes with this bot's account; is another bot running on its token?"
                     );
@@ -145,6 +145,7 @@ impl Performer {
         };
         let sweep = Sweep {
             api: context.api.clone(),
+            ledger: context.ledger.clone(),
             identity: (*identity).clone(),
             max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),
@@ -164,7 +165,6 @@ async fn identify(context: Arc<Context>) {
     loop {
         match Identity::ask(&context.api, &context.config).await {
             Ok(identity) => {
-                tracing::info!(account = %identity.username, team = %context.config.matterbot.teamname, "serving");
                 context
                     .identity
                     .send_replace(Some(Arc::new(identity.clone())));

@@ -1,18 +1,19 @@
 //! Every sentence that the bot says.
 
+mod report;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::audit::{Entry, Trouble, Verdict};
+use crate::audit::Trouble;
 use crate::command::role::Denied;
-use crate::command::table::Row;
-use crate::command::{Role, Vocabulary};
 use crate::ledger::Call;
 use crate::text::{inline_code, neutralise};
 
 use super::restart::{Manner, Return};
-use super::status::{StartReason, Status};
 use super::ticket::{Fate, Ticket};
+
+pub use report::{audit, help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]
@@ -236,136 +237,6 @@ pub fn ledger_unwritable() -> String {
 #[must_use]
 pub fn undeliverable(text: &str) -> String {
     format!("I could not post this answer where you asked for it:\n\n{text}")
-}
-
-/// What may be run here.
-#[must_use]
-pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
-    let mut text = String::from("What you may run here:\n");
-    for row in rows {
-        let usage = format!("{} {}", vocabulary.word(row.builtin), row.arguments);
-        write!(
-            text,
-            "\n- {}: {}",
-            inline_code(usage.trim_end()),
-            row.summary
-        )
-        .ok();
-    }
-    text.push_str(
-        "\n\nA command stands first in its message; `!` does as well as `@`. Each one is run at most once, and what is \
-         cut off or comes too late is said.",
-    );
-    text
-}
-
-/// One command explained.
-#[must_use]
-pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
-    let usage = format!("{} {}", vocabulary.word(row.builtin), row.arguments);
-    let who = match row.role {
-        Role::Everyone => "everyone",
-        Role::Operator => "operators and admins",
-        Role::Admin => "admins",
-    };
-    format!(
-        "{}: {}. For {who}.",
-        inline_code(usage.trim_end()),
-        row.summary
-    )
-}
-
-/// No such command, or none that the asker may run.
-#[must_use]
-pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
-    let word = inline_code(word);
-    if suggestions.is_empty() {
-        return format!("I know no command {word} for you here. `@help` lists those that I know.");
-    }
-    let names: Vec<String> = suggestions.iter().map(|name| inline_code(name)).collect();
-    format!(
-        "I know no command {word} for you here. Did you mean {}?",
-        names.join(" or ")
-    )
-}
-
-/// How the bot is doing; `trouble` is what it cannot write.
-#[must_use]
-pub fn status(status: &Status, trouble: Option<&str>) -> String {
-    let start = match status.start {
-        StartReason::First => "first start",
-        StartReason::Stopped => "started after a stop",
-        StartReason::Restarted => "restarted on request",
-        StartReason::Crashed => "started after the process before ended without a word",
-    };
-    let state = if status.draining { "restarting" } else { "up" };
-    let mut text = format!(
-        "**matterbot** {} is {state} since {} ({start}).\n\n",
-        env!("CARGO_PKG_VERSION"),
-        duration(status.running)
-    );
-    let connection = match status.connected {
-        Some(connected) => format!("connected since {}", duration(connected)),
-        None => "not connected".to_owned(),
-    };
-    let connections = counted(status.connections as usize, "connection", "connections");
-    let gaps = counted(status.gaps as usize, "gap", "gaps");
-    writeln!(
-        text,
-        "- Mattermost: {connection}; {connections}, {gaps} read up since the start"
-    )
-    .ok();
-    let finished = status.calls_finished;
-    writeln!(
-        text,
-        "- Commands: {finished} finished since the start, {} more in hand",
-        status.calls_in_hand
-    )
-    .ok();
-    if let Some(last) = status.last_foreign_post {
-        writeln!(
-            text,
-            "- ⚠ Somebody else writes with this bot's account: {}, the last one at {last}. Is another bot running on \
-             the same token?",
-            counted(status.foreign_posts as usize, "post", "posts"),
-        )
-        .ok();
-    }
-    if let Some(trouble) = trouble {
-        writeln!(text, "- ⚠ {}", neutralise(trouble)).ok();
-    }
-    text.truncate(text.trim_end().len());
-    text
-}
-
-/// The last decisions.
-#[must_use]
-pub fn audit(entries: &[Entry]) -> String {
-    if entries.is_empty() {
-        return "No decision has been recorded yet.".to_owned();
-    }
-    let mut text =
-        String::from("| When | Who | Command | Verdict | Why | Outcome |\n|:-|:-|:-|:-|:-|:-|\n");
-    for entry in entries {
-        let verdict = match entry.verdict {
-            Verdict::Allowed => "allowed",
-            Verdict::Denied => "denied",
-            Verdict::Limited => "limited",
-            Verdict::Expired => "expired",
-            Verdict::Interrupted => "interrupted",
-        };
-        let command = inline_code(&entry.command).replace('|', "/");
-        let cell =
-            |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
-        let (reason, outcome) = (cell(&entry.reason), cell(&entry.outcome));
-        writeln!(
-            text,
-            "| {} | {} | {command} | {verdict} | {reason} | {outcome} |",
-            entry.at, entry.user
-        )
-        .ok();
-    }
-    text
 }
 
 /// How `@audit` is used.

@@ -294,7 +294,8 @@ async fn without_ledger(
 
 /// Posts without a record; says whether the server took it.
 async fn say(context: &Context, ticket: &Ticket, text: &str) -> bool {
-    let post = super::outbox::unrecorded(ticket.post.channel_id, Some(ticket.root()), text);
+    let post =
+        super::outbox::unrecorded(&context.ledger, ticket.post.channel_id, ticket.root(), text);
     let posted = context.api_for(ticket).create_post(&post).await;
     if let Err(error) = &posted {
         tracing::warn!(%error, "an answer could not be posted");

@@ -21,7 +21,9 @@ const MOST_CANDIDATES: usize = 256;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mark {
     /// The post after which catch-up reads.
-    pub anchor: Option<(PostId, Timestamp)>,
+    pub anchor: Option<PostId>,
+    /// The anchor's `create_at`; without an anchor the instant from which catch-up reads, if one was written down.
+    pub from: Timestamp,
     /// The channel's `last_post_at` when it was last read to its end.
     pub looked_at: Timestamp,
 }
@@ -33,6 +35,8 @@ pub struct Look {
     pub last_post_at: Timestamp,
     /// The server's clock when the sweep began.
     pub as_of: Timestamp,
+    /// From when on the sweep read channels without an anchor.
+    pub since: Timestamp,
     /// The oldest post of the channel whose calls are not all in the ledger.
     pub unwritten: Option<Timestamp>,
 }
@@ -49,12 +53,18 @@ impl Marks {
     #[must_use]
     pub fn recovered(watermarks: Vec<Watermark>) -> Self {
         let marks = watermarks.into_iter().map(|watermark| {
-            let anchor = watermark.anchor.map(|post| (post, watermark.anchor_at));
+            let Watermark {
+                channel,
+                anchor,
+                anchor_at,
+                last_post_at,
+            } = watermark;
             (
-                watermark.channel,
+                channel,
                 Mark {
                     anchor,
-                    looked_at: watermark.last_post_at,
+                    from: anchor_at,
+                    looked_at: last_post_at,
                 },
             )
         });
@@ -76,8 +86,8 @@ impl Marks {
         let anchored = self
             .marks
             .get(&channel)
-            .and_then(|mark| mark.anchor)
-            .map(|(_, at)| at);
+            .filter(|mark| mark.anchor.is_some())
+            .map(|mark| mark.from);
         let newest = candidates.back().map(|(_, at)| *at).or(anchored);
         if newest.is_none_or(|newest| created >= newest.plus(SPACING)) {
             candidates.push_back((post, created));
@@ -98,12 +108,21 @@ impl Marks {
     pub fn looked(&mut self, channel: ChannelId, look: Look) -> Watermark {
         let settled = look.as_of.minus(SETTLING);
         let mark = self.marks.entry(channel).or_default();
-        mark.looked_at = look.last_post_at;
+        // What is not in the ledger yet has to be read again, by a successor perhaps that knows nothing of it.
+        mark.looked_at = match look.unwritten {
+            None => look.last_post_at,
+            Some(_) => Timestamp::default(),
+        };
+        if mark.anchor.is_none() && mark.from == Timestamp::default() {
+            mark.from = look.since;
+        }
         if let Some(candidates) = self.candidates.get_mut(&channel) {
             let fits =
                 |at: Timestamp| at <= settled && look.unwritten.is_none_or(|oldest| at < oldest);
             while candidates.front().is_some_and(|(_, at)| fits(*at)) {
-                mark.anchor = candidates.pop_front();
+                if let Some((post, at)) = candidates.pop_front() {
+                    (mark.anchor, mark.from) = (Some(post), at);
+                }
             }
         }
         watermark(channel, *mark)
@@ -118,13 +137,10 @@ impl Marks {
 }
 
 fn watermark(channel: ChannelId, mark: Mark) -> Watermark {
-    let (anchor, anchor_at) = mark
-        .anchor
-        .map_or((None, Timestamp::default()), |(post, at)| (Some(post), at));
     Watermark {
         channel,
-        anchor,
-        anchor_at,
+        anchor: mark.anchor,
+        anchor_at: mark.from,
         last_post_at: mark.looked_at,
     }
 }
@@ -137,6 +153,7 @@ mod tests {
         Look {
             last_post_at: Timestamp(1),
             as_of: Timestamp(as_of),
+            since: Timestamp(7),
             unwritten: unwritten.map(Timestamp),
         }
     }
@@ -147,12 +164,15 @@ mod tests {
         let mut marks = Marks::default();
         marks.decided(channel, old, Timestamp(100_000));
         marks.decided(channel, young, Timestamp(150_000));
+        let none = marks.looked(channel, look(159_000, None));
         assert_eq!(
-            marks.looked(channel, look(159_000, None)).anchor,
-            None,
+            (none.anchor, none.anchor_at),
+            (None, Timestamp(7)),
             "nothing has settled yet"
         );
+        assert_eq!(none.last_post_at, Timestamp(1));
         let waiting = marks.looked(channel, look(300_000, Some(150_000)));
+        assert_eq!(waiting.last_post_at, Timestamp(0), "it must be read again");
         assert_eq!(waiting.anchor, Some(old), "the younger one waits in a lane");
         assert_eq!(
             marks.looked(channel, look(300_000, None)).anchor,

@@ -238,7 +238,7 @@ pub(super) fn new_tag() -> String {
     random_token().chars().take(TAG_LENGTH).collect()
 }
 
-fn new_key(tag: &str) -> String {
+pub(super) fn new_key(tag: &str) -> String {
     tag.chars()
         .chain(random_token().chars().skip(TAG_LENGTH))
         .collect()

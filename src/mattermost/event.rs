@@ -5,6 +5,7 @@
 //! not use is neither copied nor built into a tree; `data.post`, a JSON text within the JSON, is parsed once.
 
 mod frame;
+mod scalar;
 
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::model::{ChannelKind, Post, Reaction};
@@ -154,5 +155,74 @@ impl Frame {
     /// See [`DecodeError`]; no input panics.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         frame::decode(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> Event {
+        match Frame::decode(text) {
+            Ok(Frame::Event { event, .. }) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        let expected = Event::ConversationOpened {
+            channel_id: "h3oq9c6tnifc8kb9tfyecaa35r".parse().unwrap(),
+        };
+        let broadcast = r#""broadcast":{"channel_id":"h3oq9c6tnifc8kb9tfyecaa35r"}"#;
+        let name = r#""event":"direct_added""#;
+        for text in [
+            format!(r#"{{{name},"data":{{}},{broadcast},"seq":3}}"#),
+            format!(r#"{{"seq":3,{broadcast},"data":null,{name}}}"#),
+        ] {
+            assert_eq!(event(&text), expected);
+        }
+    }
+
+    #[test]
+    fn a_removal_has_two_shapes() {
+        let (user, channel) = ("66egbqe687rk8mhmm37bmbwrme", "73j1itj4wtghmf3a5jc5ygbttw");
+        let expected = Event::UserRemoved {
+            user_id: user.parse().unwrap(),
+            channel_id: channel.parse().unwrap(),
+        };
+        let to_the_removed = format!(
+            r#"{{"event":"user_removed","data":{{"channel_id":"{channel}"}},"broadcast":{{"user_id":"{user}","channel_id":""}},"seq":1}}"#
+        );
+        let to_the_others = format!(
+            r#"{{"event":"user_removed","data":{{"user_id":"{user}"}},"broadcast":{{"user_id":"","channel_id":"{channel}"}},"seq":1}}"#
+        );
+        assert_eq!(event(&to_the_removed), expected);
+        assert_eq!(event(&to_the_others), expected);
+    }
+
+    #[test]
+    fn what_has_another_type_counts_as_absent() {
+        let hello = r#"{"event":"hello","data":{"connection_id":7,"server_version":["x"],"server_hostname":{}},"seq":0}"#;
+        let expected = Event::Hello {
+            connection_id: String::new(),
+            server_version: String::new(),
+            server_hostname: None,
+        };
+        assert_eq!(event(hello), expected);
+    }
+
+    #[test]
+    fn an_event_of_ours_without_its_post_names_what_it_lacks() {
+        let error =
+            Frame::decode(r#"{"event":"posted","data":{"post":"{}"},"seq":9}"#).unwrap_err();
+        let DecodeError::Incomplete {
+            seq: 9,
+            field: "post",
+            ..
+        } = error
+        else {
+            panic!("{error:?}")
+        };
     }
 }

@@ -15,6 +15,7 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Post {
     /// Its identifier.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: PostId,
     /// When it was written.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
@@ -29,8 +30,10 @@ pub struct Post {
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub delete_at: Timestamp,
     /// Who is named as its author; a webhook's posts name the person who made the webhook.
+    #[serde(deserialize_with = "lenient::id")]
     pub user_id: UserId,
     /// Where it stands.
+    #[serde(deserialize_with = "lenient::id")]
     pub channel_id: ChannelId,
     /// The root of its thread; none if it is a root.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
@@ -101,6 +104,7 @@ impl ChannelKind {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Channel {
     /// Its identifier.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: ChannelId,
     /// Its team; none for direct and group messages.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
@@ -126,6 +130,7 @@ pub struct Channel {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct User {
     /// The identifier, which never changes.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: UserId,
     /// The name, which people may change.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
@@ -156,6 +161,7 @@ impl User {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Team {
     /// Its identifier.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: TeamId,
     /// The name in its address.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
@@ -169,8 +175,10 @@ pub struct Team {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reaction {
     /// Who reacted.
+    #[serde(deserialize_with = "lenient::id")]
     pub user_id: UserId,
     /// To what.
+    #[serde(deserialize_with = "lenient::id")]
     pub post_id: PostId,
     /// The emoji's name without colons.
     #[serde(default, deserialize_with = "lenient::null_is_default")]

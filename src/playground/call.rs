@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::error::{ApiError, invalid_body, invalid_url, session_expired};
 use super::state::State;
@@ -101,9 +102,26 @@ impl Asked {
     }
 
     /// The body's first JSON value; what follows it is not looked at.
-    pub(crate) fn body<T: DeserializeOwned>(&self, what: &str) -> Result<T, ApiError> {
+    pub(crate) fn value(&self, what: &str) -> Result<Value, ApiError> {
         let mut decoder = serde_json::Deserializer::from_slice(&self.body);
-        T::deserialize(&mut decoder).map_err(|_| invalid_body(what))
+        Value::deserialize(&mut decoder).map_err(|_| invalid_body(what))
+    }
+
+    /// The body as an object; null stands for an empty one, as Go decodes it.
+    pub(crate) fn body<T: DeserializeOwned + Default>(&self, what: &str) -> Result<T, ApiError> {
+        match self.value(what)? {
+            Value::Null => Ok(T::default()),
+            value @ Value::Object(_) => {
+                serde_json::from_value(value).map_err(|_| invalid_body(what))
+            }
+            _ => Err(invalid_body(what)),
+        }
+    }
+
+    /// The body as a list.
+    pub(crate) fn list<T: DeserializeOwned>(&self, what: &str) -> Result<Vec<T>, ApiError> {
+        let value = self.value(what)?;
+        serde_json::from_value(value).map_err(|_| invalid_body(what))
     }
 }
 
@@ -156,4 +174,15 @@ pub(crate) fn valid(text: &str, what: &str) -> Result<String, ApiError> {
 
 pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The pairs of a query or a form.
+pub(crate) fn parse_query(query: &str) -> HashMap<String, String> {
+    let uri: Result<axum::http::Uri, _> = format!("/?{query}").parse();
+    let pairs = uri
+        .ok()
+        .and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok());
+    pairs
+        .map(|axum::extract::Query(pairs)| pairs)
+        .unwrap_or_default()
 }

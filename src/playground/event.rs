@@ -69,14 +69,10 @@ impl Outgoing {
         self
     }
 
-    /// Whether `user_id` hears this event.
-    pub(crate) fn reaches(&self, user_id: &str) -> bool {
+    /// Whether `user_id` is left out although he is among the recipients.
+    pub(crate) fn omits(&self, user_id: &str) -> bool {
         let omitted = self.broadcast.omit_users.as_ref();
-        !omitted.is_some_and(|users| users.contains_key(user_id))
-            && match &self.recipients {
-                Recipients::Everyone => true,
-                Recipients::Users(users) => users.iter().any(|user| user == user_id),
-            }
+        omitted.is_some_and(|users| users.contains_key(user_id))
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 /// What goes wrong. Durations are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Open websockets are closed, with the code or, without one, by cutting the connection.
     Close {
         /// The close frame's code.
@@ -116,7 +116,7 @@ pub enum Fault {
 /// Who shares a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VaryBy {
+pub(crate) enum VaryBy {
     /// All who come from one address: everybody, on loopback.
     Address,
     /// Each session for itself.
@@ -126,7 +126,7 @@ pub enum VaryBy {
 /// What a deaf websocket's application-level ping gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DeafPing {
+pub(crate) enum DeafPing {
     /// Nothing, as from a hub that lost its index (5.37).
     Unanswered,
     /// `FAIL` with 401, as on a revoked token (11.6).
@@ -136,7 +136,7 @@ pub enum DeafPing {
 /// On which side of its effect a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
+pub(crate) enum When {
     /// Nothing happened.
     BeforeSave,
     /// It happened, and the answer says that it did not.
@@ -146,7 +146,7 @@ pub enum When {
 /// Whom a switch hits.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Everybody.
     #[default]
     All,
@@ -159,16 +159,16 @@ pub enum Scope {
 /// A fault, whom it hits, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Switch {
+pub(crate) struct Switch {
     /// What goes wrong.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
     /// Whom it hits.
     #[serde(default)]
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// The switch turns itself off after so many hits. Without it, it stays until cleared; a switch for open
     /// websockets then hits those that are open now, and with it also that many new ones.
     #[serde(default)]
-    pub times: Option<u32>,
+    pub(crate) times: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -267,6 +267,15 @@ impl Faults {
     pub(crate) fn set(&self, switch: Switch) {
         if let Fault::ClockOffset { offset_ms } = switch.fault {
             self.clock_offset.store(offset_ms, Ordering::Relaxed);
+        }
+        // A server has one clock and one limiter: the last word holds.
+        if matches!(
+            switch.fault,
+            Fault::ClockOffset { .. } | Fault::RateLimit { .. }
+        ) {
+            let kind = switch.fault.kind();
+            self.lock()
+                .retain(|active| active.switch.fault.kind() != kind);
         }
         // What is over at once leaves nothing to be asked for later.
         let lasts = switch.times.is_some()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Flavour;
-use super::event::{Encoded, Outgoing};
+use super::event::{Encoded, Outgoing, Recipients};
 use super::faults::{DeafPing, Delivery, Scope, SocketFault};
 use super::state::State;
 
@@ -279,14 +279,23 @@ impl Hub {
     }
 
     fn receivers(&self, outgoing: &Outgoing) -> Vec<u64> {
-        let mut numbers: Vec<u64> = self
-            .users
-            .iter()
-            .filter(|(user_id, _)| outgoing.reaches(user_id))
-            .flat_map(|(_, numbers)| numbers.iter().copied())
-            .collect();
+        let heard = |user_id: &&String| !outgoing.omits(user_id);
+        let mut numbers: Vec<u64> = match &outgoing.recipients {
+            Recipients::Everyone => {
+                let users = self.users.keys().filter(heard);
+                users.flat_map(|user_id| self.numbers(user_id)).collect()
+            }
+            Recipients::Users(users) => {
+                let users = users.iter().filter(heard);
+                users.flat_map(|user_id| self.numbers(user_id)).collect()
+            }
+        };
         numbers.sort_unstable();
         numbers
+    }
+
+    fn numbers(&self, user_id: &str) -> impl Iterator<Item = u64> {
+        self.users.get(user_id).into_iter().flatten().copied()
     }
 }
 

@@ -13,8 +13,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-use super::call::{Asked, Call, Reply};
+use super::call::{Asked, Call, Reply, parse_query};
 use super::error::ApiError;
 use super::faults::{self, Faults};
 use super::hub::Hub;
@@ -39,6 +40,8 @@ pub(crate) struct Server {
     world: Mutex<World>,
     limiter: Mutex<Option<Limiter>>,
     pub(crate) faults: Arc<Faults>,
+    /// How often a fault has started the server anew; HTTP connections end with the request they are at.
+    pub(crate) restarts: watch::Sender<u64>,
     pub(crate) tasks: Tasks,
     pub(crate) timing: Timing,
     pub(crate) flavour: Flavour,
@@ -55,6 +58,7 @@ impl Server {
         Self {
             flavour: state.flavour,
             faults: Arc::clone(&state.faults),
+            restarts: watch::Sender::new(0),
             version: state.server_version(),
             world: Mutex::new(World {
                 state,
@@ -138,12 +142,21 @@ async fn serve(server: Arc<Server>, stream: TcpStream, router: Router) {
         .header_read_timeout(server.timing.idle)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
-    // On a stop the connection is dropped as it is: the real server says nothing either.
-    tokio::select! {
-        () = server.tasks.stopped() => {}
-        ended = connection => if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended");
-        },
+    let mut connection = std::pin::pin!(connection);
+    let mut restarts = server.restarts.subscribe();
+    loop {
+        // On a stop the connection is dropped as it is: the real server says nothing either. It loses no request that
+        // has begun when the other arms win: the connection goes on where it was.
+        tokio::select! {
+            () = server.tasks.stopped() => return,
+            Ok(()) = restarts.changed() => connection.as_mut().graceful_shutdown(),
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+        }
     }
 }
 
@@ -257,16 +270,6 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
     finish(&server, result, is_get)
 }
 
-fn parse_query(query: &str) -> std::collections::HashMap<String, String> {
-    let uri: Result<axum::http::Uri, _> = format!("/?{query}").parse();
-    let pairs = uri
-        .ok()
-        .and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok());
-    pairs
-        .map(|axum::extract::Query(pairs)| pairs)
-        .unwrap_or_default()
-}
-
 async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
     if asked.path == faults::routes::PATH {
         return faults::routes::answer(server, &asked);
@@ -304,12 +307,13 @@ pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: b
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    let usual = match server.flavour {
-        Flavour::V5_37 if !known => "text/plain; charset=utf-8",
-        _ => "application/json",
+    let content_type = match reply.content_type.as_deref() {
+        Some(content_type) => content_type,
+        // Newer servers found out what they write before they knew the route.
+        None if !known && server.flavour == Flavour::V5_37 => "text/plain; charset=utf-8",
+        None => "application/json",
     };
     if reply.status != 304 {
-        let content_type = reply.content_type.as_deref().unwrap_or(usual);
         put(headers, "content-type", content_type);
     }
     for (name, value) in reply.headers {

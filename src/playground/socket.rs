@@ -270,6 +270,13 @@ async fn read(connection: &mut Connection, stream: &mut SplitStream<Socket>) -> 
     let mut check_at = Some(start + timing.authentication);
     let mut pong_by = start + timing.pong;
     loop {
+        let now = Instant::now();
+        if check_at.take_if(|at| *at <= now).is_some() && !connection.is_authenticated() {
+            return End::Dropped;
+        }
+        if pong_by <= now {
+            return End::Dropped;
+        }
         // Reading a websocket is cancel-safe: a frame that is not whole stays in its buffer.
         tokio::select! {
             message = stream.next() => match message {
@@ -283,11 +290,7 @@ async fn read(connection: &mut Connection, stream: &mut SplitStream<Socket>) -> 
                 Some(Err(Error::Capacity(_))) => return End::TooBig,
                 Some(Ok(Message::Binary(_)) | Err(_)) | None => return End::Dropped,
             },
-            () = sleep_until(check_at.unwrap_or(pong_by)) => {
-                if check_at.take().is_none() || !connection.is_authenticated() {
-                    return End::Dropped;
-                }
-            }
+            () = sleep_until(check_at.map_or(pong_by, |at| at.min(pong_by))) => {}
         }
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod peer;
 
 mod calls;
 mod limits;
+mod playground;
 mod trouble;
 mod trust;

@@ -5,3 +5,4 @@ pub(crate) mod peer;
 mod connecting;
 mod life;
 mod listening;
+mod playground;

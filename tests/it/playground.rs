@@ -1,8 +1,14 @@
-//! Tests of `playground`.
+//! Tests of `playground`: what the replay of the recordings does not show.
+
+mod access;
+mod life;
+mod pending;
+mod posts;
+mod sockets;
 
 use serde_json::json;
 
-use crate::support::playground::{End, Server};
+use crate::support::playground::Server;
 
 #[tokio::test]
 async fn a_message_reaches_the_bot_and_its_answer_the_asker() {
@@ -23,23 +29,4 @@ async fn a_message_reaches_the_bot_and_its_answer_the_asker() {
         .await
         .expect(200);
     assert_eq!(thread["order"], json!([asked["id"], answer["id"]]));
-}
-
-#[tokio::test]
-async fn a_ping_of_the_application_tells_the_servers_clock() {
-    let server = Server::start().await;
-    let mut socket = server.bot().await.listen().await;
-    let pong = socket.request(1, "ping", json!({})).await;
-    assert_eq!(pong["status"], "OK");
-    assert!(pong["data"]["server_time"].as_i64().unwrap() > 0);
-}
-
-#[tokio::test]
-async fn a_frame_that_is_too_long_is_closed_with_1009() {
-    let server = Server::start().await;
-    let mut socket = server.bot().await.listen().await;
-    socket
-        .send(&json!({"seq": 1, "action": "ping", "data": {"x": "y".repeat(9_000)}}).to_string())
-        .await;
-    assert_eq!(socket.end().await, End::Closed(1009));
 }

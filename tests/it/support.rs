@@ -1,3 +1,21 @@
 //! What the tests share.
 
+pub(crate) mod bot;
 pub(crate) mod playground;
+pub(crate) mod scenario;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// Looks again and again until there is something; for what nobody tells of.
+pub(crate) async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + playground::DEADLINE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -72,6 +72,12 @@ pub async fn allowance(
         .ledger
         .recent_calls(ticket.row().name, now.minus(horizon))
         .await?;
+    // What was started by this process and has no outcome is being prepared: whoever asks now joins it.
+    let joins =
+        |call: &Recent| call.state == CallState::Running && call.recorded_at >= context.started_at;
+    if recent.iter().any(joins) {
+        return Ok(Ok(()));
+    }
     Ok(within(&recent, now, lifecycle.cooldown, lifecycle.budget))
 }
 

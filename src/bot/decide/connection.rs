@@ -6,7 +6,7 @@ use crate::bot::catch_up::Looked;
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::{Identity, Room};
-use crate::bot::watermark::Look;
+use crate::bot::watermark::{Look, SETTLING};
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
@@ -64,13 +64,19 @@ impl State {
         let server_time = server_time.unwrap_or(now.wall);
         self.connection.clock_offset = server_time.0.saturating_sub(now.wall.0);
         if !std::mem::replace(&mut self.connection.alive, true) {
-            // An empty ledger starts from the first hello; what came before it is nobody's.
+            // An empty ledger starts from the first hello; what came before it is nobody's. The successor of this
+            // process takes the settling time off again.
             let connected = self
                 .connection
                 .since
                 .map_or(server_time, |since| server_time.minus(now.instant - since));
-            self.connection.read_from.get_or_insert(connected);
-            return self.sweep(now);
+            let mut effects = Vec::new();
+            if self.connection.read_from.is_none() {
+                self.connection.read_from = Some(connected);
+                effects.push(Effect::ProofOfLife(connected.plus(SETTLING)));
+            }
+            effects.extend(self.sweep(now));
+            return effects;
         }
         // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
         // would say too much.
@@ -142,6 +148,7 @@ impl State {
     pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
         let channel = looked.channel;
         if looked.begins {
+            self.unwritten.remove(&channel);
             if let Some(back) = &mut self.back {
                 back.unread.insert(channel);
             }
@@ -150,11 +157,11 @@ impl State {
         if let Some(back) = &mut self.back {
             back.unread.remove(&channel);
         }
-        self.unwritten.remove(&channel);
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
             last_post_at: looked.last_post_at,
             as_of: looked.as_of,
+            since: looked.since,
             unwritten,
         };
         vec![Effect::Advance(self.marks.looked(channel, look))]

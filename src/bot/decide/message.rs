@@ -12,6 +12,7 @@ use crate::command::author::{self, Author, Why};
 use crate::command::parse::Invocation;
 use crate::command::rate::Verdict;
 use crate::command::table;
+use crate::ledger::CallKey;
 use crate::mattermost::model::Post;
 
 use super::{Phase, State};
@@ -31,11 +32,22 @@ impl State {
         self.consider(now, room, post, Source::Event)
     }
 
-    pub(super) fn found(&mut self, now: Now, room: Room, posts: Vec<Post>) -> Vec<Effect> {
-        posts
-            .into_iter()
-            .flat_map(|post| self.consider(now, room, post, Source::CatchUp))
-            .collect()
+    /// What catch-up read: calls that have a row already are passed over.
+    pub(super) fn found(
+        &mut self,
+        now: Now,
+        room: Room,
+        posts: Vec<Post>,
+        known: &[CallKey],
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for post in posts {
+            for key in known.iter().filter(|key| key.post == post.id) {
+                self.remember((key.post, key.ordinal));
+            }
+            effects.extend(self.consider(now, room, post, Source::CatchUp));
+        }
+        effects
     }
 
     fn consider(&mut self, now: Now, room: Room, post: Post, source: Source) -> Vec<Effect> {
@@ -99,6 +111,9 @@ impl State {
         };
         let age = self.server_now(now).since(post.create_at);
         if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+            self.unwritten
+                .entry(post.channel_id)
+                .or_insert(post.create_at);
             return Vec::new();
         }
         if !matches!(self.phase, Phase::Serving) {
@@ -106,7 +121,10 @@ impl State {
             if !self.joins(&ticket) || source == Source::CatchUp {
                 return Vec::new();
             }
-            ticket.fate = Fate::Join;
+            ticket.fate = match self.fate(now, &ticket, source, age) {
+                Fate::Run => Fate::Join,
+                refused => refused,
+            };
             return self.start(now, ticket);
         }
         ticket.fate = self.fate(now, &ticket, source, age);

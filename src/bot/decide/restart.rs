@@ -18,7 +18,7 @@ impl State {
     }
 
     /// Somebody who may has asked for a restart: the first one starts it, the others join.
-    pub(super) fn restart_asked(&mut self, now: Now, request: Box<Request>) -> Vec<Effect> {
+    pub(super) fn restart_asked(&mut self, now: Now, request: Request) -> Vec<Effect> {
         let joining = request.for_marker();
         let reason = if request.asker.is_some() {
             "@restart"
@@ -28,7 +28,7 @@ impl State {
         match &mut self.phase {
             Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
                 restart.marker.requests.extend(joining);
-                restart.askers.push(*request);
+                restart.askers.push(request);
             }
             Phase::Waiting | Phase::Serving => {
                 let marker = Marker {
@@ -44,7 +44,8 @@ impl State {
                 };
                 self.phase = Phase::Leaving(Restart {
                     marker,
-                    askers: vec![*request],
+                    askers: vec![request],
+                    settled: 0,
                 });
             }
             // The process is stopping for good; its successor says what became of the call.
@@ -70,6 +71,7 @@ impl State {
         let Some(request) = restart.askers.get(asker).cloned() else {
             return Vec::new();
         };
+        restart.settled += 1;
         let refused = request.for_marker().map(|request| request.post);
         let request = Box::new(request);
         match (std::mem::replace(&mut self.phase, Phase::Serving), result) {
@@ -98,13 +100,17 @@ impl State {
                 self.phase = Phase::Draining(Some(restart));
                 vec![Effect::RefuseRestart { request, reason }]
             }
-            (_, Err(reason)) => {
+            (Phase::Leaving(restart), Err(reason)) => {
                 if self.identity.is_none() {
                     self.phase = Phase::Waiting;
                 }
-                vec![Effect::RefuseRestart { request, reason }]
+                let refuse = |request| Effect::RefuseRestart {
+                    request: Box::new(request),
+                    reason: reason.clone(),
+                };
+                restart.askers.into_iter().map(refuse).collect()
             }
-            (phase, Ok(())) => {
+            (phase, _) => {
                 self.phase = phase;
                 Vec::new()
             }
@@ -113,16 +119,22 @@ impl State {
 
     /// SIGTERM or SIGINT: finish what runs, then end; the second one ends at once.
     pub(super) fn stop(&mut self) -> Vec<Effect> {
-        let stopping = matches!(self.phase, Phase::Draining(_));
-        if stopping {
+        if matches!(self.phase, Phase::Draining(None) | Phase::Finished) {
             return self.finish(Outcome::Exit(ExitStatus::Stopped));
         }
-        self.phase = Phase::Draining(None);
-        vec![Effect::Drain]
+        match std::mem::replace(&mut self.phase, Phase::Draining(None)) {
+            // The drain goes on; the marker stays, and whoever is started next says that we are back.
+            Phase::Draining(_) => Vec::new(),
+            _ => vec![Effect::Drain],
+        }
     }
 
     pub(super) fn drained(&mut self) -> Vec<Effect> {
         match &self.phase {
+            // Somebody joined at the last moment, and his marker is still being written.
+            Phase::Draining(Some(restart)) if restart.settled < restart.askers.len() => {
+                vec![Effect::Drain]
+            }
             Phase::Draining(Some(_)) => self.finish(Outcome::Reexec),
             Phase::Draining(None) => self.finish(Outcome::Exit(ExitStatus::Stopped)),
             _ => Vec::new(),

@@ -134,7 +134,8 @@ impl Api {
         Ok(thread)
     }
 
-    /// A page of a thread, the oldest first, and whether more follows. Servers before 6.x give the whole thread at once.
+    /// A page of a thread, the oldest first, and whether more follows. A server that does not say may have given the whole
+    /// thread: then the next page brings nothing new.
     async fn thread_page(
         &self,
         id: PostId,
@@ -152,7 +153,8 @@ impl Api {
         let order = list.order.unwrap_or_default();
         let mut posts = posts_in_order(&order, &list.posts.unwrap_or_default());
         posts.sort_by_key(|post| (post.create_at, post.id));
-        Ok((posts, list.has_next.unwrap_or(false)))
+        let full = order.len() >= usize::from(LARGEST_PAGE);
+        Ok((posts, list.has_next.unwrap_or(full)))
     }
 
     /// Creates a post: one attempt, once the limiter allows it. Whether it exists is not known after any error but

@@ -1,32 +1,42 @@
-//! The frame as it stands on the wire: one pass that borrows, and what is made of it.
+//! The frame as it stands on the wire, read in one pass that borrows, and what is made of it.
 
-use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::scalar::{Integer, Text};
 use super::{DecodeError, Event, Frame, Posted, ReplyError};
-use crate::mattermost::model::{ChannelKind, Post};
+use crate::id::{ChannelId, TeamId, UserId};
+use crate::mattermost::model::{ChannelKind, Post, Reaction};
 use crate::timestamp::Timestamp;
 
 /// Both forms of frame at once; the server writes `event` or `status`, never both.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Wire<'a> {
-    #[serde(borrow, default)]
     event: Text<'a>,
-    #[serde(borrow, default)]
-    data: Option<Data<'a>>,
-    #[serde(borrow, default)]
-    broadcast: Option<Broadcast<'a>>,
-    #[serde(default)]
+    data: Data<'a>,
+    broadcast: Broadcast<'a>,
     seq: Option<u64>,
-    #[serde(borrow, default)]
     status: Text<'a>,
-    #[serde(default)]
     seq_reply: Option<u64>,
-    #[serde(borrow, default)]
     error: Option<WireError<'a>>,
+}
+
+/// The keys of a frame.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Event,
+    Data,
+    Broadcast,
+    Seq,
+    Status,
+    SeqReply,
+    Error,
+    #[serde(other)]
+    Unknown,
 }
 
 /// The fields that the events of ours have in `data`, all of them in one; each may be absent.
@@ -78,49 +88,83 @@ struct WireError<'a> {
     status_code: Integer,
 }
 
-/// A text that is borrowed where it has no escapes; anything that is not a text counts as absent.
-#[derive(Default)]
-struct Text<'a>(Option<Cow<'a, str>>);
-
-/// An integer; anything else counts as absent.
-#[derive(Default)]
-struct Integer(Option<i64>);
-
 pub(super) fn decode(text: &str) -> Result<Frame, DecodeError> {
     let wire: Wire<'_> = serde_json::from_str(text).map_err(DecodeError::NotAFrame)?;
-    let data = wire.data.unwrap_or_default();
-    match (wire.event.get(), wire.seq) {
-        (Some(name), Some(seq)) => {
-            let event = Context {
-                data: &data,
-                broadcast: &wire.broadcast.unwrap_or_default(),
-                seq,
-                name,
-            };
-            Ok(Frame::Event {
-                seq,
-                event: event.decode()?,
-            })
-        }
-        (None, _) if wire.status.get().is_some() => Ok(Frame::Reply {
+    match (wire.event.get(), wire.seq, wire.status.get()) {
+        (Some(name), Some(seq), _) => match maker(name) {
+            Some(make) => {
+                let event = make(&Context {
+                    name,
+                    seq,
+                    data: &wire.data,
+                    broadcast: &wire.broadcast,
+                })?;
+                Ok(Frame::Event { seq, event })
+            }
+            None => {
+                let name = name.to_owned();
+                let event = Event::Other { name };
+                Ok(Frame::Event { seq, event })
+            }
+        },
+        (None, _, Some(status)) => Ok(Frame::Reply {
             seq_reply: wire.seq_reply,
-            ok: wire.status.get() == Some("OK"),
-            server_time: data.server_time.0.map(Timestamp),
-            version: data.version.owned(),
-            error: wire.error.map(|error| ReplyError {
-                id: error.id.owned().unwrap_or_default(),
-                status_code: error
-                    .status_code
-                    .0
-                    .and_then(|code| u16::try_from(code).ok())
-                    .unwrap_or(0),
-            }),
+            ok: status == "OK",
+            server_time: wire.data.server_time.0.map(Timestamp),
+            version: wire.data.version.owned(),
+            error: wire.error.map(ReplyError::from),
         }),
         _ => Err(DecodeError::Neither),
     }
 }
 
-/// An event before it is known to be complete.
+type Make = fn(&Context<'_>) -> Result<Event, DecodeError>;
+
+/// How an event of ours is made; none for the others.
+fn maker(name: &str) -> Option<Make> {
+    Some(match name {
+        "hello" => |context| Ok(context.hello()),
+        "posted" => |context| Ok(Event::Posted(Box::new(context.posted()?))),
+        "post_edited" => |context| Ok(Event::PostEdited(Box::new(context.post()?))),
+        "post_deleted" => |context| Ok(Event::PostDeleted(Box::new(context.post()?))),
+        "reaction_added" => |context| Ok(Event::ReactionAdded(context.reaction()?)),
+        "reaction_removed" => |context| Ok(Event::ReactionRemoved(context.reaction()?)),
+        "user_added" => |context| {
+            let (user_id, channel_id) = (context.user_id()?, context.channel_id()?);
+            Ok(Event::UserAdded {
+                user_id,
+                channel_id,
+            })
+        },
+        "user_removed" => |context| {
+            let (user_id, channel_id) = (context.user_id()?, context.channel_id()?);
+            Ok(Event::UserRemoved {
+                user_id,
+                channel_id,
+            })
+        },
+        "direct_added" | "group_added" => |context| {
+            let channel_id = context.channel_id()?;
+            Ok(Event::ConversationOpened { channel_id })
+        },
+        "channel_created" | "channel_updated" | "channel_deleted" | "channel_restored"
+        | "channel_converted" => |context| {
+            let channel_id = context.channel_id()?;
+            Ok(Event::ChannelChanged { channel_id })
+        },
+        "added_to_team" => |context| {
+            let (user_id, team_id) = (context.user_id()?, context.team_id()?);
+            Ok(Event::TeamJoined { user_id, team_id })
+        },
+        "leave_team" => |context| {
+            let (user_id, team_id) = (context.user_id()?, context.team_id()?);
+            Ok(Event::TeamLeft { user_id, team_id })
+        },
+        _ => return None,
+    })
+}
+
+/// An event of ours, before it is known to be complete.
 struct Context<'a> {
     name: &'a str,
     seq: u64,
@@ -129,47 +173,12 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn decode(&self) -> Result<Event, DecodeError> {
-        Ok(match self.name {
-            "hello" => Event::Hello {
-                connection_id: self.data.connection_id.owned().unwrap_or_default(),
-                server_version: self.data.server_version.owned().unwrap_or_default(),
-                server_hostname: self.data.server_hostname.owned(),
-            },
-            "posted" => Event::Posted(Box::new(self.posted()?)),
-            "post_edited" => Event::PostEdited(Box::new(self.post()?)),
-            "post_deleted" => Event::PostDeleted(Box::new(self.post()?)),
-            "reaction_added" => Event::ReactionAdded(self.json(&self.data.reaction, "reaction")?),
-            "reaction_removed" => {
-                Event::ReactionRemoved(self.json(&self.data.reaction, "reaction")?)
-            }
-            "user_added" => Event::UserAdded {
-                user_id: self.user_id()?,
-                channel_id: self.channel_id()?,
-            },
-            "user_removed" => Event::UserRemoved {
-                user_id: self.user_id()?,
-                channel_id: self.channel_id()?,
-            },
-            "direct_added" | "group_added" => Event::ConversationOpened {
-                channel_id: self.channel_id()?,
-            },
-            "channel_created" | "channel_updated" | "channel_deleted" | "channel_restored"
-            | "channel_converted" => Event::ChannelChanged {
-                channel_id: self.channel_id()?,
-            },
-            "added_to_team" => Event::TeamJoined {
-                user_id: self.user_id()?,
-                team_id: self.id(&self.data.team_id, "team_id")?,
-            },
-            "leave_team" => Event::TeamLeft {
-                user_id: self.user_id()?,
-                team_id: self.id(&self.data.team_id, "team_id")?,
-            },
-            other => Event::Other {
-                name: other.to_owned(),
-            },
-        })
+    fn hello(&self) -> Event {
+        Event::Hello {
+            connection_id: self.data.connection_id.owned().unwrap_or_default(),
+            server_version: self.data.server_version.owned().unwrap_or_default(),
+            server_hostname: self.data.server_hostname.owned(),
+        }
     }
 
     fn posted(&self) -> Result<Posted, DecodeError> {
@@ -190,24 +199,28 @@ impl Context<'_> {
         self.json(&self.data.post, "post")
     }
 
+    fn reaction(&self) -> Result<Reaction, DecodeError> {
+        self.json(&self.data.reaction, "reaction")
+    }
+
+    fn team_id(&self) -> Result<TeamId, DecodeError> {
+        self.id(&self.data.team_id, "team_id")
+    }
+
     /// The user whom the event is about: it is in `data`, or only the addressee if it was sent to that user alone.
-    fn user_id<T: std::str::FromStr>(&self) -> Result<T, DecodeError> {
+    fn user_id(&self) -> Result<UserId, DecodeError> {
         self.id(self.data.user_id.or(&self.broadcast.user_id), "user_id")
     }
 
     /// The channel that the event is about: in `data` where the addressee is a user, else the addressee.
-    fn channel_id<T: std::str::FromStr>(&self) -> Result<T, DecodeError> {
+    fn channel_id(&self) -> Result<ChannelId, DecodeError> {
         self.id(
             self.data.channel_id.or(&self.broadcast.channel_id),
             "channel_id",
         )
     }
 
-    fn id<T: std::str::FromStr>(
-        &self,
-        text: &Text<'_>,
-        field: &'static str,
-    ) -> Result<T, DecodeError> {
+    fn id<T: FromStr>(&self, text: &Text<'_>, field: &'static str) -> Result<T, DecodeError> {
         text.get()
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| self.incomplete(field))
@@ -233,107 +246,60 @@ impl Context<'_> {
     }
 }
 
-impl<'a> Text<'a> {
-    fn get(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-
-    fn owned(&self) -> Option<String> {
-        self.get().map(str::to_owned)
-    }
-
-    /// This one, unless it is absent or empty.
-    fn or<'t>(&'t self, other: &'t Text<'a>) -> &'t Text<'a> {
-        if self.get().is_some_and(|text| !text.is_empty()) {
-            self
-        } else {
-            other
+impl From<WireError<'_>> for ReplyError {
+    fn from(error: WireError<'_>) -> Self {
+        let status_code = error
+            .status_code
+            .0
+            .and_then(|code| u16::try_from(code).ok());
+        Self {
+            id: error.id.owned().unwrap_or_default(),
+            status_code: status_code.unwrap_or(0),
         }
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor).map(Self)
+        deserializer.deserialize_map(WireVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IntegerVisitor).map(Self)
+struct WireVisitor;
+
+impl<'de> Visitor<'de> for WireVisitor {
+    type Value = Wire<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a websocket frame")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut wire = Wire::default();
+        while let Some(key) = entries.next_key()? {
+            // The server writes the name first; where it does not, everything is read.
+            let unused = wire.event.get().is_some_and(|name| maker(name).is_none());
+            match key {
+                Key::Event => wire.event = entries.next_value()?,
+                Key::Data if !unused => wire.data = null_is_default(&mut entries)?,
+                Key::Broadcast if !unused => wire.broadcast = null_is_default(&mut entries)?,
+                Key::Seq => wire.seq = entries.next_value()?,
+                Key::Status => wire.status = entries.next_value()?,
+                Key::SeqReply => wire.seq_reply = entries.next_value()?,
+                Key::Error => wire.error = entries.next_value()?,
+                Key::Data | Key::Broadcast | Key::Unknown => {
+                    entries.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(wire)
     }
 }
 
-struct TextVisitor;
-struct IntegerVisitor;
-
-/// The methods of a visitor that skip what is of no use to it.
-macro_rules! skip_anything_else {
-    () => {
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("any value")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-            while items.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
-    };
-}
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Option<Cow<'de, str>>;
-
-    skip_anything_else!();
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-}
-
-impl<'de> Visitor<'de> for IntegerVisitor {
-    type Value = Option<i64>;
-
-    skip_anything_else!();
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(number).ok())
-    }
+fn null_is_default<'de, A, T>(entries: &mut A) -> Result<T, A::Error>
+where
+    A: MapAccess<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(entries.next_value::<Option<T>>()?.unwrap_or_default())
 }

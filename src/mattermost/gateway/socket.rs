@@ -19,10 +19,6 @@ use crate::timestamp::Timestamp;
 const LARGEST_MESSAGE: usize = 4 << 20;
 /// What is read at once; an ordinary event has about 1 KiB.
 const READ_BUFFER: usize = 8 << 10;
-/// How many frames may still come before the answer to a ping that is overdue: what server and kernels can have held
-/// back for a reader that was slow. Without a bound, a stream of events would hide that pings are not answered.
-const OVERDUE_FRAMES: u32 = 10_000;
-
 /// A websocket that is open, as far as we know.
 pub(super) struct Socket {
     stream: WebSocketStream<Upgraded>,
@@ -41,7 +37,7 @@ enum Ping {
     /// Ours, at this instant.
     Due(Instant),
     /// The server's, until this instant.
-    Unanswered { until: Instant, overdue_frames: u32 },
+    Unanswered(Instant),
 }
 
 /// What an open socket has to tell.
@@ -100,7 +96,7 @@ impl Socket {
             let turn = match self.ping {
                 Ping::Due(at) if at <= Instant::now() => self.send_ping(timing).await?,
                 Ping::Due(at) => at,
-                Ping::Unanswered { until, .. } => until,
+                Ping::Unanswered(until) => until,
             };
             // Both arms only wait. Reading goes first, so that an answer that is here already counts, however late we look.
             tokio::select! {
@@ -112,7 +108,7 @@ impl Socket {
                     }
                 }
                 () = sleep_until(turn) => {
-                    if let Ping::Unanswered { .. } = self.ping {
+                    if let Ping::Unanswered(_) = self.ping {
                         return Err(DisconnectCause::Silent);
                     }
                 }
@@ -139,10 +135,7 @@ impl Socket {
         self.stream.feed(Message::text(text)).await.map_err(lost)?;
         let until = Instant::now() + timing.ping_answer;
         self.last_ping = seq;
-        self.ping = Ping::Unanswered {
-            until,
-            overdue_frames: 0,
-        };
+        self.ping = Ping::Unanswered(until);
         Ok(until)
     }
 
@@ -176,10 +169,7 @@ impl Socket {
     /// What a text frame tells, if anything.
     fn handle(&mut self, text: &str, timing: &Timing) -> Result<Option<Heard>, DisconnectCause> {
         match Frame::decode(text) {
-            Ok(Frame::Event { seq, event }) => {
-                self.count_overdue()?;
-                Ok(self.event(seq, event))
-            }
+            Ok(Frame::Event { seq, event }) => Ok(self.event(seq, event)),
             Ok(Frame::Reply {
                 seq_reply,
                 ok,
@@ -230,23 +220,7 @@ impl Socket {
     }
 
     fn is_answer(&self, seq_reply: Option<u64>) -> bool {
-        matches!(self.ping, Ping::Unanswered { .. }) && seq_reply == Some(self.last_ping)
-    }
-
-    fn count_overdue(&mut self) -> Result<(), DisconnectCause> {
-        match &mut self.ping {
-            Ping::Unanswered {
-                until,
-                overdue_frames,
-            } if *until < Instant::now() => {
-                *overdue_frames += 1;
-                if *overdue_frames > OVERDUE_FRAMES {
-                    return Err(DisconnectCause::Silent);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        matches!(self.ping, Ping::Unanswered(_)) && seq_reply == Some(self.last_ping)
     }
 }
 

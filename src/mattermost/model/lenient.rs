@@ -1,10 +1,12 @@
 //! How an absent, null or empty value is read.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::ChannelKind;
 
@@ -17,15 +19,42 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// An identifier; read without a copy of its text, since every post has several.
+pub(super) fn id<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    empty_is_none(deserializer)?.ok_or_else(|| de::Error::custom("an identifier is missing"))
+}
+
 /// An identifier; `null` and the empty text are none.
 pub(super) fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
 {
-    match Option::<Cow<'de, str>>::deserialize(deserializer)?.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(de::Error::custom),
+    deserializer.deserialize_any(IdVisitor(PhantomData))
+}
+
+struct IdVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: Display>> Visitor<'_> for IdVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an identifier")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(E::custom),
+        }
     }
 }
 

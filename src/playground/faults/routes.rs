@@ -97,6 +97,7 @@ fn restart(server: &Server) {
         state.pending = Pending::new(server.timing.pending_id);
         hub.strike(&Scope::All, super::SocketFault::Close(None));
     });
+    server.restarts.send_modify(|count| *count += 1);
 }
 
 fn refused(reason: &str) -> ApiError {

@@ -52,7 +52,7 @@ fn create(call: &mut Call<'_>) -> Answer {
 
 /// Always 201, whether the channel was there or not.
 fn direct(call: &mut Call<'_>) -> Answer {
-    let ids: Vec<String> = call.asked.body("user_ids")?;
+    let ids: Vec<String> = call.asked.list("user_ids")?;
     let caller = call.user()?;
     let [one, other] = ids.as_slice() else {
         return Err(invalid_body("user_ids"));
@@ -83,7 +83,7 @@ fn direct(call: &mut Call<'_>) -> Answer {
 }
 
 fn group(call: &mut Call<'_>) -> Answer {
-    let mut ids: Vec<String> = call.asked.body("user_ids")?;
+    let mut ids: Vec<String> = call.asked.list("user_ids")?;
     let caller = call.user()?;
     if !ids.contains(&caller) {
         ids.push(caller);

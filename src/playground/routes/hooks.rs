@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::random_token;
-use crate::playground::call::{Answer, Call, Reply, is_id};
+use crate::playground::call::{Answer, Call, Reply, is_id, parse_query};
 use crate::playground::error::{invalid_body, permissions};
 use crate::playground::state::hooks::{Hook, HookMessage};
 
@@ -110,8 +110,18 @@ fn delete(call: &mut Call<'_>, id: &str) -> Answer {
 
 /// What anybody may send who knows the hook's id; as JSON, or as a form's `payload`.
 pub(super) fn receive(call: &mut Call<'_>, id: &str) -> Answer {
-    let message: Result<HookMessage, _> = call.asked.body("payload");
-    let message = message.map_err(|_| {
+    let is_form = call
+        .asked
+        .content_type
+        .starts_with("application/x-www-form-urlencoded");
+    let message: Option<HookMessage> = if is_form {
+        let form = parse_query(&String::from_utf8_lossy(&call.asked.body));
+        form.get("payload")
+            .and_then(|payload| serde_json::from_str(payload).ok())
+    } else {
+        call.asked.body("payload").ok()
+    };
+    let message = message.ok_or_else(|| {
         call.state.hook_error(
             id,
             "web.incoming_webhook.parse.app_error",

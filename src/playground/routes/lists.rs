@@ -12,12 +12,12 @@ fn shown<'a>(
     ids: impl Iterator<Item = &'a String>,
 ) -> Vec<wire::User> {
     ids.filter(|id| call.state.may_see_user(viewer, id))
-        .filter_map(|id| call.state.user_in_list(id, viewer))
+        .filter_map(|id| call.state.listed_user(id, viewer))
         .collect()
 }
 
 fn texts(call: &Call<'_>, what: &str) -> Result<Vec<String>, crate::playground::error::ApiError> {
-    let texts: Vec<Value> = call.asked.body(what)?;
+    let texts: Vec<Value> = call.asked.list(what)?;
     let texts: Vec<String> = texts
         .iter()
         .filter_map(Value::as_str)

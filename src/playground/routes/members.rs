@@ -42,7 +42,7 @@ pub(super) fn list(call: &mut Call<'_>, id: &str) -> Answer {
 }
 
 pub(super) fn by_ids(call: &mut Call<'_>, id: &str) -> Answer {
-    let ids: Vec<String> = call.asked.body("user_ids")?;
+    let ids: Vec<String> = call.asked.list("user_ids")?;
     let (id, caller) = readable(call, id)?;
     let members = ids
         .iter()

@@ -64,12 +64,12 @@ fn one(call: &mut Call<'_>, id: &str) -> Answer {
         return Err(permissions());
     }
     let post = readable(call, id, with_deleted)?;
-    let reply = Reply::json(200, &call.state.post(&post));
+    let reply = Reply::json(200, &call.state.post_in_thread(&post));
     Ok(call.tagged(etag(call, &post), reply))
 }
 
 fn by_ids(call: &mut Call<'_>) -> Answer {
-    let ids: Vec<String> = call.asked.body("post_ids")?;
+    let ids: Vec<String> = call.asked.list("post_ids")?;
     let caller = call.user()?;
     if ids.is_empty() || ids.len() > 1_000 {
         return Err(invalid_body("post_ids"));

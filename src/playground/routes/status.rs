@@ -42,7 +42,7 @@ pub(super) fn get(call: &mut Call<'_>, id: &str) -> Answer {
 
 pub(super) fn by_ids(call: &mut Call<'_>) -> Answer {
     call.user()?;
-    let ids: Vec<String> = call.asked.body("user_ids")?;
+    let ids: Vec<String> = call.asked.list("user_ids")?;
     let known = ids
         .iter()
         .filter(|id| call.state.accounts.contains_key(*id));
@@ -81,7 +81,7 @@ pub(super) fn preferences(call: &mut Call<'_>, method: &str, id: &str) -> Answer
             .map_or(&[][..], Vec::as_slice);
         return Ok(Reply::json(200, &preferences));
     }
-    let changed: Vec<Preference> = call.asked.body("preferences")?;
+    let changed: Vec<Preference> = call.asked.list("preferences")?;
     if changed.is_empty() || changed.len() > 100 {
         return Err(invalid_body("preferences"));
     }

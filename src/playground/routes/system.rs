@@ -143,12 +143,29 @@ struct Role {
 
 fn role_of(call: &Call<'_>, name: &str) -> Option<Role> {
     let permissions = match name {
-        "system_user" => vec![
+        "system_user" if call.state.is_old() => vec![
+            "delete_emojis",
+            "list_public_teams",
+            "join_public_teams",
             "create_direct_channel",
             "create_group_channel",
+            "view_members",
             "create_team",
-            "join_public_teams",
+            "create_emojis",
+        ],
+        "system_user" => vec![
+            "delete_custom_group",
+            "edit_custom_group",
+            "create_direct_channel",
+            "create_custom_group",
+            "restore_custom_group",
+            "create_emojis",
             "list_public_teams",
+            "join_public_teams",
+            "create_team",
+            "delete_emojis",
+            "manage_custom_group_members",
+            "create_group_channel",
             "view_members",
         ],
         "system_admin" => vec![
@@ -201,7 +218,7 @@ fn role(call: &mut Call<'_>, name: &str) -> Answer {
 
 fn roles(call: &mut Call<'_>) -> Answer {
     call.user()?;
-    let names: Vec<String> = call.asked.body("rolenames")?;
+    let names: Vec<String> = call.asked.list("rolenames")?;
     let roles: Vec<Role> = names
         .iter()
         .filter_map(|name| role_of(call, name))

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{channels, lists, members, reactions, status, tokens};
 use crate::playground::call::{Answer, Call, Reply, valid};
 use crate::playground::error::{ApiError, invalid_body, permissions, user_not_found};
+use crate::playground::event::Outgoing;
 use crate::playground::state::accounts::{NewAccount, invalid_username, is_valid_username};
 
 pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<Answer> {
@@ -165,7 +166,7 @@ fn deactivate(call: &mut Call<'_>, id: &str) -> Answer {
     Ok(Reply::done())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Active {
     active: bool,
 }
@@ -182,6 +183,8 @@ fn set_active(call: &mut Call<'_>, id: &str) -> Answer {
         return Err(user_not_found());
     }
     call.state.set_active(&id, body.active)?;
+    call.state
+        .emit(Outgoing::new("user_activation_status_change"));
     Ok(Reply::done())
 }
 

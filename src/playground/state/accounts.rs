@@ -70,7 +70,12 @@ pub(crate) fn is_valid_username(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c))
-        && !RESTRICTED.contains(&name)
+        && !is_reserved(name)
+}
+
+/// Whether nobody may have this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESTRICTED.contains(&name)
 }
 
 pub(crate) fn invalid_username() -> ApiError {

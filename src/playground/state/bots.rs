@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use super::accounts::{Account, RESTRICTED, invalid_username, is_valid_username};
+use super::accounts::{Account, invalid_username, is_reserved, is_valid_username};
 use crate::playground::error::ApiError;
 use crate::playground::wire;
 
@@ -26,9 +26,8 @@ impl State {
         details: BotDetails,
     ) -> Result<String, ApiError> {
         if !is_valid_username(username) {
-            // 5.37 makes the user first, whose check is the one that knows the reserved names.
-            let is_reserved = RESTRICTED.contains(&username);
-            return Err(if self.is_old() && is_reserved {
+            // 5.37 found a reserved name only when it made the user behind the bot.
+            return Err(if self.is_old() && is_reserved(username) {
                 invalid_username()
             } else {
                 ApiError::new(

@@ -47,7 +47,8 @@ impl State {
             id: file.id.clone(),
             user_id: file.user_id.clone(),
             post_id: file.post_id.clone(),
-            channel_id: file.channel_id.clone(),
+            // 5.37 did not show it.
+            channel_id: self.newer(file.channel_id.clone()).unwrap_or_default(),
             create_at: file.create_at,
             update_at: file.create_at,
             delete_at: 0,

@@ -94,9 +94,6 @@ impl State {
         if is_reply {
             self.posts.change(&root_id, |root| root.update_at = created);
         }
-        if set_online {
-            self.set_online(&post.user_id);
-        }
         let mut answer = self.post(&post);
         answer.reply_count = self.posts.reply_count(&root_id);
         pending_post_id.clone_into(&mut answer.pending_post_id);
@@ -268,10 +265,7 @@ impl State {
         }
         self.changed = true;
         let post = self.posts.live(id).cloned().ok_or_else(permissions)?;
-        let mut answer = self.post(&post);
-        if !post.root_id.is_empty() {
-            answer.reply_count = self.posts.reply_count(&post.root_id);
-        }
+        let answer = self.post_in_thread(&post);
         let members = self.members_of(&post.channel_id);
         self.emit(
             Outgoing::new("post_edited")
@@ -286,8 +280,7 @@ impl State {
         let before = self.posts.live(id).cloned().ok_or_else(post_not_found)?;
         let now = self.now().max(before.update_at + 1);
         let mut gone: Vec<String> = self.posts.replies(id).map(|post| post.id.clone()).collect();
-        let mut snapshot = self.post(&before);
-        snapshot.reply_count = gone.len();
+        let mut snapshot = self.post_in_thread(&before);
         if !self.is_old() {
             snapshot.metadata = None;
         }

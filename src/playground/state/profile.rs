@@ -55,8 +55,21 @@ impl State {
             .map(|account| self.user(account, view))
     }
 
+    /// The account in a list: there, oneself is anybody.
+    pub(crate) fn listed_user(&self, id: &str, viewer: &str) -> Option<wire::User> {
+        let view = if self.is_admin(viewer) {
+            View::Admin
+        } else {
+            View::Other
+        };
+        self.accounts
+            .get(id)
+            .map(|account| self.user(account, view))
+    }
+
     pub(crate) fn user(&self, account: &Account, view: View) -> wire::User {
         let own = view == View::Own;
+        let has_notify_props = own || (view == View::Admin && !self.is_old());
         wire::User {
             id: account.id.clone(),
             create_at: account.create_at,
@@ -71,8 +84,7 @@ impl State {
             last_name: account.last_name.clone(),
             position: account.position.clone(),
             roles: account.roles.clone(),
-            notify_props: (own || (view == View::Admin && !self.is_old()))
-                .then(|| notify_props(self.is_old())),
+            notify_props: has_notify_props.then(|| notify_props(self.is_old())),
             last_password_update: if own { account.last_password_update } else { 0 },
             last_picture_update: account.last_picture_update,
             failed_attempts: if own { account.failed_attempts } else { 0 },
@@ -87,15 +99,6 @@ impl State {
                 .unwrap_or_default(),
             disable_welcome_email: false,
         }
-    }
-
-    /// The account as every list has it, its owner's own not excepted.
-    pub(crate) fn user_in_list(&self, id: &str, viewer: &str) -> Option<wire::User> {
-        let is_admin = self.accounts.get(viewer).is_some_and(Account::is_admin);
-        let view = if is_admin { View::Admin } else { View::Other };
-        self.accounts
-            .get(id)
-            .map(|account| self.user(account, view))
     }
 
     /// The ETag of a user (`model.User.Etag`).

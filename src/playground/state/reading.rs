@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    fn list<'a>(&self, rows: impl Iterator<Item = &'a Post>, counted: bool) -> wire::PostList {
+    fn list<'a>(&self, rows: impl Iterator<Item = &'a Post>, company: Company) -> wire::PostList {
         let mut list = wire::PostList {
             order: Vec::new(),
             posts: BTreeMap::new(),
@@ -88,23 +88,34 @@ impl State {
         };
         for row in rows {
             list.order.push(row.id.clone());
-            list.posts.insert(row.id.clone(), self.show(row, counted));
-            // The root of a reply comes along, outside of the order.
-            if let Some(root) = self.posts.live(&row.root_id)
-                && !list.posts.contains_key(&root.id)
+            let root_id = if row.root_id.is_empty() {
+                &row.id
+            } else {
+                &row.root_id
+            };
+            let brings_thread = match company {
+                Company::Roots | Company::Counted => false,
+                Company::ThreadsOfReplies => !row.root_id.is_empty(),
+                Company::Threads => true,
+            };
+            let replies = self.posts.replies(root_id).filter(|_| brings_thread);
+            for post in self
+                .posts
+                .live(root_id)
+                .into_iter()
+                .chain(replies)
+                .chain([row])
             {
-                list.posts.insert(root.id.clone(), self.show(root, counted));
+                if !list.posts.contains_key(&post.id) {
+                    let shown = match company {
+                        Company::Threads | Company::Counted => self.post_in_thread(post),
+                        Company::Roots | Company::ThreadsOfReplies => self.post(post),
+                    };
+                    list.posts.insert(post.id.clone(), shown);
+                }
             }
         }
         list
-    }
-
-    fn show(&self, post: &Post, counted: bool) -> wire::Post {
-        if counted {
-            self.post_in_thread(post)
-        } else {
-            self.post(post)
-        }
     }
 
     /// What changed after an instant: an arbitrary thousand of it, newest made first, without a cursor.
@@ -114,14 +125,15 @@ impl State {
             .changed_after(channel_id, since)
             .take(SINCE_LIMIT)
             .collect();
+        // Newer servers show a row of the history after the post that it comes from, older ones before it.
         rows.sort_by_key(|post| {
-            // An edited post and the row of what it was are of one instant; 5.37 has them the other way round.
+            let is_history = !post.original_id.is_empty();
             (
                 std::cmp::Reverse(post.create_at),
-                post.original_id.is_empty() == self.is_old(),
+                is_history != self.is_old(),
             )
         });
-        self.list(rows.into_iter(), false)
+        self.list(rows.into_iter(), Company::Roots)
     }
 
     /// The oldest posts made after the anchor, shown newest first; an unknown anchor gives nothing.
@@ -150,7 +162,7 @@ impl State {
             None
         };
         rows.reverse();
-        let mut list = self.list(rows.iter().copied(), true);
+        let mut list = self.list(rows.iter().copied(), Company::Threads);
         list.next_post_id = next.map(|post| post.id.clone()).unwrap_or_default();
         list.prev_post_id = match rows.last() {
             None => anchor.to_owned(),
@@ -177,7 +189,7 @@ impl State {
             .into_iter()
             .flat_map(|instant| self.posts.made_before(channel_id, instant));
         let rows: Vec<&Post> = made_before.skip(page * per_page).take(per_page).collect();
-        let mut list = self.list(rows.iter().copied(), true);
+        let mut list = self.list(rows.iter().copied(), Company::Threads);
         list.next_post_id = anchor.to_owned();
         list.prev_post_id = rows
             .last()
@@ -200,7 +212,7 @@ impl State {
         let next = if page > 0 { from.next() } else { None };
         let rows: Vec<&Post> = from.by_ref().take(per_page).collect();
         let prev = from.next();
-        let mut list = self.list(rows.into_iter(), false);
+        let mut list = self.list(rows.into_iter(), Company::ThreadsOfReplies);
         list.next_post_id = next.map(|post| post.id.clone()).unwrap_or_default();
         list.prev_post_id = prev.map(|post| post.id.clone()).unwrap_or_default();
         list
@@ -211,7 +223,7 @@ impl State {
             self.posts
                 .newest_first(channel_id)
                 .filter(|post| post.is_pinned),
-            false,
+            Company::Roots,
         )
     }
 
@@ -229,7 +241,7 @@ impl State {
             })
             .collect();
         found.sort_by_key(|post| std::cmp::Reverse(post.create_at));
-        self.list(found.into_iter().take(100), false)
+        self.list(found.into_iter().take(100), Company::Roots)
     }
 
     fn neighbour_before(&self, channel_id: &str, post: &Post) -> String {
@@ -255,14 +267,27 @@ impl State {
         };
         let has_next = replies.len() > limit;
         replies.truncate(limit);
-        let mut list = self.list(std::iter::once(root).chain(replies), true);
+        let mut list = self.list(std::iter::once(root).chain(replies), Company::Counted);
         list.has_next = self.newer(has_next);
         if self.is_old() {
-            // 5.37 names the root first and once more at the end.
+            // The root once more, at the end.
             list.order.push(root.id.clone());
         }
         list
     }
+}
+
+/// What comes along with the posts that are asked for, outside of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// The roots of replies.
+    Roots,
+    /// The whole threads of which there is a reply.
+    ThreadsOfReplies,
+    /// All threads of which there is any post, and how many replies each has.
+    Threads,
+    /// Nothing but what is asked for, and how many replies there are.
+    Counted,
 }
 
 /// Which part of a thread is asked for; zero and false stand for all of it.

@@ -176,7 +176,6 @@ impl State {
         if team.has(user_id) {
             return Ok(());
         }
-        let name = team.name.clone();
         team.members.insert(
             user_id.to_owned(),
             TeamMember {
@@ -187,37 +186,7 @@ impl State {
         );
         self.changed = true;
         self.touch_account(user_id);
-        for (channel_name, kind, words) in [
-            ("town-square", "system_join_team", "joined the team."),
-            ("off-topic", "system_join_channel", "joined the channel."),
-        ] {
-            let Some(channel_id) = self
-                .channel_by_name(team_id, channel_name)
-                .map(|channel| channel.id.clone())
-            else {
-                continue;
-            };
-            if is_guest && channel_name != "town-square" {
-                continue;
-            }
-            self.add_member(&channel_id, user_id, false);
-            let props = super::roles::props(&[("username", &username)]);
-            self.system_post(
-                &channel_id,
-                user_id,
-                kind,
-                format!("{username} {words}"),
-                props,
-            );
-            let members = self.members_of(&channel_id);
-            self.emit(
-                Outgoing::new("user_added")
-                    .with("team_id", &team_id)
-                    .with("user_id", &user_id)
-                    .for_channel(&channel_id, members),
-            );
-        }
-        tracing::debug!(team = name, user = username, "joined");
+        self.join_default_channels(team_id, user_id, &username, is_guest);
         // The real server sends this one twice.
         for _ in 0..2 {
             self.emit(
@@ -228,6 +197,46 @@ impl State {
             );
         }
         Ok(())
+    }
+
+    /// Everybody is in the default channels, guests in the first alone.
+    fn join_default_channels(
+        &mut self,
+        team_id: &str,
+        user_id: &str,
+        username: &str,
+        is_guest: bool,
+    ) {
+        for (name, kind, words) in [
+            ("town-square", "system_join_team", "joined the team."),
+            ("off-topic", "system_join_channel", "joined the channel."),
+        ] {
+            let is_first = name == "town-square";
+            let channel = self.channel_by_name(team_id, name);
+            let Some(id) = channel.map(|channel| channel.id.clone()) else {
+                continue;
+            };
+            if is_guest && !is_first {
+                continue;
+            }
+            if is_first {
+                self.add_member(&id, user_id, false);
+            }
+            let props = super::roles::props(&[("username", username)]);
+            self.system_post(&id, user_id, kind, format!("{username} {words}"), props);
+            let members = self.members_of(&id);
+            self.emit(
+                Outgoing::new("user_added")
+                    .with("team_id", &team_id)
+                    .with("user_id", &user_id)
+                    .for_channel(&id, members),
+            );
+            // The newcomer hears of the first channel only: what the real server knows of his channels it asks
+            // for once, and that is too early for the second.
+            if !is_first {
+                self.add_member(&id, user_id, false);
+            }
+        }
     }
 
     /// Takes a user out of a team and all its channels.

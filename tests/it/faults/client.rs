@@ -172,10 +172,11 @@ impl Scene {
         assert_eq!(answer.status, 200);
     }
 
-    /// A websocket that has said hello.
+    /// A websocket that has said hello, and all that follows from somebody's coming.
     pub(crate) async fn listen(&self, token: &str) -> Socket {
         let mut socket = self.dial(token).await;
         socket.wait_for_frame("").await;
+        socket.settle("").await;
         socket
     }
 

@@ -20,14 +20,14 @@ async fn a_late_event_is_overtaken() {
     let scene = Scene::new().await;
     let mut socket = scene.listen(&scene.bot).await;
     scene
-        .set(json!({"fault": {"kind": "late_posted", "delay_ms": 500}, "times": 1}))
+        .set(json!({"fault": {"kind": "late_posted", "delay_ms": 1500}, "times": 1}))
         .await;
     let began = Instant::now();
     scene.post(&scene.pat, "late").await;
     scene.post(&scene.pat, "prompt").await;
     let late = |frame: &Value| message_of(frame).as_deref() == Some("late");
     socket.wait_for(late).await.expect("the late event");
-    assert!(began.elapsed() >= Duration::from_millis(500));
+    assert!(began.elapsed() >= Duration::from_millis(1500));
     assert_eq!(heard(&socket), ["prompt", "late"]);
     let numbers = numbers(&socket);
     assert!(

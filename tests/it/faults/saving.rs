@@ -52,7 +52,7 @@ async fn two_posts_share_one_millisecond() {
 #[tokio::test]
 async fn a_post_is_committed_late_with_its_older_instant() {
     let scene = Scene::new().await;
-    let fault = json!({"kind": "late_commit", "delay_ms": 600});
+    let fault = json!({"kind": "late_commit", "delay_ms": 2000});
     scene
         .set(json!({"fault": fault, "scope": {"user": "pat"}, "times": 1}))
         .await;
@@ -104,5 +104,6 @@ async fn the_servers_clock_can_be_wrong() {
             .expect("an answer");
         assert!(near(pong["data"]["server_time"].as_i64()), "{pong}");
     }
+    assert_eq!(scene.switches().await.len(), 1);
     scene.clear().await;
 }

@@ -1,6 +1,11 @@
 //! Faults of whole websockets.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::client::{SILENCE, Scene, heard};
 
@@ -121,7 +126,19 @@ async fn a_restart_cuts_websockets_and_forgets_pending_ids_and_nothing_else() {
         scene.post_as(&scene.bot, "once", "key").await.id(),
         one.id()
     );
+    let mut idle = TcpStream::connect(scene.playground.address())
+        .await
+        .unwrap();
+    let request = "GET /api/v4/system/ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    idle.write_all(request.as_bytes()).await.unwrap();
     scene.set(json!({"fault": {"kind": "restart"}})).await;
+    let mut answer = String::new();
+    let until_end = timeout(Duration::from_secs(10), idle.read_to_string(&mut answer));
+    until_end
+        .await
+        .expect("an idle connection is closed, too")
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(socket.wait_for_end("").await, Some(None));
     let other = scene.post_as(&scene.bot, "once", "key").await;
     assert_eq!(other.status, 201);

@@ -16,7 +16,7 @@ use crate::api::peer::Answer;
 fn timing() -> Timing {
     Timing {
         ping_every: Duration::from_millis(20),
-        ping_answer: Duration::from_millis(200),
+        ping_answer: Duration::from_millis(500),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(20),
         refused_max: Duration::from_millis(20),
@@ -139,7 +139,7 @@ async fn a_half_open_connection_is_found_out_by_the_missing_answer() {
     let started = Instant::now();
     let cause = cause(&mut gateway).await;
     assert!(matches!(cause, DisconnectCause::Silent), "{cause:?}");
-    assert!(started.elapsed() >= Duration::from_millis(200));
+    assert!(started.elapsed() >= timing().ping_answer);
 }
 
 #[tokio::test]
@@ -170,18 +170,21 @@ async fn events_do_not_stand_for_the_answer_to_a_ping() {
 #[tokio::test]
 async fn an_answer_that_was_there_in_time_counts_however_late_it_is_read() {
     let mut peer = Peer::start(Script::default()).await;
-    let (mut gateway, mut socket) = connected(&mut peer, timing()).await;
-    // The ping is sent by a poll that is dropped; then nobody polls until long after the answer was due.
-    tokio::select! {
-        biased;
-        update = gateway.next() => panic!("{update:?}"),
-        () = socket.answer_ping() => {}
+    // More than once, since the deadline and the answer are both there when they are looked at.
+    for _ in 0..2 {
+        let (mut gateway, mut socket) = connected(&mut peer, timing()).await;
+        // The ping is sent by a poll that is dropped; then nobody polls until long after the answer was due.
+        tokio::select! {
+            biased;
+            update = gateway.next() => panic!("{update:?}"),
+            () = socket.answer_ping() => {}
+        }
+        socket.posted("late").await;
+        tokio::time::sleep(timing().ping_answer * 2).await;
+        let alive = update(&mut gateway).await;
+        assert!(matches!(alive, Update::Alive { .. }), "{alive:?}");
+        assert!(matches!(update(&mut gateway).await, Update::Event(_)));
     }
-    socket.posted("late").await;
-    tokio::time::sleep(timing().ping_answer * 2).await;
-    let alive = update(&mut gateway).await;
-    assert!(matches!(alive, Update::Alive { .. }), "{alive:?}");
-    assert!(matches!(update(&mut gateway).await, Update::Event(_)));
 }
 
 #[tokio::test]

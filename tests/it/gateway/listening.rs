@@ -175,6 +175,33 @@ async fn a_slow_reader_gets_what_was_sent_and_then_the_reason() {
 }
 
 #[tokio::test]
+async fn a_reader_that_blocks_the_server_gets_a_contiguous_beginning_and_then_the_end() {
+    let mut peer = Peer::start(Script::default()).await;
+    let (mut gateway, mut socket) = connected(&mut peer).await;
+    let data = posted(&"x".repeat(60_000));
+    let mut sent = 0;
+    // Nobody polls: at some point the sockets between us are full, and the server drops a client that it cannot write to.
+    while tokio::time::timeout(Duration::from_millis(200), socket.event("posted", &data))
+        .await
+        .is_ok()
+    {
+        sent += 1;
+        assert!(sent < 10_000, "nothing stops the server");
+    }
+    drop(socket);
+    let mut read = 0;
+    let cause = loop {
+        match update(&mut gateway).await {
+            Update::Event(Event::Posted(_)) => read += 1,
+            Update::Disconnected { cause, .. } => break cause,
+            other => panic!("a hole, or something that was not sent: {other:?}"),
+        }
+    };
+    assert!(matches!(cause, DisconnectCause::Lost(_)), "{cause:?}");
+    assert!(read <= sent + 1, "{read} of {sent}");
+}
+
+#[tokio::test]
 async fn no_event_is_lost_to_polls_that_are_dropped() {
     let mut peer = Peer::start(Script::default()).await;
     let (mut gateway, mut socket) = connected(&mut peer).await;

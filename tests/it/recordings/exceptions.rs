@@ -74,20 +74,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: "by chance its five seconds ended just after the bot was disabled: an older socket is not cut",
     },
     Exception {
-        version: "",
-        step: "21-membership",
-        asked: "websocket v1 ",
-        except: Except::Count("posted"),
-        reason: "the real server's membership cache lags: it lost the message of the second channel joined at once",
-    },
-    Exception {
-        version: "",
-        step: "21-membership",
-        asked: "websocket v1 ",
-        except: Except::Count("user_added"),
-        reason: "the real server's membership cache lags: it lost the event of the second channel joined at once",
-    },
-    Exception {
         version: "5.37",
         step: "init",
         asked: "websocket pat3",
@@ -114,13 +100,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         asked: "",
         except: Except::Replay,
         reason: "another server, whose accounts are not in the recording",
-    },
-    Exception {
-        version: "",
-        step: "10-roles",
-        asked: "/roles/name/",
-        except: Except::Body("permissions[]"),
-        reason: "the playground lists the permissions that it checks",
     },
     Exception {
         version: "",

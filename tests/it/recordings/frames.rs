@@ -17,7 +17,9 @@ const UNCOUNTED: &[&str] = &[
 ];
 
 /// The recorded frames of each websocket.
-pub(crate) fn recorded(entries: &[Entry]) -> BTreeMap<String, Vec<Frame>> {
+pub(crate) fn recorded<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+) -> BTreeMap<String, Vec<Frame>> {
     let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
     for entry in entries {
         let value = match &entry.what {

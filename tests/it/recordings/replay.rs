@@ -1,18 +1,20 @@
 //! Replays a recording against the playground, line by line, and collects what differs.
 
-use std::collections::HashMap;
+mod answers;
+mod websockets;
 
-use matterbot::playground::{Flavour, Options, Playground};
-use serde_json::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use matterbot::playground::{Flavour, Options, Playground, Timing};
 
 use super::difference::Difference;
 use super::exceptions::{Except, Table, asked};
-use super::recording::{self, Answer, Body, Entry, Exchange, What};
+use super::recording::{self, Body, Entry, Exchange, What};
+use super::request;
 use super::scenario::Scenario;
-use super::shape;
-use super::sockets::{Frame, Socket};
+use super::sockets::Socket;
 use super::translate::Dictionary;
-use super::{frames, request};
 
 /// A replay under way.
 pub(crate) struct Replay {
@@ -31,6 +33,11 @@ pub(crate) async fn replay(version: &'static str, flavour: Flavour) -> Vec<Diffe
     let options = Options {
         flavour,
         seeded: false,
+        // Several steps wait for the end of a connection that nobody authenticated.
+        timing: Timing {
+            authentication: Duration::from_secs(3),
+            ..Timing::default()
+        },
         ..Options::default()
     };
     let playground = Playground::start(options)
@@ -71,6 +78,8 @@ impl Replay {
         if self.table.has(&entry, &asked(&entry), Except::Replay) {
             return;
         }
+        // Such a row is needed wherever it fits: what comes back may be right by chance.
+        self.is_any_answer_right(&entry);
         match &entry.what {
             What::Exchange(exchange) => {
                 let pause = place
@@ -108,9 +117,13 @@ impl Replay {
         }
     }
 
+    fn is_any_answer_right(&mut self, entry: &Entry) -> bool {
+        self.table.has(entry, &asked(entry), Except::Answer)
+    }
+
     fn differ(&mut self, entry: &Entry, aspect: &str, expected: impl ToString, got: impl ToString) {
         let asked = asked(entry);
-        if self.table.has(entry, &asked, Except::Answer) {
+        if self.is_any_answer_right(entry) {
             return;
         }
         self.differences.push(Difference {
@@ -154,220 +167,6 @@ impl Replay {
         self.scenario.observe(exchange, &actual);
         self.compare_answer(entry, exchange, &actual);
     }
-
-    fn compare_answer(&mut self, entry: &Entry, exchange: &Exchange, actual: &Answer) {
-        let recorded = &exchange.answer;
-        if recorded.status != actual.status {
-            let text = actual.text.as_deref().unwrap_or_default();
-            let got = format!("{:?} {}", actual.status.unwrap_or(0), brief(text));
-            self.differ(entry, "status", recorded.status.unwrap_or(0), got);
-            return;
-        }
-        for (name, expected, got) in request::header_differences(recorded, actual) {
-            self.differ(entry, &format!("header {name}"), expected, got);
-        }
-        self.learn_token(recorded, actual);
-        let (Some(one), Some(other)) = (&recorded.text, &actual.text) else {
-            return;
-        };
-        match (serde_json::from_str(one), serde_json::from_str(other)) {
-            (Ok(one), Ok(other)) => self.compare_bodies(entry, &one, &other),
-            (Err(_), Err(_)) if one == other => {}
-            _ => self.differ(entry, "body", brief(one), brief(other)),
-        }
-    }
-
-    fn learn_token(&mut self, recorded: &Answer, actual: &Answer) {
-        if let (Some(one), Some(other)) = (recorded.header("token"), actual.header("token")) {
-            self.words.learn_text(one, other);
-        }
-    }
-
-    fn compare_bodies(&mut self, entry: &Entry, recorded: &Value, actual: &Value) {
-        self.words.learn(recorded, actual);
-        if recorded.get("status_code").is_some() {
-            for key in ["id", "status_code"] {
-                if recorded[key] != actual[key] {
-                    self.differ(entry, &format!("error {key}"), &recorded[key], &actual[key]);
-                }
-            }
-        } else {
-            self.compare_identity(entry, recorded, actual);
-        }
-        for mismatch in shape::compare(recorded, actual) {
-            let asked = asked(entry);
-            if !self.table.has_body(entry, &asked, &mismatch.at) {
-                let aspect = format!("body {}", mismatch.at);
-                self.differ(entry, &aspect, mismatch.expected, mismatch.got);
-            }
-        }
-    }
-
-    /// The answer must be about the same object, and list the same posts in the same order.
-    fn compare_identity(&mut self, entry: &Entry, recorded: &Value, actual: &Value) {
-        if let (Some(one), Some(other)) = (recorded["id"].as_str(), actual["id"].as_str())
-            && let Some(known) = self.words.id(one).map(str::to_owned)
-            && known != other
-        {
-            self.differ(entry, "object", format!("{known} again"), other);
-        }
-        if let (Some(one), Some(other)) = (recorded["order"].as_array(), actual["order"].as_array())
-        {
-            let text = |list: &[Value], words: &Dictionary| -> Vec<String> {
-                let ids = list.iter().filter_map(Value::as_str);
-                ids.map(|id| words.text(id).chars().take(6).collect())
-                    .collect()
-            };
-            let (one, other) = (text(one, &self.words), text(other, &Dictionary::default()));
-            if one != other {
-                self.differ(entry, "order", one.join(" "), other.join(" "));
-            }
-        }
-    }
-
-    async fn connect(
-        &mut self,
-        entry: &Entry,
-        place: usize,
-        path: &str,
-        headers: &[(String, String)],
-    ) {
-        let headers: Vec<(String, String)> = headers
-            .iter()
-            .map(|(name, value)| {
-                // The recorded server's own address is an allowed origin.
-                let value = value.replace("http://127.0.0.1:8065", &self.playground.base_url());
-                (name.clone(), self.words.path(&value))
-            })
-            .collect();
-        let outcome = self.entries[place..]
-            .iter()
-            .find_map(|later| match &later.what {
-                _ if later.conn != entry.conn => None,
-                What::Opened => Some(None),
-                What::Refused(answer) => Some(Some(answer.clone())),
-                _ => None,
-            });
-        let recorded = outcome.expect("a connection is opened or refused");
-        let path = self.words.path(path);
-        match (
-            Socket::connect(self.playground.address(), &path, &headers).await,
-            recorded,
-        ) {
-            (Ok(socket), None) => {
-                self.sockets.insert(entry.conn.clone(), socket);
-                self.greet(entry, place).await;
-                self.learn_connection_id(entry, place);
-            }
-            (Ok(_), Some(answer)) => {
-                self.differ(entry, "upgrade", answer.status.unwrap_or(0), "accepted")
-            }
-            (Err(refusal), None) => self.differ(entry, "upgrade", 101, refusal.status),
-            (Err(refusal), Some(answer)) => {
-                let (status, text) = (answer.status.unwrap_or(0), answer.text.unwrap_or_default());
-                if refusal.status != status {
-                    self.differ(entry, "upgrade", status, refusal.status);
-                } else if request::error_id(&text) != request::error_id(&refusal.text) {
-                    self.differ(entry, "upgrade's body", brief(&text), brief(&refusal.text));
-                }
-            }
-        }
-    }
-
-    fn learn_connection_id(&mut self, entry: &Entry, place: usize) {
-        let hello = |value: &Value| value["event"] == "hello";
-        let recorded = self.entries[place..]
-            .iter()
-            .find_map(|later| match &later.what {
-                What::FrameIn(text) if later.conn == entry.conn => {
-                    serde_json::from_str(text).ok().filter(hello)
-                }
-                _ => None,
-            });
-        let received = &self.sockets[&entry.conn].received;
-        let actual = received
-            .iter()
-            .map(|frame| &frame.value)
-            .find(|value| hello(value));
-        if let (Some(recorded), Some(actual)) = (recorded, actual) {
-            self.words.learn(&recorded["data"], &actual["data"]);
-        }
-    }
-
-    async fn settle(&mut self, step: &str) {
-        for socket in self.sockets.values_mut() {
-            socket.settle(step).await;
-        }
-    }
-
-    /// Waits for a frame where the recorded connection received one next.
-    async fn greet(&mut self, entry: &Entry, place: usize) {
-        let next = self.entries[place + 1..]
-            .iter()
-            .find(|later| later.conn == entry.conn && !matches!(later.what, What::Opened));
-        let answered = next.is_some_and(|later| matches!(later.what, What::FrameIn(_)));
-        if let Some(socket) = self.sockets.get_mut(&entry.conn).filter(|_| answered) {
-            socket.wait_for_frame(&entry.step).await;
-        }
-    }
-
-    async fn client_close(&mut self, entry: &Entry) {
-        if let Some(socket) = self.sockets.get_mut(&entry.conn) {
-            socket.close(&entry.step).await;
-        }
-    }
-
-    async fn closed(&mut self, entry: &Entry, code: Option<u16>) {
-        let Some(socket) = self.sockets.get_mut(&entry.conn) else {
-            return;
-        };
-        let end = socket.wait_for_end(&entry.step).await;
-        if end != Some(code) {
-            let text = |end: Option<u16>| {
-                end.map_or("cut without a close frame".into(), |code| {
-                    format!("code {code}")
-                })
-            };
-            self.differ(
-                entry,
-                "end",
-                text(code),
-                end.map_or("still open".into(), text),
-            );
-        }
-    }
-
-    fn compare_frames(&mut self) {
-        let connections: Vec<Entry> = self
-            .entries
-            .iter()
-            .filter(|entry| is_connect(entry))
-            .cloned()
-            .collect();
-        let table = &mut self.table;
-        let mut is_exempt = |conn: &str, event: &str| {
-            connections
-                .iter()
-                .filter(|entry| entry.conn == conn)
-                .any(|entry| {
-                    let asked = asked(entry);
-                    table.has(entry, &asked, Except::Frames)
-                        || table.has_count(entry, &asked, event)
-                })
-        };
-        let recorded = frames::recorded(&self.entries);
-        let actual: HashMap<&str, &[Frame]> = self
-            .sockets
-            .iter()
-            .map(|(conn, socket)| (conn.as_str(), socket.received.as_slice()))
-            .collect();
-        let found = frames::compare(&recorded, &actual, &mut is_exempt);
-        self.differences.extend(found);
-    }
-}
-
-fn is_connect(entry: &Entry) -> bool {
-    matches!(entry.what, What::Connect { .. })
 }
 
 fn brief(text: &str) -> String {

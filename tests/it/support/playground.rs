@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use matterbot::playground::{Options, PASSWORD, Playground};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// A running server and a client of it.
 pub(crate) struct Server {
     pub(crate) playground: Playground,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// Somebody with a session.
@@ -222,13 +222,25 @@ impl Person {
 
     /// The same, with a query.
     pub(crate) async fn connect_to(&self, query: &str) -> Socket {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        self.connect_over(stream, query).await
+    }
+
+    /// A websocket with a small buffer, so that a test can be a slow reader without megabytes.
+    pub(crate) async fn connect_slowly(&self) -> Socket {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let stream = socket.connect(self.address.parse().unwrap()).await.unwrap();
+        self.connect_over(stream, "").await
+    }
+
+    async fn connect_over(&self, stream: TcpStream, query: &str) -> Socket {
         let url = format!("ws://{}/api/v4/websocket{query}", self.address);
         let mut request = url.into_client_request().unwrap();
         if !self.token.is_empty() {
             let bearer = format!("Bearer {}", self.token).parse().unwrap();
             request.headers_mut().insert("authorization", bearer);
         }
-        let stream = TcpStream::connect(&self.address).await.unwrap();
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .unwrap();

@@ -75,18 +75,7 @@ pub(crate) async fn create(server: &Server, asked: &Asked) -> Answer {
 
 fn prepare(call: &mut Call<'_>) -> Result<Preparation, ApiError> {
     let user_id = call.user()?;
-    let new: Option<NewPost> = call.asked.body("post")?;
-    // Go's decoder takes an empty list or null for an empty post; each server guards against one of them.
-    let is_list = call.asked.body.trim_ascii_start().starts_with(b"[");
-    let is_refused = if call.state.is_old() {
-        new.is_none()
-    } else {
-        is_list
-    };
-    if is_refused {
-        return Err(invalid_body("post"));
-    }
-    let new = new.unwrap_or_default();
+    let new = new_post(call)?;
     if !call.state.may_post(&user_id, &new.channel_id) {
         return Err(permissions());
     }
@@ -136,6 +125,18 @@ fn prepare(call: &mut Call<'_>) -> Result<Preparation, ApiError> {
         .map(|prepared| Preparation::Save(Box::new(prepared.born(call.asked.born))))
 }
 
+/// 5.37 took null for no post, and a list for an empty one.
+fn new_post(call: &Call<'_>) -> Result<NewPost, ApiError> {
+    let value = call.asked.value("post")?;
+    if call.state.is_old() && value.is_null() {
+        return Err(invalid_body("post"));
+    }
+    if call.state.is_old() && value.is_array() {
+        return Ok(NewPost::default());
+    }
+    call.asked.body("post")
+}
+
 fn duplicate(what: &'static str) -> ApiError {
     match what {
         "pending" => ApiError::new(
@@ -168,7 +169,7 @@ fn repeated(
     if !may_read && !state.is_old() {
         return Ok(None);
     }
-    let mut answer = state.post(&post);
+    let mut answer = state.post_in_thread(&post);
     answer.metadata = None;
     let claims_a_webhook = new
         .props
@@ -180,12 +181,8 @@ fn repeated(
     Ok(Some(Reply::json(201, &answer)))
 }
 
-fn checked(
-    state: &State,
-    user_id: &str,
-    new: NewPost,
-    set_online: bool,
-) -> Result<Prepared, ApiError> {
+/// The root must be one, be there, and be of this channel.
+fn check_root(state: &State, new: &NewPost) -> Result<(), ApiError> {
     if !new.root_id.is_empty() {
         let root = state
             .posts
@@ -213,6 +210,16 @@ fn checked(
             "Invalid root ID must be set if parent ID set.",
         ));
     }
+    Ok(())
+}
+
+fn checked(
+    state: &State,
+    user_id: &str,
+    new: NewPost,
+    set_online: bool,
+) -> Result<Prepared, ApiError> {
+    check_root(state, &new)?;
     if !new.id.is_empty() {
         return Err(ApiError::new(
             400,
@@ -272,6 +279,9 @@ fn save(state: &mut State, prepared: Prepared) -> Reply {
     } = prepared;
     let (user_id, channel_id) = (post.user_id.clone(), post.channel_id.clone());
     let is_reply = !post.root_id.is_empty() && !state.is_old();
+    if set_online {
+        state.set_online(&user_id);
+    }
     let answer = state.save_post(post, &pending_post_id, set_online);
     if !pending_post_id.is_empty() {
         let now = state.faults.instant();

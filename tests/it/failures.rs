@@ -1,0 +1,367 @@
+//! What goes wrong around the bot: its configuration, its token, its server, its disk, another bot.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::support::bot::BotUnderTest;
+use crate::support::playground::DEADLINE;
+use crate::support::poll;
+use crate::support::scenario::Scenario;
+
+/// Starts the bot, which ends at once; gives its exit code and what it wrote.
+async fn ends(bot: &mut BotUnderTest) -> (Option<i32>, String) {
+    let code = bot.exit_code().await;
+    bot.all_said().await;
+    (code, bot.log())
+}
+
+#[tokio::test]
+async fn a_configuration_that_only_a_person_can_mend_ends_with_78() {
+    let scenario = Scenario::start().await;
+    for (change, words) in [
+        (json!({"Matterbot": {"host": ""}}), "Matterbot.host"),
+        (
+            json!({"Matterbot": {"botoperators": ["system_user"]}}),
+            "system_user",
+        ),
+        (
+            json!({"Matterbot": {"botadmins": "system_admin"}}),
+            "Matterbot.botadmins",
+        ),
+        (
+            json!({"Matterbot": {"password": null}}),
+            "Matterbot.password",
+        ),
+        (json!({"Lifecycle": {"drain": "soon"}}), "Lifecycle.drain"),
+    ] {
+        let mut bot = BotUnderTest::start(&scenario, change);
+        let (code, log) = ends(&mut bot).await;
+        assert_eq!(code, Some(78), "{log}");
+        assert!(log.contains(words), "{words}: {log}");
+        assert!(!log.contains(&scenario.bot.token), "{log}");
+    }
+    let mut bot = BotUnderTest::start_with("Matterbot: [\n");
+    let (code, log) = ends(&mut bot).await;
+    assert_eq!(code, Some(78), "{log}");
+    fs::remove_file(bot.config_path()).unwrap();
+    fs::create_dir(bot.config_path()).unwrap();
+    bot.restart_process();
+    let (code, log) = ends(&mut bot).await;
+    assert_eq!(code, Some(78), "{log}");
+    assert!(log.matches("config.yaml").count() >= 2, "{log}");
+}
+
+#[tokio::test]
+async fn a_team_or_channel_that_does_not_exist_ends_with_78() {
+    let scenario = Scenario::start().await;
+    for (change, words) in [
+        (
+            json!({"Matterbot": {"teamname": "nobodys-team"}}),
+            "Matterbot.teamname",
+        ),
+        (
+            json!({"Lifecycle": {"channels": ["nowhere"]}}),
+            "Lifecycle.channels",
+        ),
+    ] {
+        let mut bot = BotUnderTest::start(&scenario, change);
+        let (code, log) = ends(&mut bot).await;
+        assert_eq!(code, Some(78), "{log}");
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_waited_out_and_never_shown() {
+    let scenario = Scenario::start().await;
+    let token = "k1h7xqnd3fyw8mgqj5s9e6ro4a";
+    let change = json!({"Matterbot": {"password": token}});
+    let mut bot = BotUnderTest::start(&scenario, change);
+    bot.says(
+        "the server refuses the token (Matterbot.password) and is well otherwise",
+        2,
+    )
+    .await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+    assert!(!bot.log().contains(token));
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    let tokens = scenario
+        .admin
+        .get(&format!("/users/{}/tokens", scenario.bot.id))
+        .await
+        .expect(200);
+    let token = json!({"token_id": tokens[0]["id"]});
+    scenario
+        .admin
+        .post("/users/tokens/revoke", token)
+        .await
+        .expect(200);
+    // The socket may stay open and deaf; what asks for a new connection is refused.
+    scenario.pat.says(&scenario.lab, "@status").await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_at_first_is_waited_for() {
+    let kept = tempfile::tempdir().unwrap();
+    let mut scenario = Scenario::kept_in(kept.path()).await;
+    scenario.stop_server().await;
+    let mut bot = BotUnderTest::start(&scenario, json!({}));
+    bot.says("the next try is in", 1).await;
+    scenario.start_server(kept.path()).await;
+    bot.ready(1).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    // And once more while it serves.
+    let tries = bot.log().matches("the next try is in").count();
+    scenario.stop_server().await;
+    bot.says("the next try is in", tries + 1).await;
+    scenario.start_server(kept.path()).await;
+    let call = scenario.pat.asks(&scenario.lab, "@status").await;
+    bot.says(" connected server_version", 2).await;
+    call.outcome().await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_proxys_error_page_is_waited_out() {
+    let scenario = Scenario::with_faults().await;
+    let page = json!({"kind": "proxy_page", "status": 502});
+    let me = json!({"user": scenario.bot.id});
+    scenario
+        .fault(json!({"fault": page, "scope": me, "times": 2}))
+        .await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    bot.says("status 502 by something that is not Mattermost's API", 1)
+        .await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_runs_nothing_and_loses_nothing() {
+    let scenario = Scenario::start().await;
+    let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@help status").await.outcome().await;
+    bot.limit_files(Some(1));
+    let by_bot = async |post: &Value| {
+        let thread = pat.thread(post["id"].as_str().unwrap()).await;
+        thread
+            .into_iter()
+            .find(|answer| answer["user_id"] == scenario.bot.id.as_str())
+    };
+    // What only tells of the bot is told from memory; of the rest it is said once that nothing runs.
+    let status = pat.says(lab, "@status").await;
+    let answer = pat
+        .until("status was answered", async || by_bot(&status).await)
+        .await;
+    let text = answer["message"].as_str().unwrap();
+    assert!(text.contains("the ledger cannot be written"), "{text}");
+    assert!(!text.contains("Somebody else writes"), "{text}");
+    let help = pat.says(lab, "@help status").await;
+    pat.until("help was answered", async || by_bot(&help).await)
+        .await;
+    let restart = olga.asks(lab, "@restart").await;
+    let answer = olga
+        .until("the notice was posted", async || {
+            by_bot(&restart.post).await
+        })
+        .await;
+    let text = answer["message"].as_str().unwrap();
+    assert!(
+        text.starts_with("I cannot write my ledger at present"),
+        "{text}"
+    );
+    assert_eq!(answer["props"]["matterbot"]["kind"], "notice");
+    let audit = scenario.admin.asks(lab, "@audit").await;
+    bot.limit_files(None);
+    pat.asks(lab, "@status").await.outcome().await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+    assert_eq!(bot.starts(), 1);
+    // What was answered from memory is not answered again; what was not run has its outcome now.
+    bot.restart_process();
+    let late = restart.outcome().await;
+    assert!(
+        late.starts_with("I was down when you asked for `@restart`"),
+        "{late}"
+    );
+    assert!(audit.outcome().await.starts_with("| When |"));
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_corrupt_ledger_ends_with_78_and_names_file_and_command() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.finish(&mut bot).await;
+    fs::write(
+        bot.state("ledger.db"),
+        "this is no database at all ".repeat(400),
+    )
+    .unwrap();
+    bot.restart_process();
+    let (code, log) = ends(&mut bot).await;
+    assert_eq!(code, Some(78), "{log}");
+    assert!(log.contains("ledger.db is damaged"), "{log}");
+    assert!(log.contains("`matterbot ledger restore`"), "{log}");
+}
+
+#[tokio::test]
+async fn the_second_bot_on_one_state_directory_waits_and_gives_up() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let rival = bot.rival().wait_with_output();
+    let rival = timeout(DEADLINE, rival)
+        .await
+        .expect("it does not give up")
+        .unwrap();
+    assert_eq!(rival.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&rival.stderr).into_owned();
+    assert!(said.contains("state"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_predecessor_that_ends_is_waited_for() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let mut rival = bot.rival();
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.check_promise().await;
+    rival.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn somebody_elses_posts_of_our_account_are_told_of() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let elsewhere = scenario.channel("elsewhere", &[&scenario.pat]).await;
+    let post = json!({"channel_id": elsewhere, "message": "I am another program"});
+    scenario.bot.post("/posts", post).await.expect(201);
+    bot.says("somebody else writes with this bot's account", 1)
+        .await;
+    let status = scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    assert!(
+        status.contains("⚠ Somebody else writes with this bot's account: 1 post"),
+        "{status}"
+    );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_state_directory_that_others_may_write_is_refused() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+    let directory = bot.state("");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+    bot.restart_process();
+    let (code, log) = ends(&mut bot).await;
+    assert_eq!(code, Some(78), "{log}");
+    assert!(log.contains("state"), "{log}");
+}
+
+#[tokio::test]
+async fn a_second_stop_ends_at_once() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let pat = &scenario.pat;
+    let cut_off = scenario.holds_up(pat, Duration::from_millis(6_000)).await;
+    bot.terminate();
+    bot.says("signal=Stop", 1).await;
+    bot.signal(Signal::INT);
+    assert_eq!(bot.exit_code().await, Some(0));
+    assert!(cut_off.posts().await.is_empty());
+    bot.restart_process();
+    assert!(
+        cut_off
+            .outcome()
+            .await
+            .starts_with("I was interrupted while `@help` ran.")
+    );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_marker_that_is_not_believed_is_renamed_and_the_bot_serves() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    bot.kill().await;
+    fs::write(bot.state("restart-marker.json"), "{}").unwrap();
+    bot.restart_process();
+    bot.ready(2).await;
+    assert!(!bot.state("restart-marker.json").exists());
+    let refused = async || {
+        let entries = fs::read_dir(bot.state("")).unwrap();
+        let names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names
+            .iter()
+            .any(|name| name.starts_with("restart-marker.refused-"))
+            .then_some(())
+    };
+    poll("it was renamed", refused).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.finish(&mut bot).await;
+}

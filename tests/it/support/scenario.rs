@@ -1,0 +1,323 @@
+//! A server with a team, people and a bot account, made by REST alone: the playground, or a real server if the
+//! variables `MATTERBOT_TEST_SERVER` (its address) and `MATTERBOT_TEST_ADMIN_TOKEN` name one.
+
+mod person;
+mod promise;
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use matterbot::id::random_token;
+use matterbot::playground::{Flavour, Options, PASSWORD, Playground};
+use serde_json::{Value, json};
+
+pub(crate) use person::{Call, Person};
+
+use person::Reach;
+
+use super::bot::BotUnderTest;
+use super::playground::client;
+
+/// Everything that a test of the bot starts from.
+pub(crate) struct Scenario {
+    /// Dropping it stops the server; none if the server is not ours.
+    playground: Option<Playground>,
+    pub(crate) team: String,
+    pub(crate) team_name: String,
+    /// A channel of the team where all are.
+    pub(crate) lab: String,
+    /// An admin of the server.
+    pub(crate) admin: Person,
+    /// A listed operator.
+    pub(crate) olga: Person,
+    /// Another one.
+    pub(crate) otto: Person,
+    /// Nobody in particular.
+    pub(crate) pat: Person,
+    /// The account of the bot under test.
+    pub(crate) bot: Person,
+    operators: Mutex<Vec<String>>,
+}
+
+/// A scenario on a server of our own, whose fault switches can be used.
+pub(crate) struct WithFaults {
+    scenario: Scenario,
+}
+
+impl Deref for WithFaults {
+    type Target = Scenario;
+
+    fn deref(&self) -> &Scenario {
+        &self.scenario
+    }
+}
+
+impl WithFaults {
+    /// Turns a switch on.
+    pub(crate) async fn fault(&self, switch: Value) {
+        self.admin.faults("POST", switch).await;
+    }
+
+    /// Turns all switches off.
+    pub(crate) async fn mend(&self) {
+        self.admin.faults("DELETE", Value::Null).await;
+    }
+
+    /// Has `asker` ask for help, which takes the time of a slow look-up; what is asked after him waits behind it, and a
+    /// drain waits for it. Gives the call when it runs.
+    pub(crate) async fn holds_up(&self, asker: &Person, delay: Duration) -> Call {
+        let slow = json!({"kind": "slow_answer", "delay_ms": delay.as_millis()});
+        let whom = json!({"path": format!("/api/v4/users/{}", asker.id)});
+        let before = self.hits().await;
+        self.fault(json!({"fault": slow, "scope": whom, "times": 1}))
+            .await;
+        let call = asker.asks(&self.lab, "@help status").await;
+        self.until_hit(before + 1).await;
+        call
+    }
+
+    /// How often the switches that are on were hit.
+    pub(crate) async fn hits(&self) -> u64 {
+        let faults = self.admin.faults("GET", Value::Null).await;
+        let faults = faults["faults"].as_array().unwrap();
+        faults
+            .iter()
+            .map(|fault| fault["hits"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// Until the switches have been hit so often.
+    pub(crate) async fn until_hit(&self, times: u64) {
+        let hit = async || (self.hits().await >= times).then_some(());
+        super::poll("a fault was hit", hit).await;
+    }
+}
+
+/// A name that nobody else has on this server.
+fn unique(name: &str) -> String {
+    let tail: String = random_token().chars().take(12).collect();
+    format!("{name}-{tail}")
+}
+
+impl Scenario {
+    /// On the server that the environment names, else on a playground of its own.
+    pub(crate) async fn start() -> Self {
+        let named = std::env::var("MATTERBOT_TEST_SERVER");
+        let token = std::env::var("MATTERBOT_TEST_ADMIN_TOKEN");
+        match (named, token) {
+            (Ok(base), Ok(token)) => {
+                let reach = Reach::to(base.trim_end_matches('/'), client());
+                Self::furnish(None, Person::with_token(&reach, &token).await).await
+            }
+            _ => Self::on_playground(Options::default()).await,
+        }
+    }
+
+    /// On a playground in any case.
+    pub(crate) async fn with_faults() -> WithFaults {
+        WithFaults {
+            scenario: Self::on_playground(Options::default()).await,
+        }
+    }
+
+    /// On a playground that behaves as a server of version 5.37.
+    pub(crate) async fn on_old_server() -> WithFaults {
+        let flavour = Flavour::V5_37;
+        let options = Options {
+            flavour,
+            ..Options::default()
+        };
+        WithFaults {
+            scenario: Self::on_playground(options).await,
+        }
+    }
+
+    /// On a playground that keeps its state in `directory`, so that another one can go on from there.
+    pub(crate) async fn kept_in(directory: &Path) -> Self {
+        let state = Some(directory.to_owned());
+        Self::on_playground(Options {
+            state,
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// Stops the server; it is one that was [kept](Self::kept_in).
+    pub(crate) async fn stop_server(&mut self) {
+        self.playground.take().unwrap().stop().await;
+    }
+
+    /// Starts it again at the same address, with what was kept in `directory`.
+    pub(crate) async fn start_server(&mut self, directory: &Path) {
+        let base = reqwest::Url::parse(self.admin.base()).unwrap();
+        let options = Options {
+            listen: base.socket_addrs(|| None).unwrap()[0],
+            state: Some(directory.to_owned()),
+            ..Options::default()
+        };
+        self.playground = Some(Playground::start(options).await.unwrap());
+    }
+
+    async fn on_playground(options: Options) -> Self {
+        let playground = Playground::start(options).await.unwrap();
+        let reach = Reach::to(&playground.base_url(), client());
+        let admin = Person::log_in(&reach, "admin", PASSWORD).await;
+        Self::furnish(Some(playground), admin).await
+    }
+
+    async fn furnish(playground: Option<Playground>, admin: Person) -> Self {
+        let team_name = unique("crew");
+        let team = json!({"name": team_name, "display_name": "Crew", "type": "O"});
+        let team = admin.post("/teams", team).await.expect(201);
+        let team = team["id"].as_str().unwrap().to_owned();
+        let lab = admin.opens_channel(&team, "lab").await;
+        let bot = robot(&admin, &team, &lab, "matter-bot").await;
+        let mut people = Vec::new();
+        for name in ["olga", "otto", "pat"] {
+            people.push(newcomer(&admin, &team, &lab, name).await);
+        }
+        let [olga, otto, pat] = people.try_into().ok().unwrap();
+        let operators = Mutex::new(vec![olga.id.clone(), otto.id.clone()]);
+        Self {
+            playground,
+            team,
+            team_name,
+            lab,
+            admin,
+            olga,
+            otto,
+            pat,
+            bot,
+            operators,
+        }
+    }
+
+    /// Another person in the team and its lab.
+    pub(crate) async fn newcomer(&self, name: &str) -> Person {
+        newcomer(&self.admin, &self.team, &self.lab, name).await
+    }
+
+    /// The same as an operator; only bots that start later know it.
+    pub(crate) async fn new_operator(&self, name: &str) -> Person {
+        let operator = self.newcomer(name).await;
+        self.operators.lock().unwrap().push(operator.id.clone());
+        operator
+    }
+
+    /// Another bot's account in the team and its lab.
+    pub(crate) async fn robot(&self, name: &str) -> Person {
+        robot(&self.admin, &self.team, &self.lab, name).await
+    }
+
+    /// A guest who is listed as an operator; none where the server has no guests.
+    pub(crate) async fn guest(&self) -> Option<Person> {
+        let guest = self.new_operator("gina").await;
+        let demoted = self
+            .admin
+            .post(&format!("/users/{}/demote", guest.id), json!({}))
+            .await;
+        (demoted.status == 200).then_some(guest)
+    }
+
+    /// A public channel of the team, with these people and the bot in it.
+    pub(crate) async fn channel(&self, name: &str, people: &[&Person]) -> String {
+        let channel = self.admin.opens_channel(&self.team, name).await;
+        for person in people.iter().chain([&&self.bot]) {
+            self.admin.adds_to_channel(&channel, &person.id).await;
+        }
+        channel
+    }
+
+    /// A channel of another team, with the bot and `person` in it.
+    pub(crate) async fn elsewhere(&self, person: &Person) -> String {
+        let team = json!({"name": unique("others"), "display_name": "Others", "type": "O"});
+        let team = self.admin.post("/teams", team).await.expect(201);
+        let team = team["id"].as_str().unwrap();
+        let channel = self.admin.opens_channel(team, "lounge").await;
+        for member in [person, &self.bot] {
+            self.admin.adds_to_team(team, &member.id).await;
+            self.admin.adds_to_channel(&channel, &member.id).await;
+        }
+        channel
+    }
+
+    /// The configuration of the bot under test, as one would write it for this server.
+    pub(crate) fn config(&self) -> Value {
+        let base = reqwest::Url::parse(self.admin.base()).unwrap();
+        json!({
+            "Matterbot": {
+                "host": base.host_str().unwrap(),
+                "port": base.port_or_known_default().unwrap(),
+                "scheme": base.scheme(),
+                "basepath": format!("{}/api/v4", base.path().trim_end_matches('/')),
+                "username": self.bot.username,
+                "password": self.bot.token,
+                "teamname": self.team_name,
+                "botadmins": ["system_admin"],
+                "botoperators": *self.operators.lock().unwrap(),
+                "service_manager": "none",
+                "logfile": "-",
+                "bindmap": "state/bindmap.json",
+                "feedmap": "state/feedmap.json",
+            },
+            "Lifecycle": {"state_dir": "state"},
+        })
+    }
+
+    /// Lets the bot finish what runs and end, and checks that the promise was kept.
+    pub(crate) async fn finish(&self, bot: &mut BotUnderTest) {
+        bot.terminate();
+        assert_eq!(bot.exit_code().await, Some(0), "after SIGTERM");
+        self.check_promise().await;
+    }
+}
+
+impl Drop for Scenario {
+    /// An unlicensed server has room for few active accounts: those that were made here are deactivated again.
+    fn drop(&mut self) {
+        if self.playground.is_some() || std::env::var_os("MATTERBOT_TEST_SERVER").is_none() {
+            return;
+        }
+        let admin = self.admin.clone();
+        let leave = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(admin.sends_everybody_home(client()));
+        };
+        // This thread's runtime cannot wait any more.
+        if std::thread::spawn(leave).join().is_err() {
+            eprintln!("the accounts of this test are still active");
+        }
+    }
+}
+
+async fn newcomer(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
+    let username = unique(name);
+    let account = json!({"username": username, "password": PASSWORD, "email": format!("{username}@example.test")});
+    let account = admin.post("/users", account).await.expect(201);
+    let id = account["id"].as_str().unwrap();
+    admin.made(id);
+    admin.adds_to_team(team, id).await;
+    admin.adds_to_channel(lab, id).await;
+    Person::log_in(admin.reach(), &username, PASSWORD).await
+}
+
+async fn robot(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
+    let account =
+        json!({"username": unique(name), "display_name": "Robot", "description": "of a test"});
+    let account = admin.post("/bots", account).await.expect(201);
+    let id = account["user_id"].as_str().unwrap();
+    admin.made(id);
+    admin.adds_to_team(team, id).await;
+    admin.adds_to_channel(lab, id).await;
+    let path = format!("/users/{id}/tokens");
+    let token = admin
+        .post(&path, json!({"description": "of a test"}))
+        .await
+        .expect(200);
+    Person::with_token(admin.reach(), token["token"].as_str().unwrap()).await
+}
