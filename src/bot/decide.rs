@@ -28,6 +28,7 @@ use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
 use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::mattermost::event::Event as ServerEvent;
 use crate::timestamp::Timestamp;
 
 use super::effect::{Effect, End, SweepPlan};
@@ -63,6 +64,8 @@ pub struct State {
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
     sweep: Sweep,
+    /// Events that came before we knew who we are.
+    early: Vec<ServerEvent>,
     connection: Connection,
     back: Option<Back>,
     readiness: Readiness,
@@ -208,6 +211,7 @@ impl State {
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
+            early: Vec::new(),
             connection,
             back,
             readiness: Readiness::default(),

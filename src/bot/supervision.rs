@@ -79,7 +79,7 @@ pub async fn prepare(context: &Context) -> Result<Departure, String> {
         Departure::Exit(Proof::OperatorsWord) => {
             tracing::info!("leaving with status 75, as service_manager says");
         }
-        Departure::Reexec(reason) => tracing::info!(reason, "this process replaces itself"),
+        Departure::Reexec(reason) => tracing::info!("this process replaces itself: {reason}"),
     }
     Ok(departure)
 }

@@ -19,6 +19,9 @@ const FINAL_REFUSALS: u32 = 5;
 /// ...over at least this time, from a server that is otherwise well.
 const FINAL_REFUSAL_TIME: Duration = Duration::from_secs(60);
 
+/// So many events may wait until we know who we are.
+const MOST_EARLY: usize = 256;
+
 impl State {
     pub(super) fn gateway(&mut self, now: Now, update: Update) -> Vec<Effect> {
         match update {
@@ -43,6 +46,7 @@ impl State {
     fn connected(&mut self, now: Now) -> Vec<Effect> {
         self.counters.connections += 1;
         self.connection.since = Some(now.instant);
+        self.early.clear();
         self.connection.alive = false;
         self.connection.refusals = None;
         let ready = self.readiness.hello();
@@ -91,7 +95,11 @@ impl State {
         if matches!(self.phase, Phase::Waiting) {
             self.phase = Phase::Serving;
         }
-        let mut effects = self.gap(now);
+        let mut effects = Vec::new();
+        for event in std::mem::take(&mut self.early) {
+            effects.extend(self.server_event(now, event));
+        }
+        effects.extend(self.gap(now));
         if self.back.is_some() {
             effects.push(Effect::AwaitReturn);
         }
@@ -99,8 +107,11 @@ impl State {
     }
 
     fn server_event(&mut self, now: Now, event: ServerEvent) -> Vec<Effect> {
-        // What arrives before we know who we are is read by the sweep that follows.
         let Some(identity) = &self.identity else {
+            // It waits until we know who we are; more than this is read by the sweep that follows.
+            if self.early.len() < MOST_EARLY {
+                self.early.push(event);
+            }
             return Vec::new();
         };
         match event {

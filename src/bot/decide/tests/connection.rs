@@ -12,7 +12,7 @@ use crate::lifecycle::signals::Signal;
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
 
-use super::{Bench, finish, one, sweeps};
+use super::{Bench, finish, one, sweeps, tickets};
 
 #[test]
 fn every_hello_is_followed_by_a_sweep() {
@@ -191,4 +191,17 @@ fn who_stops_does_not_become_ready() {
     let mut bench = Bench::new();
     bench.decide(Event::Signal(Signal::Stop));
     assert!(!ready(&bench.decide(Event::GraceOver)));
+}
+
+#[test]
+fn what_is_asked_between_hello_and_our_identity_is_served() {
+    let mut bench = Bench::new();
+    let connected = Update::Connected {
+        connection_id: String::new(),
+        server_version: String::new(),
+    };
+    bench.decide(Event::Gateway(connected));
+    assert!(tickets(&bench.say(UserId::random(), "@restart")).is_empty());
+    let identity = bench.identity();
+    assert_eq!(one(&bench.decide(Event::Identified(Box::new(identity)))).fate, Fate::Run);
 }
