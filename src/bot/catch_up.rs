@@ -11,6 +11,7 @@ use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
 
+use super::causes::causes;
 use super::effect::SweepPlan;
 use super::event::Event;
 use super::identity::{Identity, Room};
@@ -64,7 +65,7 @@ impl Sweep {
             }
             let look = self.look(&plan).await;
             if let Err(error) = &look {
-                tracing::warn!(%error, "what was missed could not be read; it is tried again");
+                tracing::warn!(error = %causes(error), "what was missed could not be read; it is tried again");
             }
             self.tell(Event::Swept {
                 last: !first || look.is_err(),
@@ -99,7 +100,7 @@ impl Sweep {
         for (channel, room, mark) in changed {
             match self.read(room, mark, plan).await {
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
-                    tracing::warn!(channel = %room.id, %error, "a channel cannot be read");
+                    tracing::warn!(channel = %room.id, error = %causes(&error), "a channel cannot be read");
                 }
                 read => read?,
             }
