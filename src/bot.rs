@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod catch_up;
+pub mod causes;
 pub mod check;
 pub mod context;
 pub mod decide;
@@ -50,6 +51,7 @@ use crate::mattermost::gateway::Gateway;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use causes::causes;
 use context::Context;
 use decide::{Rules, State, decide};
 use effect::{Effect, End};
@@ -300,7 +302,7 @@ impl Bot {
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;
         if let Err(error) = ended.and(ledger.close().await) {
-            tracing::error!(%error, "the last marks could not be written");
+            tracing::error!(error = %causes(&error), "the last marks could not be written");
         }
         self.unless_stopped(outcome).await
     }

@@ -7,4 +7,4 @@ mod split;
 mod table;
 
 pub use foreign::{inline_code, neutralise};
-pub use split::{LEAST_LIMIT, MOST_PARTS, Rendered, render, split};
+pub use split::{LEAST_LIMIT, MOST_PARTS, Rendered, render, split, unattached};

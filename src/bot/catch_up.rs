@@ -11,10 +11,10 @@ use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
 
+use super::causes::causes;
 use super::effect::SweepPlan;
 use super::event::Event;
 use super::identity::{Identity, Room};
-use super::supervision::chain;
 use super::watermark::Mark;
 
 /// What the server commits late, and what a replica has not got yet, is found by a second look after this time.
@@ -65,7 +65,7 @@ impl Sweep {
             }
             let look = self.look(&plan).await;
             if let Err(error) = &look {
-                tracing::warn!(%error, "what was missed could not be read; it is tried again");
+                tracing::warn!(error = %causes(error), "what was missed could not be read; it is tried again");
             }
             self.tell(Event::Swept {
                 last: !first || look.is_err(),
@@ -103,7 +103,7 @@ impl Sweep {
                 Ok(()) => self.tell_looked(channel, plan, false),
                 // It stays unread, and is tried again with the next sweep.
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
-                    tracing::warn!(channel = %room.id, "a channel cannot be read: {}", chain(&error));
+                    tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
                 }
                 // One channel that cannot be read does not keep the others from it.
                 Err(error) => failure = Some(error),

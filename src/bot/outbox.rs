@@ -1,43 +1,39 @@
 //! Sending what the ledger holds: each delivery becomes visible at most once, those of a thread in their order.
 //!
 //! ```text
-//!              ┌────────────── refused for now (429): nothing was saved ─────────────┐
-//!              ▼                                                                     │
-//!  queued ─▶ attempt ─▶ 201, and it is ours ─▶ delivered                             │
-//!              │ ▲ │ └─▶ refused for good ─▶ told in a direct message, or given up   │
-//!              │ │ └─────────────────────────────────────────────────────────────────┘
-//!     answer   │ │ not there: within 20 s of the first attempt at once,
-//!     unknown  ▼ │ later only 35 s after the end of the last one
-//!            look in the thread ─▶ found by its key ─▶ delivered
+//! queued ─▶ posted where it belongs (see `step`) ─▶ delivered
+//!                 │ refused for good
+//!                 ▼
+//!           posted to the asker directly, in the same way ─▶ the reason is noted in the ledger
 //! ```
+
+mod look;
+mod posting;
+mod shape;
+mod step;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
-use crate::backoff::Backoff;
 use crate::command::table;
-use crate::id::{ChannelId, PostId, UserId};
+use crate::id::{ChannelId, PostId};
 use crate::ledger::{CallKey, Delivery, Kind, Ledger};
-use crate::mattermost::api::{Api, ApiError};
-use crate::mattermost::model::{NewPost, Post};
+use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::causes::causes;
 use super::identity::Identity;
+use posting::Posting;
+use step::{Progress, Start};
 
-/// As long as this after the first attempt the server knows our `pending_post_id` (`seenPendingPostIds`, 30 s), so
-/// that another attempt cannot make a second post.
-const SAME_POST: Duration = Duration::from_secs(20);
+pub use shape::unrecorded;
+pub use step::Timing;
 
-/// What the server saved is readable at the latest this long after our request's end.
-const READABLE: Duration = Duration::from_secs(35);
-
-/// A refusal must repeat itself so often, from a server that is well, before it is believed: a database outage
-/// answers 400, 401 and 403 too.
+/// A refusal to open a direct message must repeat itself so often, from a server that is well, before it is believed.
 const FINAL_REFUSALS: u32 = 3;
 
 type Thread = (ChannelId, Option<PostId>);
@@ -51,6 +47,8 @@ pub struct Outbox {
     identity: watch::Receiver<Option<Arc<Identity>>>,
     tasks: Tasks,
     waiting: Arc<Mutex<HashMap<Thread, VecDeque<Delivery>>>>,
+    start: Start,
+    timing: Timing,
 }
 
 /// How one delivery ended.
@@ -59,19 +57,8 @@ enum End {
     Undeliverable(String),
 }
 
-/// What one attempt brought.
-enum Attempt {
-    Delivered(PostId),
-    /// Nothing was saved, and it may be tried again after this time.
-    NotSaved(Duration),
-    /// Whether it was saved must be looked up.
-    Unknown,
-    /// The server refuses it, in these words.
-    Refused(String),
-}
-
 impl Outbox {
-    /// An outbox that posts with `api`; its tasks run in `tasks`.
+    /// An outbox that posts with `api`; its tasks run in `tasks`. What it is given as tried before was tried before now.
     #[must_use]
     pub fn new(
         ledger: Ledger,
@@ -87,7 +74,18 @@ impl Outbox {
             identity,
             tasks,
             waiting: Arc::default(),
+            start: Start {
+                instant: Instant::now(),
+                time: Timestamp::now(),
+            },
+            timing: Timing::default(),
         }
+    }
+
+    /// The same outbox with other times, for tests that cannot wait so long.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
     }
 
     /// The interface for `delivery`: what is said about a lifecycle command has its own part of the rate.
@@ -123,16 +121,15 @@ impl Outbox {
     async fn work_off(self, thread: Thread) {
         let mut identity = self.identity.clone();
         // The sender of the identity lives as long as the bot; without it there is nobody to post as.
-        let Ok(me) = identity
+        let Ok(Some(identity)) = identity
             .wait_for(Option::is_some)
             .await
-            .map(|known| known.as_ref().map(|known| known.me))
+            .map(|known| known.as_ref().map(Arc::clone))
         else {
             return;
         };
-        let Some(me) = me else { return };
         while let Some(delivery) = self.next_of(thread) {
-            match self.deliver(&delivery, me).await {
+            match self.deliver(&delivery, &identity).await {
                 End::Delivered(post) => self.ledger.delivered(delivery.id, post),
                 End::Undeliverable(reason) => {
                     tracing::warn!(channel = %delivery.channel, %reason, "an answer cannot be delivered");
@@ -152,186 +149,63 @@ impl Outbox {
         next
     }
 
-    /// Makes `delivery` visible, however long that takes.
-    async fn deliver(&self, delivery: &Delivery, me: UserId) -> End {
-        let mut first_attempt = delivery.first_attempt_at;
-        let mut unknown_since = delivery.last_attempt_ended_at;
-        let mut refusals = 0;
-        let mut backoff = Backoff::new(
-            Duration::from_millis(500),
-            Duration::from_secs(30),
-            fastrand::u64(..),
-        );
-        loop {
-            if let Some(ended) = unknown_since {
-                let first = first_attempt.unwrap_or(delivery.queued_at);
-                if Timestamp::now().since(first) > SAME_POST {
-                    let wait = READABLE.saturating_sub(Timestamp::now().since(ended));
-                    tokio::time::sleep(wait).await;
-                }
-                match self.find(delivery, me).await {
-                    Ok(Some(post)) => return End::Delivered(post),
-                    Ok(None) => unknown_since = None,
-                    Err(error) => {
-                        tracing::debug!(%error, "the thread of an answer cannot be read yet");
-                        tokio::time::sleep(backoff.next_delay()).await;
-                        continue;
-                    }
-                }
-            }
-            let began = Timestamp::now();
-            let within = first_attempt.is_some_and(|first| began.since(first) <= SAME_POST);
-            first_attempt = if within { first_attempt } else { Some(began) };
-            self.ledger.attempted(delivery.id, began);
-            let attempt = self.attempt(delivery, me).await;
-            self.ledger.attempt_ended(delivery.id, Timestamp::now());
-            match attempt {
-                Attempt::Delivered(post) => return End::Delivered(post),
-                Attempt::NotSaved(wait) => tokio::time::sleep(wait.max(backoff.next_delay())).await,
-                Attempt::Unknown => {
-                    unknown_since = Some(Timestamp::now());
-                    tokio::time::sleep(backoff.next_delay()).await;
-                }
-                Attempt::Refused(reason) => {
-                    if self.api(delivery).healthy().await {
-                        refusals += 1;
-                    }
-                    if refusals >= FINAL_REFUSALS {
-                        return self.tell_directly(delivery, me, reason).await;
-                    }
-                    tokio::time::sleep(backoff.next_delay()).await;
-                }
-            }
-        }
-    }
-
-    /// One request.
-    async fn attempt(&self, delivery: &Delivery, me: UserId) -> Attempt {
-        let file_ids = match &delivery.attachment {
-            None => Vec::new(),
-            Some(file) => match self
-                .api(delivery)
-                .upload(delivery.channel, &file.name, file.text.clone().into_bytes())
-                .await
-            {
-                Ok(id) => vec![id],
-                Err(error) if error.is_refusal() => Vec::new(),
-                Err(_) => return Attempt::NotSaved(Duration::ZERO),
-            },
+    /// Makes `delivery` visible where it belongs, or else to the asker alone.
+    async fn deliver(&self, delivery: &Delivery, identity: &Identity) -> End {
+        let reason = match self.post(delivery, identity).await {
+            Ok(post) => return End::Delivered(post),
+            Err(reason) => reason,
         };
-        let post = NewPost {
-            channel_id: delivery.channel,
-            root_id: delivery.root,
-            message: delivery.text.clone(),
-            props: json!({ "matterbot": props(delivery) }),
-            file_ids,
-            pending_post_id: delivery.key.clone(),
-        };
-        match self.api(delivery).create_post(&post).await {
-            Ok(post) if is_ours(&post, delivery, me) => Attempt::Delivered(post.id),
-            Ok(_) => Attempt::Unknown,
-            Err(ApiError::RateLimited { retry_after, .. }) => Attempt::NotSaved(retry_after),
-            Err(error) if error.is_refusal() => Attempt::Refused(error.to_string()),
-            Err(error) => {
-                tracing::debug!(%error, "an answer may not have been posted");
-                Attempt::Unknown
-            }
-        }
-    }
-
-    /// The post of `delivery`, if the server saved it.
-    async fn find(&self, delivery: &Delivery, me: UserId) -> Result<Option<PostId>, ApiError> {
-        let posts = match delivery.root {
-            Some(root) => match self.api(delivery).thread(root).await {
-                Err(error) if error.is_not_found() => Vec::new(),
-                posts => posts?,
-            },
-            None => {
-                self.api(delivery)
-                    .latest_posts(delivery.channel, 0, 200)
-                    .await?
-                    .posts
-            }
-        };
-        Ok(posts
-            .iter()
-            .find(|post| is_ours(post, delivery, me))
-            .map(|post| post.id))
-    }
-
-    /// What cannot be posted where it belongs goes to the asker directly.
-    async fn tell_directly(&self, delivery: &Delivery, me: UserId, reason: String) -> End {
-        let asker = match delivery.calls.first() {
-            Some(key) => self.ledger.asker(key).await.ok().flatten(),
-            None => None,
-        };
-        let Some(asker) = asker.filter(|_| delivery.kind != Kind::Progress) else {
+        let Some(channel) = self.direct_channel(delivery, identity).await else {
             return End::Undeliverable(reason);
         };
-        let Ok(channel) = self.api(delivery).direct_channel(me, asker).await else {
-            return End::Undeliverable(reason);
-        };
-        if channel.id == delivery.channel {
-            return End::Undeliverable(reason);
-        }
-        let text = super::reply::undeliverable(&delivery.text);
         let direct = Delivery {
-            channel: channel.id,
+            channel,
             root: None,
-            text,
+            text: super::reply::undeliverable(&delivery.text, identity.post_size),
             ..delivery.clone()
         };
-        match self.attempt(&direct, me).await {
-            Attempt::Delivered(post) => {
-                tracing::info!(channel = %delivery.channel, %reason, "an answer was delivered as a direct message");
-                End::Delivered(post)
+        match self.post(&direct, identity).await {
+            Ok(post) => End::Undeliverable(format!("{reason}; the asker was told in {post}")),
+            Err(also) => {
+                End::Undeliverable(format!("{reason}; nor could the asker be told: {also}"))
             }
-            _ => End::Undeliverable(reason),
         }
     }
-}
 
-/// What our posts say of themselves, for a successor and for whoever checks the promise.
-fn props(delivery: &Delivery) -> serde_json::Value {
-    json!({
-        "v": 1,
-        "key": delivery.key,
-        "calls": delivery.calls.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "kind": match delivery.kind {
-            Kind::Progress => "progress",
-            Kind::Outcome => "outcome",
-            Kind::Notice => "notice",
-        },
-        "part": delivery.part,
-        "parts": delivery.parts,
-    })
-}
+    async fn post(&self, delivery: &Delivery, identity: &Identity) -> Result<PostId, String> {
+        let progress = Progress::new(delivery, self.start, self.timing);
+        let posting = Posting::new(
+            self.api(delivery),
+            &self.ledger,
+            (delivery, identity.me),
+            (progress, self.timing),
+        );
+        posting.run().await
+    }
 
-/// Whether `post` is the one that `delivery` asked for. Its text does not count: plugins rewrite it. Neither does a
-/// foreign post that the server returned for a `pending_post_id` that somebody else used.
-fn is_ours(post: &Post, delivery: &Delivery, me: UserId) -> bool {
-    let key = post
-        .props
-        .get("matterbot")
-        .and_then(|props| props.get("key"))
-        .and_then(serde_json::Value::as_str);
-    post.user_id == me
-        && post.channel_id == delivery.channel
-        && post.root_id == delivery.root
-        && post.delete_at == Timestamp::default()
-        && key == Some(delivery.key.as_str())
-}
-
-/// A post that the ledger does not know: what is said while it cannot be written.
-#[must_use]
-pub fn unrecorded(ledger: &Ledger, channel: ChannelId, root: PostId, text: &str) -> NewPost {
-    let key = ledger.new_key();
-    NewPost {
-        channel_id: channel,
-        root_id: Some(root),
-        message: text.to_owned(),
-        props: json!({ "matterbot": { "v": 1, "key": key, "calls": [], "kind": "notice", "part": 1, "parts": 1 } }),
-        file_ids: Vec::new(),
-        pending_post_id: key,
+    /// Where the asker of `delivery` can be told what cannot be posted where it belongs; none if there is no other place.
+    async fn direct_channel(&self, delivery: &Delivery, identity: &Identity) -> Option<ChannelId> {
+        if delivery.kind == Kind::Progress {
+            return None;
+        }
+        let asker = self.ledger.asker(delivery.calls.first()?).await.ok()??;
+        let api = self.api(delivery);
+        let mut backoff = posting::backoff(self.timing);
+        let mut refusals = 0;
+        loop {
+            match api.direct_channel(identity.me, asker).await {
+                Ok(channel) => return Some(channel.id).filter(|id| *id != delivery.channel),
+                Err(error) => {
+                    tracing::debug!(error = %causes(&error), "a direct message cannot be opened yet");
+                    if posting::is_no(&error) && api.healthy().await {
+                        refusals += 1;
+                    }
+                }
+            }
+            if refusals >= FINAL_REFUSALS {
+                return None;
+            }
+            sleep(backoff.next_delay()).await;
+        }
     }
 }

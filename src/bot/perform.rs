@@ -13,6 +13,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
+use super::causes::causes;
 use super::context::Context;
 use super::effect::{Effect, End, SweepPlan};
 use super::event::Event;
@@ -73,7 +74,7 @@ impl Performer {
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::TokenWorked => drop(self.chores.spawn(async move {
                 if let Err(error) = context.ledger.token_worked().await {
-                    tracing::warn!(%error, "that the token works could not be noted");
+                    tracing::warn!(error = %causes(&error), "that the token works could not be noted");
                 }
             })),
             Effect::OwnPost { key } => {
@@ -136,7 +137,7 @@ impl Performer {
                 context.notify.ready();
                 drop(self.chores.spawn(async move {
                     if let Err(error) = context.ledger.ready().await {
-                        tracing::warn!(%error, "that the start succeeded could not be noted");
+                        tracing::warn!(error = %causes(&error), "that the start succeeded could not be noted");
                     }
                 }));
             }
@@ -154,7 +155,7 @@ impl Performer {
 
     fn reload(&self) {
         if let Err(error) = self.logging.reopen() {
-            tracing::warn!(%error, "the log file could not be opened again");
+            tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
         let verdict = supervision::reread_token(&self.context);
         tracing::info!("{verdict}");
@@ -228,7 +229,7 @@ async fn announce_restart(context: &Context, request: &Request, joined: bool) {
     };
     match context.ledger.queue(vec![reply]).await {
         Ok(deliveries) => context.outbox.send(deliveries),
-        Err(error) => tracing::warn!(%error, "the restart could not be announced"),
+        Err(error) => tracing::warn!(error = %causes(&error), "the restart could not be announced"),
     }
 }
 
@@ -251,7 +252,7 @@ async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
             true
         }
         Err(error) => {
-            tracing::error!(%error, "the refusal could not be recorded");
+            tracing::error!(error = %causes(&error), "the refusal could not be recorded");
             false
         }
     };
@@ -307,7 +308,7 @@ async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled
             true
         }
         Err(error) => {
-            tracing::error!(%error, "the return could not be recorded");
+            tracing::error!(error = %causes(&error), "the return could not be recorded");
             false
         }
     };

@@ -237,10 +237,14 @@ pub fn ledger_unwritable() -> String {
         .to_owned()
 }
 
-/// An answer that could not be posted where it belongs.
+/// An answer that could not be posted where it belongs, within `limit` characters; a text that fills a post stays alone.
 #[must_use]
-pub fn undeliverable(text: &str) -> String {
-    format!("I could not post this answer where you asked for it:\n\n{text}")
+pub fn undeliverable(text: &str, limit: usize) -> String {
+    let explained = format!("I could not post this answer where you asked for it:\n\n{text}");
+    if explained.chars().count() > limit {
+        return text.to_owned();
+    }
+    explained
 }
 
 /// How `@audit` is used.

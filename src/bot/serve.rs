@@ -10,6 +10,7 @@ use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Starte
 use crate::text::{self, Rendered};
 
 use super::builtin::{self, Answer};
+use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::reply;
@@ -103,7 +104,7 @@ async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
         }
         Ok(_) => Err(Denied::LookupFailed),
         Err(error) => {
-            tracing::warn!(%error, user = %ticket.post.user_id, "who asks could not be looked up");
+            tracing::warn!(error = %causes(&error), user = %ticket.post.user_id, "who asks could not be looked up");
             Err(Denied::LookupFailed)
         }
     }
@@ -250,7 +251,7 @@ async fn react(context: &Context, ticket: &Ticket, emoji: &str) {
         .react(identity.me, ticket.post.id, emoji)
         .await
     {
-        tracing::debug!(%error, emoji, "a reaction was not taken");
+        tracing::debug!(error = %causes(&error), emoji, "a reaction was not taken");
     }
 }
 
@@ -303,7 +304,7 @@ async fn say(context: &Context, ticket: &Ticket, text: &str) -> bool {
         super::outbox::unrecorded(&context.ledger, ticket.post.channel_id, ticket.root(), text);
     let posted = context.api_for(ticket).create_post(&post).await;
     if let Err(error) = &posted {
-        tracing::warn!(%error, "an answer could not be posted");
+        tracing::warn!(error = %causes(error), "an answer could not be posted");
     }
     posted.is_ok()
 }

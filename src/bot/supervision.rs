@@ -11,6 +11,7 @@ use crate::lifecycle::{Outcome, Status, preflight, ready};
 use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;
 
+use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 
@@ -144,7 +145,7 @@ pub fn report(notify: Notify, event: &Event) {
         Event::Gateway(Update::Disconnected { cause, retry_in }) => {
             let text = format!(
                 "{}; the next try is in {:.1} s",
-                chain(cause),
+                causes(cause),
                 retry_in.as_secs_f64()
             );
             tracing::warn!("{text}");
@@ -176,16 +177,4 @@ pub fn report(notify: Notify, event: &Event) {
         Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),
         _ => {}
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

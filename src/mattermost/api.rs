@@ -15,6 +15,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
+pub use call::Leave;
 pub use error::ApiError;
 
 use super::limiter::{Limiter, Share};

@@ -97,6 +97,8 @@ pub(crate) enum Fault {
         /// What it adds.
         suffix: String,
     },
+    /// A plugin takes the props of what is posted away.
+    StrippedProps,
     /// A post gets the `create_at` of the newest post that there is.
     SameInstant,
     /// A post gets its `create_at` at once and is saved late, when newer ones can already be read.

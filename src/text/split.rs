@@ -27,6 +27,9 @@ pub const MOST_PARTS: usize = 4;
 /// The last line of a post to which the whole text is attached.
 const ATTACHED: &str = "*The whole text is attached.*";
 
+/// Stands in its place where the file could not be attached; it is no longer, so that the post stays within its limit.
+const NOT_ATTACHED: &str = "*The rest could not be sent.*";
+
 /// Stands before a piece of text that would open or close a code fence by the accident of a cut; it is not seen.
 const GUARD: char = '\u{200b}';
 
@@ -63,6 +66,15 @@ pub fn render(text: &str, limit: usize) -> Rendered {
         first: format!("{first}\n\n{ATTACHED}"),
         file: text.to_owned(),
     }
+}
+
+/// The first post of a text that was to be attached, when its file cannot be: the last line says so.
+#[must_use]
+pub fn unattached(first: &str) -> String {
+    first.strip_suffix(ATTACHED).map_or_else(
+        || first.to_owned(),
+        |shown| format!("{shown}{NOT_ATTACHED}"),
+    )
 }
 
 /// Splits `text` into as many parts as it needs, each of at most `limit` characters; none for a blank text.

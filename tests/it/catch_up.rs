@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
-use crate::support::poll;
 use crate::support::scenario::Scenario;
 
 #[tokio::test]

@@ -143,7 +143,10 @@ fn write_script(path: &Path, script: &str) {
 #[tokio::test]
 async fn s6_brings_us_back() {
     if !installed("s6-supervise") {
-        assert!(std::env::var_os("CI").is_none(), "this test needs s6: apt-get install s6");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test needs s6: apt-get install s6"
+        );
         eprintln!("not run: s6 is not installed (apt-get install s6)");
         return;
     }

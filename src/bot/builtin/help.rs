@@ -1,5 +1,6 @@
 //! `@help [word]`: what the asker may run here, or one command explained.
 
+use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::bot::reply;
 use crate::bot::ticket::Ticket;
@@ -11,7 +12,7 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let role = match context.api.user(ticket.post.user_id).await {
         Ok(user) => role::role_of(&context.policy, &user),
         Err(error) => {
-            tracing::debug!(%error, "who asks for help could not be looked up");
+            tracing::debug!(error = %causes(&error), "who asks for help could not be looked up");
             Role::Everyone
         }
     };

@@ -26,6 +26,10 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Vec<u8>>,
 }
 
+/// The limiter's permission for one request; unused, it is lost.
+#[derive(Debug)]
+pub struct Leave(());
+
 impl<'a> Call<'a> {
     pub(super) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
         Self {
@@ -110,6 +114,17 @@ impl Api {
         call: &Call<'_>,
         timeout: Duration,
     ) -> Result<Answer, ApiError> {
+        let leave = self.leave().await;
+        self.once_with(leave, call, timeout).await
+    }
+
+    /// One attempt, at once.
+    pub(super) async fn once_with(
+        &self,
+        leave: Leave,
+        call: &Call<'_>,
+        timeout: Duration,
+    ) -> Result<Answer, ApiError> {
         let credentials = self.credentials();
         let mut request = self
             .client
@@ -122,7 +137,7 @@ impl Api {
                 .body(body.clone());
         }
         let description = call.description();
-        let response = self.send(request, &description).await?;
+        let response = self.send_with(leave, request, &description).await?;
         answer::read(response, description, &credentials.token).await
     }
 
@@ -132,7 +147,22 @@ impl Api {
         request: RequestBuilder,
         description: &str,
     ) -> Result<Response, ApiError> {
+        let leave = self.leave().await;
+        self.send_with(leave, request, description).await
+    }
+
+    /// Waits until the limiter allows a request, for a caller who must know when its bytes go.
+    pub async fn leave(&self) -> Leave {
         self.limiter.acquire(self.share).await;
+        Leave(())
+    }
+
+    async fn send_with(
+        &self,
+        _leave: Leave,
+        request: RequestBuilder,
+        description: &str,
+    ) -> Result<Response, ApiError> {
         let response = request
             .send()
             .await

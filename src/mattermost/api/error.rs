@@ -138,6 +138,12 @@ impl ApiError {
         ) && !self.is_unauthorized()
     }
 
+    /// Whether nothing of the request can have reached the server: there was no connection to send it on.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Transport { source, .. } if source.is_connect() || source.is_builder())
+    }
+
     /// Whether the same request may succeed later without anybody changing anything: no whole answer, 429, 5xx, or a
     /// success that is not the server's (a proxy's page).
     #[must_use]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
-use super::call::Call;
+use super::call::{Call, Leave};
 use super::{Api, ApiError};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::mattermost::model::{NewPost, Post, PostPage};
@@ -111,15 +111,24 @@ impl Api {
         self.get(&["posts", id.as_str()], &[]).await
     }
 
-    /// The whole thread that `id` belongs to, the root included, the oldest first.
+    /// The whole thread that `id` belongs to, the root included, the oldest first. A page that would be too large for us is
+    /// read in smaller ones.
     ///
     /// # Errors
-    /// 404 if there is no such post, or if it was deleted; 403 if we may not read it.
+    /// 404 if there is no such post, or if it was deleted; 403 if we may not read it; too large a thread of a server that does
+    /// not page threads (5.37).
     pub async fn thread(&self, id: PostId) -> Result<Vec<Post>, ApiError> {
         let mut thread: Vec<Post> = Vec::new();
         let mut cursor = None;
+        let mut size = LARGEST_PAGE;
         loop {
-            let (page, has_next) = self.thread_page(id, cursor).await?;
+            let (page, has_next) = match self.thread_page(id, cursor, size).await {
+                Err(ApiError::TooLarge { .. }) if size > 1 => {
+                    size /= 2;
+                    continue;
+                }
+                result => result?,
+            };
             // Every page repeats the post that was asked for, wherever it stands, so it cannot be the cursor.
             let last = page.iter().rfind(|post| post.id != id);
             let next = last.map(|post| (post.create_at, post.id));
@@ -140,9 +149,11 @@ impl Api {
         &self,
         id: PostId,
         after: Option<(Timestamp, PostId)>,
+        size: u16,
     ) -> Result<(Vec<Post>, bool), ApiError> {
         let path = ["posts", id.as_str(), "thread"];
-        let mut query = vec![("perPage", "200"), ("direction", "down")];
+        let size_text = size.to_string();
+        let mut query = vec![("perPage", &*size_text), ("direction", "down")];
         let from = after.map(|(create_at, post)| (create_at.0.to_string(), post));
         if let Some((create_at, post)) = &from {
             query.push(("fromPost", post.as_str()));
@@ -153,7 +164,7 @@ impl Api {
         let order = list.order.unwrap_or_default();
         let mut posts = posts_in_order(&order, &list.posts.unwrap_or_default());
         posts.sort_by_key(|post| (post.create_at, post.id));
-        let full = order.len() >= usize::from(LARGEST_PAGE);
+        let full = order.len() >= usize::from(size);
         Ok((posts, list.has_next.unwrap_or(full)))
     }
 
@@ -163,8 +174,17 @@ impl Api {
     /// # Errors
     /// As any call; 500 `api.post.deduplicate_create_post.pending` if another request with the same key is under way.
     pub async fn create_post(&self, post: &NewPost) -> Result<Post, ApiError> {
+        self.create_post_with(self.leave().await, post).await
+    }
+
+    /// The same, at once, with the limiter's permission taken before.
+    ///
+    /// # Errors
+    /// See [`Api::create_post`].
+    pub async fn create_post_with(&self, leave: Leave, post: &NewPost) -> Result<Post, ApiError> {
         let call = Call::post(&["posts"], post)?;
-        self.once(&call, self.timeouts.create_post).await?.decode()
+        let answer = self.once_with(leave, &call, self.timeouts.create_post);
+        answer.await?.decode()
     }
 
     /// Reacts to a post as `user`, who must be us; doing so again changes nothing.

@@ -117,7 +117,23 @@ async fn changed_post(server: &Server, target: Target<'_>, mut request: Request)
         _ => None,
     });
     if let Some(suffix) = suffix {
-        request = rewritten(request, &suffix).await;
+        request = rewritten(request, |post| {
+            if let Some(Value::String(message)) = post.get_mut("message") {
+                message.push_str(&suffix);
+            }
+        })
+        .await;
+    }
+    let stripped = faults.hit(target, |fault| {
+        matches!(fault, Fault::StrippedProps).then_some(())
+    });
+    if stripped.is_some() {
+        request = rewritten(request, |post| {
+            if let Some(props) = post.get_mut("props") {
+                props.take();
+            }
+        })
+        .await;
     }
     let same = faults.hit(target, |fault| {
         matches!(fault, Fault::SameInstant).then_some(())
@@ -140,15 +156,13 @@ async fn changed_post(server: &Server, target: Target<'_>, mut request: Request)
     request
 }
 
-async fn rewritten(request: Request, suffix: &str) -> Request {
+async fn rewritten(request: Request, change: impl FnOnce(&mut Value)) -> Request {
     let (mut parts, body) = request.into_parts();
     let bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     let Ok(mut post) = serde_json::from_slice::<Value>(&bytes) else {
         return Request::from_parts(parts, Body::from(bytes));
     };
-    if let Some(Value::String(message)) = post.get_mut("message") {
-        message.push_str(suffix);
-    }
+    change(&mut post);
     parts.headers.remove(header::CONTENT_LENGTH);
     Request::from_parts(parts, Body::from(post.to_string()))
 }

@@ -203,5 +203,8 @@ fn what_is_asked_between_hello_and_our_identity_is_served() {
     bench.decide(Event::Gateway(connected));
     assert!(tickets(&bench.say(UserId::random(), "@restart")).is_empty());
     let identity = bench.identity();
-    assert_eq!(one(&bench.decide(Event::Identified(Box::new(identity)))).fate, Fate::Run);
+    assert_eq!(
+        one(&bench.decide(Event::Identified(Box::new(identity)))).fate,
+        Fate::Run
+    );
 }
