@@ -25,6 +25,7 @@ pub mod status;
 pub mod supervision;
 pub mod survey;
 pub mod ticket;
+pub mod upkeep;
 pub mod watermark;
 
 use std::sync::{Arc, Mutex};
@@ -128,12 +129,12 @@ impl Bot {
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
-        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
-        let left = recovery::marker(&directory)?;
         let boot_id = marker::boot_id().context("reading the boot id")?;
+        // From here on whatever ends this start is counted by the next one.
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
+        let left = recovery::marker(&directory)?;
         let now = Timestamp::now();
         let starts = recovery::starts(recovery::own_run(now, &boot_id), &recovered.runs);
         let wait = match &left {
@@ -151,6 +152,7 @@ impl Bot {
             ledger.close().await?;
             return Ok(None);
         }
+        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 

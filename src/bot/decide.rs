@@ -138,6 +138,8 @@ struct Sweep {
     /// Another gap opened while a sweep was running, or the last one failed.
     again: bool,
     last: Option<Instant>,
+    /// The server's clock when it began.
+    as_of: Timestamp,
 }
 
 /// What is known of the connection.
@@ -316,6 +318,7 @@ impl State {
             running: true,
             again: false,
             last: Some(now.instant),
+            as_of: server_now,
         };
         let since = *self.connection.read_from.get_or_insert(server_now);
         vec![Effect::Sweep(SweepPlan {

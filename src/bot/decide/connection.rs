@@ -83,12 +83,7 @@ impl State {
             effects.extend(self.sweep(now));
             return effects;
         }
-        // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
-        // would say too much.
-        if self.sweep.running || self.sweep.again || self.sweep.last.is_none() || !self.serves() {
-            return Vec::new();
-        }
-        vec![Effect::ProofOfLife(server_time)]
+        Vec::new()
     }
 
     pub(super) fn identified(&mut self, now: Now, identity: Identity) -> Vec<Effect> {
@@ -144,6 +139,11 @@ impl State {
         let (first, count) = self.connection.refusals.unwrap_or((now.instant, 0));
         self.connection.refusals = Some((first, count + 1));
         if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
+            tracing::error!(
+                "the token was refused {} times by a server that is well, and never worked here: stopping; put a \
+                 valid token into the configuration (Matterbot.password)",
+                count + 1
+            );
             return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
         }
         effects
@@ -175,6 +175,10 @@ impl State {
         if let Some(back) = &mut self.back {
             back.unread.remove(&channel);
         }
+        // What was posted since the drain began is the successor's to read.
+        if !self.serves() {
+            return Vec::new();
+        }
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
             last_post_at: looked.last_post_at,
@@ -194,6 +198,12 @@ impl State {
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;
+        }
+        if last && complete && self.serves() {
+            // Everything before this sweep is decided, in channels that are new to us as well: neither we nor a
+            // successor reads those from further back.
+            self.connection.read_from = Some(self.sweep.as_of.minus(SETTLING));
+            effects.push(Effect::ProofOfLife(self.sweep.as_of));
         }
         // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
         if last && complete && self.sweep.again {
