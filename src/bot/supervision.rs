@@ -166,6 +166,9 @@ pub fn report(notify: Notify, event: &Event) {
             tracing::error!("{text}");
             notify.status(&format!("Not connected: {text}"));
         }
+        Event::Identified(identity) => {
+            tracing::info!(account = %identity.username, team = %identity.team, "serving");
+        }
         Event::Misconfigured(sentence) => {
             tracing::error!("{sentence}");
             notify.status(sentence);
