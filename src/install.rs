@@ -15,6 +15,7 @@ use layout::{Layout, Scope};
 use plan::Plan;
 
 use crate::lifecycle::Status;
+use crate::lifecycle::terminal::print;
 
 /// The arguments of `matterbot install`.
 #[derive(Debug, clap::Args)]
@@ -74,16 +75,16 @@ fn layout(user: bool) -> anyhow::Result<Layout> {
 
 fn carry_out(plan: &Plan, dry_run: bool) -> anyhow::Result<Status> {
     for step in &plan.steps {
-        println!("{step}");
+        print(step);
         if !dry_run {
             step.perform()?;
         }
     }
     if dry_run {
-        println!("\nThis was a dry run: nothing has been changed.");
+        print("\nThis was a dry run: nothing has been changed.");
     }
     for advice in &plan.advice {
-        println!("\n{advice}");
+        print(format_args!("\n{advice}"));
     }
     Ok(Status::Stopped)
 }

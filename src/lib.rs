@@ -15,6 +15,8 @@
 //!
 //! **Floor 4, composition.** One select loop each: make an event, decide, perform.
 
+// These macros panic when the terminal or pipe is gone; `lifecycle::terminal` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")

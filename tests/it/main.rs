@@ -1,10 +1,6 @@
 //! The integration tests: one binary, a file per subject, named as the source it proves.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-#![allow(
-    clippy::print_stdout,
-    reason = "a test that starts itself tells itself what it saw"
-)]
 
 mod support;
 
