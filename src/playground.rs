@@ -1,7 +1,7 @@
 //! A Mattermost-compatible server on loopback, with the real one's behaviour, bugs included.
 //!
-//! A request is read whole ([`server`]), works on plain values behind one mutex ([`state`]), and leaves events that
-//! the [`hub`] puts into the queues of the websockets ([`socket`]). What it writes ([`wire`]) follows recordings of
+//! A request is read whole (`server`), works on plain values behind one mutex (`state`), and leaves events that
+//! the `hub` puts into the queues of the websockets (`socket`). What it writes (`wire`) follows recordings of
 //! two real servers, 11.6 and 5.37; nothing here is shared with the client's side of this package.
 
 mod attachments;
