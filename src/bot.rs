@@ -26,6 +26,7 @@ pub mod status;
 pub mod supervision;
 pub mod survey;
 pub mod ticket;
+pub mod upkeep;
 pub mod watermark;
 
 use std::sync::{Arc, Mutex};
@@ -130,12 +131,12 @@ impl Bot {
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
-        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
-        let left = recovery::marker(&directory)?;
         let boot_id = marker::boot_id().context("reading the boot id")?;
+        // From here on whatever ends this start is counted by the next one.
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
+        let left = recovery::marker(&directory)?;
         let now = Timestamp::now();
         let starts = recovery::starts(recovery::own_run(now, &boot_id), &recovered.runs);
         let wait = match &left {
@@ -153,6 +154,7 @@ impl Bot {
             ledger.close().await?;
             return Ok(None);
         }
+        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
@@ -262,8 +264,7 @@ impl Bot {
                 }
             }
         };
-        self.end(end).await;
-        end.outcome
+        self.end(end).await
     }
 
     /// A server that is down keeps the start from succeeding only for a while.
@@ -275,8 +276,8 @@ impl Bot {
         }));
     }
 
-    /// Says goodbye, writes the last marks, and closes what is open.
-    async fn end(mut self, end: End) {
+    /// Says goodbye, writes the last marks, and closes what is open. A stop that is asked for meanwhile wins.
+    async fn end(mut self, end: End) -> Outcome {
         supervision::ending(self.context.notify, end.outcome);
         let answers = if end.at_once {
             Duration::ZERO
@@ -289,7 +290,8 @@ impl Bot {
             tracing::info!("the next process sends the rest of the answers");
         }
         self.chores.stop();
-        let word = match end.outcome {
+        let outcome = self.unless_stopped(end.outcome).await;
+        let word = match outcome {
             Outcome::Reexec => recovery::REEXEC,
             Outcome::Exit(Status::Restart) => recovery::RESTART,
             Outcome::Exit(Status::Stopped) => recovery::STOP,
@@ -301,6 +303,17 @@ impl Bot {
         let ended = ledger.end_run(word).await;
         if let Err(error) = ended.and(ledger.close().await) {
             tracing::error!(error = %causes(&error), "the last marks could not be written");
+        }
+        self.unless_stopped(outcome).await
+    }
+
+    /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
+    async fn unless_stopped(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Reexec | Outcome::Exit(Status::Restart) if self.signals.stop_asked().await => {
+                Outcome::Exit(Status::Stopped)
+            }
+            outcome => outcome,
         }
     }
 }

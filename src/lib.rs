@@ -15,6 +15,8 @@
 //!
 //! **Floor 4, composition.** One select loop each: make an event, decide, perform.
 
+// These macros panic when the terminal or pipe is gone; `lifecycle::terminal` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")
@@ -43,4 +45,5 @@ pub mod config;
 
 // Floor 4: composition.
 pub mod bot;
+pub mod install;
 pub mod playground;

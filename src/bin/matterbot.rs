@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matterbot::bot::{StartFailure, check, process, survey};
+use matterbot::bot::{StartFailure, check, process, survey, upkeep};
 use matterbot::config;
+use matterbot::install;
 use matterbot::lifecycle::Status;
+use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::playground;
@@ -26,8 +28,14 @@ enum Command {
     Check(check::Arguments),
     /// Tell from the state directory whether the bot runs, and how its last runs ended
     Status,
+    /// Mend the ledger while the bot is down
+    Ledger(upkeep::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Make the bot a service of this host, or of this user, and say each thing done
+    Install(install::InstallArguments),
+    /// Take the service away; state and configuration stay
+    Uninstall(install::UninstallArguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +59,8 @@ fn main() -> ExitCode {
         Err(StartFailure { status, error }) => {
             tracing::error!("{error:#}");
             print_error(format_args!("matterbot: {error:#}"));
+            // The last words stay in `systemctl status`, when the supervisor has given up.
+            Notify::of_process().status(&format!("{error:#}"));
             ExitCode::from(status.code())
         }
     }
@@ -64,8 +74,13 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             check::run(&arguments.options, arguments_of_check)
         }
         Some(Command::Status) => survey::run(&arguments.options),
+        Some(Command::Ledger(arguments_of_ledger)) => {
+            upkeep::run(&arguments.options, arguments_of_ledger)
+        }
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
         }
+        Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
+        Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
 }

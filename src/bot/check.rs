@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::getppid;
+use rustix::process::{Pid, getppid};
 
 use crate::config::{self, Config, Environment, Report, Severity};
 use crate::ledger;
@@ -46,6 +46,7 @@ struct Findings {
 /// # Errors
 /// The kernel gives no event queue.
 pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+    let parent = getppid();
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let loaded = config::load(&path, &Environment::of_process(), options.strict);
     let (config, diagnostics) = match loaded {
@@ -74,16 +75,15 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
     let findings = runtime()?.block_on(async {
         tokio::select! {
             // Whoever waited for the verdict is gone, and nothing is left undone.
-            () = orphaned() => None,
+            () = orphaned(parent) => None,
             findings = online(&config) => Some(findings),
         }
     });
     Ok(findings.map_or(Status::Failure, |findings| findings.print()))
 }
 
-/// Completes when our parent has ended.
-async fn orphaned() {
-    let parent = getppid();
+/// Completes when `parent` has ended, and we have another one.
+async fn orphaned(parent: Option<Pid>) {
     while getppid() == parent {
         tokio::time::sleep(PARENT_POLL).await;
     }

@@ -28,6 +28,7 @@ use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
 use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::mattermost::event::Event as ServerEvent;
 use crate::timestamp::Timestamp;
 
 use super::effect::{Effect, End, SweepPlan};
@@ -63,6 +64,8 @@ pub struct State {
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
     sweep: Sweep,
+    /// Events that came before we knew who we are.
+    early: Vec<ServerEvent>,
     connection: Connection,
     back: Option<Back>,
     readiness: Readiness,
@@ -138,6 +141,8 @@ struct Sweep {
     /// Another gap opened while a sweep was running, or the last one failed.
     again: bool,
     last: Option<Instant>,
+    /// The server's clock when it began.
+    as_of: Timestamp,
 }
 
 /// What is known of the connection.
@@ -206,6 +211,7 @@ impl State {
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
+            early: Vec::new(),
             connection,
             back,
             readiness: Readiness::default(),
@@ -316,6 +322,7 @@ impl State {
             running: true,
             again: false,
             last: Some(now.instant),
+            as_of: server_now,
         };
         let since = *self.connection.read_from.get_or_insert(server_now);
         vec![Effect::Sweep(SweepPlan {

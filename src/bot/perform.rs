@@ -234,7 +234,7 @@ async fn announce_restart(context: &Context, request: &Request, joined: bool) {
 }
 
 async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
-    tracing::error!(reason, "the restart is refused");
+    tracing::error!("the restart is refused: {reason}");
     context
         .notify
         .status(&format!("A restart was refused: {reason}"));

@@ -80,7 +80,7 @@ pub async fn prepare(context: &Context) -> Result<Departure, String> {
         Departure::Exit(Proof::OperatorsWord) => {
             tracing::info!("leaving with status 75, as service_manager says");
         }
-        Departure::Reexec(reason) => tracing::info!(reason, "this process replaces itself"),
+        Departure::Reexec(reason) => tracing::info!("this process replaces itself: {reason}"),
     }
     Ok(departure)
 }
@@ -166,6 +166,9 @@ pub fn report(notify: Notify, event: &Event) {
             );
             tracing::error!("{text}");
             notify.status(&format!("Not connected: {text}"));
+        }
+        Event::Identified(identity) => {
+            tracing::info!(account = %identity.username, team = %identity.team, "serving");
         }
         Event::Misconfigured(sentence) => {
             tracing::error!("{sentence}");

@@ -315,12 +315,15 @@ pub fn obstacle(directory: &StateDirectory, now: Timestamp) -> Result<(), Obstac
     }
 }
 
-/// The identity of this boot of the host (`/proc/sys/kernel/random/boot_id`).
+/// The identity of this boot of the host, in 32 hexadecimal digits: `/proc/sys/kernel/random/boot_id`, or what the unit
+/// gives in its place (`Environment=MATTERBOT_BOOT_ID=%b`), since its sandbox hides that file (`ProcSubset=pid`).
 ///
 /// # Errors
-/// The kernel does not tell.
+/// The kernel does not tell, and the unit does not either.
 pub fn boot_id() -> io::Result<String> {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .or_else(|error| std::env::var("MATTERBOT_BOOT_ID").map_err(|_| error))?;
+    Ok(told.chars().filter(char::is_ascii_hexdigit).collect())
 }
 
 /// The time since the host was booted, its sleep included; no change of the clock moves it.

@@ -1,11 +1,15 @@
 //! Signals as values: what each asks of the process.
 
 use std::io;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+/// Long enough for the runtime to hear of a signal that has arrived.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,15 @@ impl Signals {
             },
             _ = self.user.recv() => Signal::Restart,
         }
+    }
+}
+
+impl Signals {
+    /// Whether a stop was asked for that was not returned by [`Signals::next`] yet: after the last call of that, and
+    /// before an exec that would lose it.
+    pub async fn stop_asked(&mut self) -> bool {
+        let stop = async { while self.next().await != Signal::Stop {} };
+        tokio::time::timeout(MOMENT, stop).await.is_ok()
     }
 }
 

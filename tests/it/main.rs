@@ -31,5 +31,6 @@ mod role;
 mod signals;
 mod status;
 mod supervisor;
+mod survey;
 mod text;
 mod tidy;

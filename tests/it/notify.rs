@@ -38,8 +38,8 @@ fn says(told: &[String], assignment: &str) -> bool {
 async fn ready_at_hello_then_alive_then_stopping() {
     let server = Server::start().await;
     let mut service = service(&Settings::with(&server));
-    service.socket.until("READY=1").await;
     service.socket.until("STATUS=Connected").await;
+    service.socket.until("READY=1").await;
     for _ in 0..3 {
         service.socket.until("WATCHDOG=1").await;
     }

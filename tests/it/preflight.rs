@@ -156,7 +156,7 @@ async fn a_restart_with_a_broken_configuration_is_refused_until_it_is_mended() {
     assert!(!home.state().join("restart-marker.json").exists());
     home.configure(&Settings::alone());
     program.signal(Signal::USR1);
-    program.line("starting").await;
+    program.line("bot: starting").await;
     program.stop().await;
 }
 
@@ -229,7 +229,7 @@ async fn a_program_on_disk_that_does_not_work_is_not_restarted_into() {
 
     std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
     program.signal(Signal::USR1);
-    program.line("starting").await;
+    program.line("bot: starting").await;
     program.stop().await;
 }
 
@@ -241,18 +241,20 @@ async fn a_check_that_nobody_waits_for_ends() {
         host: silent.local_addr().unwrap().to_string(),
         ..Settings::alone()
     });
-    let script = format!(
-        "'{PROGRAM}' --config '{}' check --online & echo $!; exec sleep 1000",
+    let check = format!(
+        "'{PROGRAM}' --config '{}' check --online",
         home.config().display()
     );
+    let script = format!("sh -c \"echo \\$\\$; exec {check}\" & exec sleep 1000");
     let mut shell = command("/bin/sh");
     shell.args(["-c", &script]);
     let mut shell = Program::start(shell);
     let pid: i32 = shell.line("").await.parse().unwrap();
     shell.line("good, no warning").await;
+    let gone = || !Path::new(&format!("/proc/{pid}/fd/0")).exists();
+    assert!(!gone());
     let begun = std::time::Instant::now();
     shell.signal(Signal::KILL);
-    let gone = || !Path::new(&format!("/proc/{pid}/fd/0")).exists();
     eventually("the end of the check", gone).await;
     assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
 }

@@ -29,7 +29,7 @@ async fn replaces_itself(home: &Home, mut program: Program) -> Program {
     let id = program.id();
     program.signal(Signal::USR1);
     program.line("this process replaces itself").await;
-    program.line("starting").await;
+    program.line("bot: starting").await;
     program.line("the next try is in").await;
     assert_eq!(home.ends(), [None, Some("reexec".to_owned())]);
     let runs = home.runs();
@@ -117,9 +117,6 @@ impl S6 {
         write_script(&directory.join("run"), &script);
         let mut supervise = command("s6-supervise");
         supervise.arg(&directory).stdin(Stdio::null());
-        let installed = std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .any(|folder| folder.join("s6-supervise").is_file());
-        assert!(installed, "this test needs s6: apt-get install s6");
         Self {
             directory: directory.to_str().unwrap().to_owned(),
             supervisor: Program::start(supervise),
@@ -133,6 +130,11 @@ impl S6 {
     }
 }
 
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 fn write_script(path: &Path, script: &str) {
     fs::write(path, script).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -140,12 +142,20 @@ fn write_script(path: &Path, script: &str) {
 
 #[tokio::test]
 async fn s6_brings_us_back() {
+    if !installed("s6-supervise") {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test needs s6: apt-get install s6"
+        );
+        eprintln!("not run: s6 is not installed (apt-get install s6)");
+        return;
+    }
     let home = home("auto");
     let mut s6 = S6::start(&home);
     s6.supervisor.line("the next try is in").await;
     s6.control("-1").await;
     s6.supervisor.line("s6 brings us back").await;
-    s6.supervisor.line("starting").await;
+    s6.supervisor.line("bot: starting").await;
     s6.supervisor.line("the next try is in").await;
     let runs = home.runs();
     assert_eq!(home.ends(), [None, Some("restart".to_owned())]);

@@ -19,6 +19,9 @@ const FINAL_REFUSALS: u32 = 5;
 /// ...over at least this time, from a server that is otherwise well.
 const FINAL_REFUSAL_TIME: Duration = Duration::from_secs(60);
 
+/// So many events may wait until we know who we are.
+const MOST_EARLY: usize = 256;
+
 impl State {
     pub(super) fn gateway(&mut self, now: Now, update: Update) -> Vec<Effect> {
         match update {
@@ -43,6 +46,7 @@ impl State {
     fn connected(&mut self, now: Now) -> Vec<Effect> {
         self.counters.connections += 1;
         self.connection.since = Some(now.instant);
+        self.early.clear();
         self.connection.alive = false;
         self.connection.refusals = None;
         let ready = self.readiness.hello();
@@ -83,12 +87,7 @@ impl State {
             effects.extend(self.sweep(now));
             return effects;
         }
-        // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
-        // would say too much.
-        if self.sweep.running || self.sweep.again || self.sweep.last.is_none() || !self.serves() {
-            return Vec::new();
-        }
-        vec![Effect::ProofOfLife(server_time)]
+        Vec::new()
     }
 
     pub(super) fn identified(&mut self, now: Now, identity: Identity) -> Vec<Effect> {
@@ -96,7 +95,11 @@ impl State {
         if matches!(self.phase, Phase::Waiting) {
             self.phase = Phase::Serving;
         }
-        let mut effects = self.gap(now);
+        let mut effects = Vec::new();
+        for event in std::mem::take(&mut self.early) {
+            effects.extend(self.server_event(now, event));
+        }
+        effects.extend(self.gap(now));
         if self.back.is_some() {
             effects.push(Effect::AwaitReturn);
         }
@@ -104,8 +107,11 @@ impl State {
     }
 
     fn server_event(&mut self, now: Now, event: ServerEvent) -> Vec<Effect> {
-        // What arrives before we know who we are is read by the sweep that follows.
         let Some(identity) = &self.identity else {
+            // It waits until we know who we are; more than this is read by the sweep that follows.
+            if self.early.len() < MOST_EARLY {
+                self.early.push(event);
+            }
             return Vec::new();
         };
         match event {
@@ -144,6 +150,11 @@ impl State {
         let (first, count) = self.connection.refusals.unwrap_or((now.instant, 0));
         self.connection.refusals = Some((first, count + 1));
         if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
+            tracing::error!(
+                "the token was refused {} times by a server that is well, and never worked here: stopping; put a \
+                 valid token into the configuration (Matterbot.password)",
+                count + 1
+            );
             return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
         }
         effects
@@ -175,6 +186,10 @@ impl State {
         if let Some(back) = &mut self.back {
             back.unread.remove(&channel);
         }
+        // What was posted since the drain began is the successor's to read.
+        if !self.serves() {
+            return Vec::new();
+        }
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
             last_post_at: looked.last_post_at,
@@ -194,6 +209,12 @@ impl State {
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;
+        }
+        if last && complete && self.serves() {
+            // Everything before this sweep is decided, in channels that are new to us as well: neither we nor a
+            // successor reads those from further back.
+            self.connection.read_from = Some(self.sweep.as_of.minus(SETTLING));
+            effects.push(Effect::ProofOfLife(self.sweep.as_of));
         }
         // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
         if last && complete && self.sweep.again {

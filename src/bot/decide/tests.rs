@@ -95,15 +95,19 @@ impl Bench {
             server_time,
             version: None,
         })));
-        let identity = Identity {
+        let identity = Box::new(self.identity());
+        effects.extend(self.decide(Event::Identified(identity)));
+        effects
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
             me: self.me,
             username: "matter-bot".to_owned(),
             team: self.team,
             lifecycle_channels: None,
             post_size: 16_383,
-        };
-        effects.extend(self.decide(Event::Identified(Box::new(identity))));
-        effects
+        }
     }
 
     fn now(&self) -> Now {

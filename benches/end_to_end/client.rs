@@ -1,0 +1,143 @@
+//! The process that is measured: the bot or the floor.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use matterbot::playground::Playground;
+use tokio::process::{Child, Command};
+
+/// Which program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `matterbot` as it is built for release.
+    Bot,
+    /// This program again, as [`crate::floor`].
+    Floor,
+}
+
+/// A running client; dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    child: Child,
+    process: PathBuf,
+    output: PathBuf,
+}
+
+impl Client {
+    /// Starts a client of `playground` that keeps what it keeps in `home`.
+    ///
+    /// # Errors
+    /// If a file or the process cannot be made.
+    pub(crate) fn start(kind: Kind, home: &Path, playground: &Playground) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(home.join("state"))?;
+        let output = home.join("output");
+        let file = File::create(&output)?;
+        let program = match kind {
+            Kind::Bot => PathBuf::from(env!("CARGO_BIN_EXE_matterbot")),
+            Kind::Floor => std::env::current_exe()?,
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one child of a benchmark, with no environment"
+        )]
+        let mut command = Command::new(&program);
+        match kind {
+            Kind::Bot => command.arg("--config").arg(write_config(home, playground)?),
+            Kind::Floor => command
+                .arg("--floor")
+                .arg(playground.address().to_string())
+                .arg(playground.bot_token()),
+        };
+        let child = command
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let number = child.id().context("the client ended at once")?;
+        Ok(Self {
+            child,
+            process: PathBuf::from(format!("/proc/{number}")),
+            output,
+        })
+    }
+
+    /// What it holds in memory (`VmRSS`), in bytes.
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(self.process.join("status"))?;
+        let kibibytes: u64 = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next())
+            .context("the kernel tells no VmRSS")?
+            .parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// The processor's time that it took, user and system, all threads; in the kernel's ticks of 10 ms.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = fs::read_to_string(self.process.join("stat"))?;
+        // The program's name, in parentheses, may hold anything; utime and stime are the 12th and 13th word after it.
+        let (_, rest) = stat.rsplit_once(')').context("a stat without a name")?;
+        let words = rest.split_whitespace().skip(11).take(2);
+        let mut ticks = 0;
+        for word in words {
+            ticks += word.parse::<u64>()?;
+        }
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// The end of what it wrote, for an error.
+    pub(crate) fn last_words(&self) -> String {
+        let text = fs::read_to_string(&self.output).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let from = lines.len().saturating_sub(5);
+        lines.get(from..).unwrap_or_default().join("\n")
+    }
+
+    /// Ends it.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+fn write_config(home: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
+    let (address, token) = (playground.address(), playground.bot_token());
+    let text = format!(
+        "Matterbot:\n\
+         \x20 host: \"{}\"\n\
+         \x20 port: {}\n\
+         \x20 scheme: http\n\
+         \x20 username: matter-bot\n\
+         \x20 password: {token}\n\
+         \x20 teamname: ops\n\
+         \x20 botadmins: [system_admin]\n\
+         \x20 service_manager: none\n\
+         \x20 bindmap: state/bindmap.json\n\
+         \x20 feedmap: state/feedmap.json\n\
+         Lifecycle:\n\
+         \x20 state_dir: state\n\
+         \x20 rate: {{count: 0}}\n",
+        address.ip(),
+        address.port()
+    );
+    let path = home.join("config.yaml");
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(path)
+}

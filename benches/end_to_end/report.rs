@@ -1,0 +1,245 @@
+//! The figures of all rounds: medians, ratios, targets.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::machine::Machine;
+use crate::samples::{Samples, median};
+use crate::session::Measures;
+
+/// One round.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) bot: Measures,
+    pub(crate) floor: Measures,
+    /// Pairs of synced writes, timed before, between and after.
+    pub(crate) syncs: Samples,
+}
+
+/// A line of the table; medians over the rounds.
+#[derive(Debug, Serialize)]
+struct Figure {
+    figure: &'static str,
+    unit: &'static str,
+    bot: Option<f64>,
+    floor: Option<f64>,
+    /// The median of the rounds' ratios, or differences.
+    compared: Option<f64>,
+    comparison: &'static str,
+    /// What is to be at most so much.
+    target: Option<Target>,
+    met: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+enum Target {
+    /// Of the comparison.
+    Compared(f64),
+    /// Of the bot's own figure.
+    Bot(f64),
+}
+
+/// All rounds, and where they were measured.
+#[derive(Debug)]
+pub(crate) struct Report {
+    machine: Machine,
+    rounds: Vec<Round>,
+    figures: Vec<Figure>,
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dispatch = |measures: &Measures| milliseconds(measures.dispatch.percentile(50));
+        write!(
+            formatter,
+            "dispatch {:.2} ms, floor {:.2} ms, two syncs {:.2} ms",
+            dispatch(&self.bot),
+            dispatch(&self.floor),
+            milliseconds(self.syncs.percentile(50))
+        )
+    }
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine, rounds: Vec<Round>) -> Self {
+        let figures = figures(&rounds);
+        Self {
+            machine,
+            rounds,
+            figures,
+        }
+    }
+
+    /// A table in Markdown.
+    pub(crate) fn table(&self) -> String {
+        let mut text = format!("{}\n\n", self.machine);
+        text.push_str("| Figure | Bot | Floor | Compared | Target | Met |\n|:-|-:|-:|-:|-:|:-|\n");
+        for figure in &self.figures {
+            let value =
+                |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
+            let compared = figure.compared.map_or_else(String::new, |compared| {
+                format!("{compared:.2} {}", figure.comparison)
+            });
+            let target = match figure.target {
+                None => String::new(),
+                Some(Target::Compared(most)) => format!("≤ {most:.2} {}", figure.comparison),
+                Some(Target::Bot(most)) => format!("≤ {most:.2} {}", figure.unit),
+            };
+            let met = match figure.met {
+                None => "",
+                Some(true) => "yes",
+                Some(false) => "no",
+            };
+            let (name, unit) = (figure.figure, figure.unit);
+            let (bot, floor) = (value(figure.bot), value(figure.floor));
+            // Writing to a String cannot fail.
+            writeln!(
+                text,
+                "| {name} ({unit}) | {bot} | {floor} | {compared} | {target} | {met} |"
+            )
+            .ok();
+        }
+        text
+    }
+
+    /// The machine, each round and each figure, a line each.
+    ///
+    /// # Errors
+    /// None that is known: all of it is numbers and texts.
+    pub(crate) fn json_lines(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        let mut line = |value: &serde_json::Value| writeln!(text, "{value}");
+        line(&json!({"machine": self.machine}))?;
+        for (number, round) in (1..).zip(&self.rounds) {
+            for (client, measures) in [("bot", &round.bot), ("floor", &round.floor)] {
+                line(&json!({"round": number, "client": client, "measures": as_json(measures)}))?;
+            }
+            line(
+                &json!({"round": number, "two_syncs_p50_ms": milliseconds(round.syncs.percentile(50))}),
+            )?;
+        }
+        for figure in &self.figures {
+            line(&serde_json::to_value(figure)?)?;
+        }
+        Ok(text)
+    }
+}
+
+fn as_json(measures: &Measures) -> serde_json::Value {
+    json!({
+        "start_ms": milliseconds(measures.start),
+        "dispatch_p50_ms": milliseconds(measures.dispatch.percentile(50)),
+        "dispatch_p99_ms": milliseconds(measures.dispatch.percentile(99)),
+        "slow_dispatch_p50_ms": milliseconds(measures.slow_dispatch.percentile(50)),
+        "slow_dispatch_p99_ms": milliseconds(measures.slow_dispatch.percentile(99)),
+        "answers_per_second": measures.answers_per_second,
+        "memory_at_rest_mib": mebibytes(measures.memory_at_rest),
+        "memory_after_commands_mib": mebibytes(measures.memory_after_commands),
+        "memory_after_events_mib": mebibytes(measures.memory_after_events),
+        "cpu_of_100000_events_s": measures.events.as_secs_f64(),
+    })
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn figures(rounds: &[Round]) -> Vec<Figure> {
+    let all = |of: &dyn Fn(&Round) -> f64| median(rounds.iter().map(of));
+    let pair = |round: &Round| milliseconds(round.syncs.percentile(50));
+    // A figure of both clients, without a comparison.
+    let both = |figure, unit, of: &dyn Fn(&Measures) -> f64| Figure {
+        figure,
+        unit,
+        bot: Some(all(&|round| of(&round.bot))),
+        floor: Some(all(&|round| of(&round.floor))),
+        compared: None,
+        comparison: "",
+        target: None,
+        met: None,
+    };
+    let percentile = |samples: &Samples, percent| milliseconds(samples.percentile(percent));
+    let against_syncs = |of: fn(&Measures) -> &Samples, figure| {
+        let of = move |measures: &Measures| percentile(of(measures), 50);
+        both(figure, "ms", &of)
+            .compared(
+                all(&|round| of(&round.bot) / (of(&round.floor) + pair(round))),
+                "× (floor + two syncs)",
+            )
+            .target(Target::Compared(1.25))
+    };
+    let rest = |measures: &Measures| mebibytes(measures.memory_at_rest);
+    let later = |measures: &Measures| mebibytes(measures.memory_after_commands);
+    let events = |measures: &Measures| measures.events.as_secs_f64();
+    vec![
+        against_syncs(|measures| &measures.dispatch, "dispatch p50"),
+        both("dispatch p99", "ms", &|measures| {
+            percentile(&measures.dispatch, 99)
+        }),
+        against_syncs(
+            |measures| &measures.slow_dispatch,
+            "dispatch p50, POST 5 ms slower",
+        ),
+        both("dispatch p99, POST 5 ms slower", "ms", &|measures| {
+            percentile(&measures.slow_dispatch, 99)
+        }),
+        both("answers a second, 20 asking at once", "1/s", &|measures| {
+            measures.answers_per_second
+        }),
+        Figure {
+            bot: None,
+            floor: None,
+            ..both("two synced writes of 16 KiB p50", "ms", &|_| 0.0)
+        }
+        .compared(all(&pair), "ms"),
+        both("memory at rest", "MiB", &rest).target(Target::Bot(10.0)),
+        both("memory after 10,000 commands", "MiB", &later)
+            .compared(
+                all(&|round| later(&round.bot) - rest(&round.bot)),
+                "MiB more than at rest",
+            )
+            .target(Target::Compared(1.0)),
+        both("memory after the events too", "MiB", &|measures| {
+            mebibytes(measures.memory_after_events)
+        }),
+        both("processor time of 100,000 irrelevant events", "s", &events)
+            .compared(
+                all(&|round| events(&round.bot) / events(&round.floor)),
+                "× floor",
+            )
+            .target(Target::Compared(1.5)),
+        both("from exec to the first answer", "ms", &|measures| {
+            milliseconds(measures.start)
+        })
+        .target(Target::Bot(100.0)),
+    ]
+}
+
+impl Figure {
+    fn compared(self, compared: f64, comparison: &'static str) -> Self {
+        Self {
+            compared: Some(compared),
+            comparison,
+            ..self
+        }
+    }
+
+    fn target(self, target: Target) -> Self {
+        let (measured, most) = match target {
+            Target::Compared(most) => (self.compared, most),
+            Target::Bot(most) => (self.bot, most),
+        };
+        Self {
+            target: Some(target),
+            met: measured.map(|measured| measured <= most),
+            ..self
+        }
+    }
+}
