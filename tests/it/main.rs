@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod crash_backoff;
 mod decoder;
+mod delivery;
 mod denials;
 mod edits;
 mod failures;
