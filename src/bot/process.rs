@@ -1,11 +1,13 @@
 //! The bot as a process: configuration, logging, a runtime, and a start again in the same process.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::config::{self, Environment};
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
+use crate::tasks::Tasks;
 
 use super::{Bot, StartFailure};
 
@@ -34,14 +36,9 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
+        let past = mishap.take();
         // The runtime is gone before anything is executed in its place.
-        let outcome = runtime()?.block_on(async {
-            Ok(Bot::start(config, logging, mishap.take())
-                .await?
-                .run()
-                .await)
-        });
-        match outcome.map_err(|failure: StartFailure| failure)? {
+        match run(async move { Ok(Bot::start(config, logging, past).await?.run().await) })? {
             Outcome::Exit(status) => return Ok(status),
             Outcome::Reexec => {
                 let Err(error) = origin.exec();
@@ -53,6 +50,16 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
             }
         }
     }
+}
+
+/// Runs `bot` as a task of a runtime of its own. The future of `block_on` itself would be woken through the kernel, by a
+/// write and another poll for each event.
+fn run(
+    bot: impl Future<Output = Result<Outcome, StartFailure>> + Send + 'static,
+) -> Result<Outcome, StartFailure> {
+    let ended = runtime()?.block_on(async { Tasks::new().spawn(bot).await });
+    // Nobody cancels it, so that it can only have panicked, which the process is to end with.
+    ended.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
 }
 
 /// One thread serves everything: the work is waiting.
