@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod catch_up;
+pub mod check;
 pub mod context;
 pub mod decide;
 pub mod effect;
@@ -21,7 +22,10 @@ pub mod reply;
 pub mod restart;
 pub mod serve;
 pub mod status;
+pub mod supervision;
+pub mod survey;
 pub mod ticket;
+pub mod upkeep;
 pub mod watermark;
 
 use std::sync::{Arc, Mutex};
@@ -36,21 +40,24 @@ use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::{Delivery, Kind, Ledger, OpenError};
 use crate::lifecycle::marker;
+use crate::lifecycle::notify::Notify;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
-use crate::lifecycle::{Outcome, Status};
+use crate::lifecycle::{Outcome, Status, crash_backoff, ready};
 use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
-use crate::mattermost::gateway::{Gateway, Update};
+use crate::mattermost::gateway::Gateway;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use context::Context;
 use decide::{Rules, State, decide};
+use effect::{Effect, End};
 use event::{Event, Now};
 use notices::Notices;
 use outbox::Outbox;
 use perform::Performer;
+use supervision::Launch;
 use watermark::{Marks, SETTLING};
 
 /// How long a predecessor may hold the state directory while it ends.
@@ -105,28 +112,47 @@ impl<E: Into<anyhow::Error>> From<E> for StartFailure {
 }
 
 impl Bot {
-    /// Takes the state directory, opens the ledger and the audit trail, and settles what an earlier process left.
-    /// `mishap` says why this process had to start again itself instead of being replaced by a new one.
+    /// Takes the state directory, opens the ledger and the audit trail, waits if earlier starts have failed, and settles
+    /// what an earlier process left. None if it is asked to stop while it waits.
     ///
     /// # Errors
     /// Each in a sentence for the operator, with the exit status that tells a supervisor whether to try again.
     pub async fn start(
         config: Config,
         logging: Arc<Logging>,
-        mishap: Option<String>,
-    ) -> Result<Self, StartFailure> {
+        launch: Launch,
+    ) -> Result<Option<Self>, StartFailure> {
         let started_at = Timestamp::now();
-        let signals = Signals::listen().context("listening to signals")?;
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let notify = Notify::of_process();
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
         let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
         let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
-        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
-        let left = recovery::marker(&directory)?;
         let boot_id = marker::boot_id().context("reading the boot id")?;
+        // From here on whatever ends this start is counted by the next one.
         ledger
             .begin_run(env!("CARGO_PKG_VERSION"), &boot_id)
             .await?;
+        let left = recovery::marker(&directory)?;
+        let now = Timestamp::now();
+        let starts = recovery::starts(recovery::own_run(now, &boot_id), &recovered.runs);
+        let wait = match &left {
+            Some(_) => Duration::ZERO,
+            None => crash_backoff::wait(recovery::failed_starts(&recovered.runs), now),
+        };
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            process = std::process::id(),
+            state = %directory.path().display(),
+            "starting"
+        );
+        if !supervision::hold_back(&mut signals, notify, wait).await {
+            ledger.end_run(recovery::STOP).await?;
+            ledger.close().await?;
+            return Ok(None);
+        }
+        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
@@ -153,7 +179,7 @@ impl Bot {
             started: Instant::now(),
             version: env!("CARGO_PKG_VERSION"),
             boot_id,
-            mishap,
+            mishap: launch.mishap,
         };
         let state = State::new(
             rules,
@@ -176,6 +202,10 @@ impl Bot {
                 operators: config.matterbot.botoperators.clone(),
             },
             config,
+            origin: launch.origin,
+            strict: launch.strict,
+            starts,
+            notify,
             identity,
             notices: Notices::default(),
             unrecorded: Mutex::default(),
@@ -189,7 +219,7 @@ impl Bot {
             logging,
             unsettled,
         );
-        Ok(Self {
+        Ok(Some(Self {
             context,
             state,
             performer,
@@ -199,42 +229,69 @@ impl Bot {
             sending,
             chores,
             _lock: lock,
-        })
+        }))
     }
 
     /// Serves until it is asked to stop or to restart.
     pub async fn run(mut self) -> Outcome {
-        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let outcome = 'serving: loop {
+        let notify = self.context.notify;
+        let mut tick = every(TICK);
+        let mut alive = every(notify.watchdog().unwrap_or(TICK));
+        self.await_grace();
+        notify.alive();
+        let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.
             let event = tokio::select! {
                 signal = self.signals.next() => Event::Signal(signal),
                 Some(event) = self.events.recv() => event,
                 update = self.gateway.next() => Event::Gateway(update),
                 _ = tick.tick() => Event::Tick,
+                _ = alive.tick() => {
+                    notify.alive();
+                    continue;
+                }
             };
-            log(&event);
+            supervision::report(notify, &event);
             for effect in decide(&mut self.state, Now::read(), event) {
-                if let Some(outcome) = self.performer.perform(effect) {
-                    break 'serving outcome;
+                let reload = matches!(effect, Effect::Reload);
+                if let Some(end) = self.performer.perform(effect) {
+                    break 'serving end;
+                }
+                if reload {
+                    self.gateway.retry_now();
                 }
             }
         };
-        self.end(outcome).await;
-        outcome
+        self.end(end).await
     }
 
-    /// Says goodbye, writes the last marks, and closes what is open.
-    async fn end(mut self, outcome: Outcome) {
-        let sending = self.sending.drain(LAST_ANSWERS);
+    /// A server that is down keeps the start from succeeding only for a while.
+    fn await_grace(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.chores.spawn(async move {
+            tokio::time::sleep(ready::GRACE).await;
+            context.tell(Event::GraceOver);
+        }));
+    }
+
+    /// Says goodbye, writes the last marks, and closes what is open. A stop that is asked for meanwhile wins.
+    async fn end(mut self, end: End) -> Outcome {
+        supervision::ending(self.context.notify, end.outcome);
+        let answers = if end.at_once {
+            Duration::ZERO
+        } else {
+            LAST_ANSWERS
+        };
+        let sending = self.sending.drain(answers);
         let (sent, ()) = tokio::join!(sending, self.gateway.close(GOODBYE));
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
         self.chores.stop();
+        let outcome = self.unless_stopped(end.outcome).await;
         let word = match outcome {
-            Outcome::Reexec => recovery::RESTART,
+            Outcome::Reexec => recovery::REEXEC,
+            Outcome::Exit(Status::Restart) => recovery::RESTART,
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
@@ -245,7 +302,25 @@ impl Bot {
         if let Err(error) = ended.and(ledger.close().await) {
             tracing::error!(%error, "the last marks could not be written");
         }
+        self.unless_stopped(outcome).await
     }
+
+    /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
+    async fn unless_stopped(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Reexec | Outcome::Exit(Status::Restart) if self.signals.stop_asked().await => {
+                Outcome::Exit(Status::Stopped)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// Ticks `period` apart, the first one after that; what was missed is not made up for.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
 }
 
 /// What an earlier process had still to send; its progress posts are worth nothing any more. It may have tried
@@ -262,54 +337,6 @@ fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
         delivery.last_attempt_ended_at = Some(Timestamp::now());
     }
     owed
-}
-
-/// The log's line about `event`, where it has one.
-fn log(event: &Event) {
-    match event {
-        Event::Gateway(Update::Connected { server_version, .. }) => {
-            tracing::info!(server_version, "connected");
-        }
-        Event::Gateway(Update::Disconnected { cause, retry_in }) => {
-            let cause = format!("{:#}", chain(cause));
-            tracing::warn!(
-                "{cause}; the next try is in {:.1} s",
-                retry_in.as_secs_f64()
-            );
-        }
-        Event::Gateway(Update::Refused {
-            server_healthy,
-            retry_in,
-        }) => {
-            let well = if *server_healthy {
-                "is well otherwise"
-            } else {
-                "is not well itself"
-            };
-            tracing::error!(
-                "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
-                retry_in.as_secs_f64()
-            );
-        }
-        Event::Identified(identity) => {
-            tracing::info!(account = %identity.username, team = %identity.team, "serving");
-        }
-        Event::Misconfigured(sentence) => tracing::error!("{sentence}"),
-        Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),
-        _ => {}
-    }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn refuse_directory(error: StateDirectoryError) -> StartFailure {

@@ -38,9 +38,10 @@ pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
-pub use matterbot::{FeedMode, Matterbot, Scheme, ServiceManager, TokenSource, Welcome};
+pub use matterbot::{FeedMode, Matterbot, Scheme, TokenSource, Welcome};
 pub use modules::Modules;
 
+pub use crate::lifecycle::supervisor::ServiceManager;
 pub use crate::logging::LogTarget;
 
 /// The options of the command line that concern the configuration.

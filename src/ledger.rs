@@ -13,6 +13,7 @@
 mod call;
 mod column;
 mod file;
+mod inspect;
 mod mark;
 mod outbox;
 mod restore;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 
 pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
 pub use file::OpenError;
+pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
 pub use restore::{Restored, restore};
 pub use run::Run;

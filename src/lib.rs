@@ -43,4 +43,5 @@ pub mod config;
 
 // Floor 4: composition.
 pub mod bot;
+pub mod install;
 pub mod playground;

@@ -13,10 +13,16 @@
 //!                               started
 //! ```
 
+pub mod crash_backoff;
 pub mod marker;
+pub mod notify;
+pub mod preflight;
+pub mod ready;
 pub mod reexec;
 pub mod signals;
 pub mod state_directory;
+pub mod supervisor;
+pub mod terminal;
 
 /// How a run of the program ended; only `main` turns it into the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub enum Status {
     Failure,
     /// 64, `EX_USAGE`: the command line.
     Usage,
+    /// 75, `EX_TEMPFAIL`: start me again.
+    Restart,
     /// 78, `EX_CONFIG`: what only a person can mend; a supervisor must not start it again.
     Configuration,
 }
@@ -49,6 +57,7 @@ impl Status {
             Self::Stopped => 0,
             Self::Failure => 1,
             Self::Usage => 64,
+            Self::Restart => 75,
             Self::Configuration => 78,
         }
     }

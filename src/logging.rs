@@ -214,12 +214,15 @@ impl Write for Line {
 /// Escapes every control character but the line feed at the end; terminals understand others than line feeds, too.
 fn one_line(event: &[u8]) -> Vec<u8> {
     let event = event.strip_suffix(b"\n").unwrap_or(event);
+    let text = String::from_utf8_lossy(event);
     let mut line = Vec::with_capacity(event.len() + 1);
-    for byte in event {
-        if byte.is_ascii_control() {
-            line.extend(byte.escape_ascii());
-        } else {
-            line.push(*byte);
+    let mut encoded = [0; 4];
+    for character in text.chars() {
+        match character {
+            control if control.is_control() => {
+                line.extend(control.escape_default().to_string().into_bytes())
+            }
+            other => line.extend(other.encode_utf8(&mut encoded).as_bytes()),
         }
     }
     line.push(b'\n');
@@ -232,8 +235,12 @@ mod tests {
 
     #[test]
     fn an_event_cannot_make_a_second_line() {
-        assert_eq!(one_line(b"a\nb\r\t\x1b[31mc\n"), b"a\\nb\\r\\t\\x1b[31mc\n");
+        assert_eq!(
+            one_line(b"a\nb\r\t\x1b[31mc\n"),
+            b"a\\nb\\r\\t\\u{1b}[31mc\n"
+        );
         assert_eq!(one_line("ä €\n".as_bytes()), "ä €\n".as_bytes());
+        assert_eq!(one_line("\u{9b}31m\n".as_bytes()), b"\\u{9b}31m\n");
     }
 
     #[test]

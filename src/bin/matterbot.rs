@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matterbot::bot::{StartFailure, process};
-use matterbot::config::{self, Environment};
+use matterbot::bot::{StartFailure, check, process, survey, upkeep};
+use matterbot::config;
+use matterbot::install;
 use matterbot::lifecycle::Status;
+use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
+use matterbot::lifecycle::terminal::print_error;
 use matterbot::playground;
 
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
@@ -22,9 +25,17 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the configuration as the bot would, and report every error and warning
-    Check,
+    Check(check::Arguments),
+    /// Tell from the state directory whether the bot runs, and how its last runs ended
+    Status,
+    /// Mend the ledger while the bot is down
+    Ledger(upkeep::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Make the bot a service of this host, or of this user, and say each thing done
+    Install(install::InstallArguments),
+    /// Take the service away; state and configuration stay
+    Uninstall(install::UninstallArguments),
 }
 
 fn main() -> ExitCode {
@@ -47,7 +58,9 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status.code()),
         Err(StartFailure { status, error }) => {
             tracing::error!("{error:#}");
-            eprintln!("matterbot: {error:#}");
+            print_error(format_args!("matterbot: {error:#}"));
+            // The last words stay in `systemctl status`, when the supervisor has given up.
+            Notify::of_process().status(&format!("{error:#}"));
             ExitCode::from(status.code())
         }
     }
@@ -57,20 +70,17 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     let origin = Origin::remember()?;
     match &arguments.command {
         None => process::serve(&arguments.options, &origin),
-        Some(Command::Check) => check(&arguments.options),
+        Some(Command::Check(arguments_of_check)) => {
+            check::run(&arguments.options, arguments_of_check)
+        }
+        Some(Command::Status) => survey::run(&arguments.options),
+        Some(Command::Ledger(arguments_of_ledger)) => {
+            upkeep::run(&arguments.options, arguments_of_ledger)
+        }
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
         }
+        Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
+        Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
-}
-
-fn check(options: &config::Options) -> Result<Status, StartFailure> {
-    let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let report = config::check(&path, &Environment::of_process(), options.strict);
-    println!("{report}");
-    Ok(if report.status() == 0 {
-        Status::Stopped
-    } else {
-        Status::Configuration
-    })
 }

@@ -14,6 +14,7 @@ use crate::timestamp::Timestamp;
 use super::effect::SweepPlan;
 use super::event::Event;
 use super::identity::{Identity, Room};
+use super::supervision::chain;
 use super::watermark::Mark;
 
 /// What the server commits late, and what a replica has not got yet, is found by a second look after this time.
@@ -96,16 +97,19 @@ impl Sweep {
                 changed.push((channel, *room, mark));
             }
         }
+        let mut failure = None;
         for (channel, room, mark) in changed {
             match self.read(room, mark, plan).await {
+                Ok(()) => self.tell_looked(channel, plan, false),
+                // It stays unread, and is tried again with the next sweep.
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
-                    tracing::warn!(channel = %room.id, %error, "a channel cannot be read");
+                    tracing::warn!(channel = %room.id, "a channel cannot be read: {}", chain(&error));
                 }
-                read => read?,
+                // One channel that cannot be read does not keep the others from it.
+                Err(error) => failure = Some(error),
             }
-            self.tell_looked(channel, plan, false);
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     /// Reads a channel from its anchor, or from where reading starts without one, to its end.
@@ -129,10 +133,19 @@ impl Sweep {
                 return self.exists(anchor).await;
             }
             count += page.posts.len();
-            let next = next_anchor(&page.posts).filter(|_| page.full && count < self.max_posts);
+            let next = next_anchor(&page.posts).filter(|_| page.full);
             self.found(room, page.posts).await;
             match next {
-                Some(next) => anchor = next,
+                Some(next) if count < self.max_posts => anchor = next,
+                Some(_) => {
+                    tracing::warn!(
+                        channel = %room.id,
+                        "more than {} posts were missed: of the rest only the newest are read",
+                        self.max_posts
+                    );
+                    self.read_since(room, Timestamp::default()).await?;
+                    return Ok(true);
+                }
                 None => return Ok(true),
             }
         }

@@ -8,6 +8,8 @@ use crate::audit::{Audit, Entry, Verdict};
 use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::{Ledger, Settlement};
+use crate::lifecycle::notify::Notify;
+use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::mattermost::api::Api;
 use crate::timestamp::Timestamp;
@@ -35,6 +37,14 @@ pub struct Context {
     pub directory: StateDirectory,
     /// The configuration.
     pub config: Config,
+    /// How this process was started.
+    pub origin: Origin,
+    /// Whether unknown keys of the configuration are errors.
+    pub strict: bool,
+    /// When somebody else started the bot in this boot, this process included.
+    pub starts: Vec<Timestamp>,
+    /// The supervisor's ear.
+    pub notify: Notify,
     /// The words that are commands.
     pub vocabulary: Vocabulary,
     /// Who may.

@@ -1,12 +1,14 @@
 //! The decisions of the bot: an event and what is known become effects. No clock, no socket, nothing asynchronous.
 //!
 //! ```text
-//!             identified              restart asked           marker written
-//!  waiting ───────────────▶ serving ───────────────▶ leaving ───────────────▶ draining ──▶ finished
-//!                              │                        │ marker refused         ▲
-//!                              │◀───────────────────────┘                        │
-//!                              └──────────────────── stop ───────────────────────┘
+//!           identified           restart asked             preflight passed           marker written
+//!  waiting ────────────▶ serving ─────────────▶ preparing ──────────────────▶ leaving ──────────────▶ draining ──▶ finished
+//!                          │ ▲                      │ refused                    │ marker refused       ▲
+//!                          │ └──────────────────────┴────────────────────────────┘                      │
+//!                          └────────────────────────────── stop ────────────────────────────────────────┘
 //! ```
+//!
+//! Commands are served until the drain begins, since the restart may still be refused.
 
 mod connection;
 mod message;
@@ -22,11 +24,13 @@ use crate::command::rate::Rate;
 use crate::id::{ChannelId, PostId};
 use crate::ledger::CallKey;
 use crate::lifecycle::marker::Marker;
+use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
+use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 use crate::timestamp::Timestamp;
 
-use super::effect::{Effect, SweepPlan};
+use super::effect::{Effect, End, SweepPlan};
 use super::event::{Event, Now};
 use super::identity::{Identity, Room};
 use super::lane::Lanes;
@@ -61,6 +65,7 @@ pub struct State {
     sweep: Sweep,
     connection: Connection,
     back: Option<Back>,
+    readiness: Readiness,
     counters: Counters,
 }
 
@@ -98,7 +103,9 @@ enum Phase {
     Waiting,
     /// Commands are served.
     Serving,
-    /// A restart was asked for, and its marker is being written.
+    /// These ask for a restart, and it is being found out whether one would bring us back. Commands are served.
+    Preparing(Vec<Request>),
+    /// A restart was asked for, and its marker is being written. Commands are served.
     Leaving(Restart),
     /// What runs is being finished; without a restart the process then ends.
     Draining(Option<Restart>),
@@ -110,9 +117,10 @@ enum Phase {
 #[derive(Debug)]
 struct Restart {
     marker: Marker,
+    departure: Departure,
     askers: Vec<Request>,
-    /// How many of them are in a marker, or will never be.
-    settled: usize,
+    /// So many of them know what became of their request.
+    told: usize,
 }
 
 /// A call that waits or runs.
@@ -130,6 +138,8 @@ struct Sweep {
     /// Another gap opened while a sweep was running, or the last one failed.
     again: bool,
     last: Option<Instant>,
+    /// The server's clock when it began.
+    as_of: Timestamp,
 }
 
 /// What is known of the connection.
@@ -200,6 +210,7 @@ impl State {
             sweep: Sweep::default(),
             connection,
             back,
+            readiness: Readiness::default(),
             counters: Counters::default(),
         }
     }
@@ -219,8 +230,17 @@ impl State {
             foreign_posts: self.counters.foreign,
             last_foreign_post: self.counters.last_foreign,
             start: self.rules.start,
-            draining: matches!(self.phase, Phase::Leaving(_) | Phase::Draining(_)),
+            draining: matches!(self.phase, Phase::Draining(_)),
         }
+    }
+
+    /// Whether commands are served.
+    fn serves(&self) -> bool {
+        self.identity.is_some()
+            && matches!(
+                self.phase,
+                Phase::Serving | Phase::Preparing(_) | Phase::Leaving(_)
+            )
     }
 
     /// The server's clock.
@@ -268,10 +288,7 @@ impl State {
             self.sweep.again = true;
         }
         let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
-        if matches!(
-            self.phase,
-            Phase::Leaving(_) | Phase::Draining(_) | Phase::Finished
-        ) {
+        if !self.serves() {
             // What waits in a lane is the successor's.
             return Vec::new();
         }
@@ -292,11 +309,7 @@ impl State {
     /// Reads what may have been missed, or notes that it is to be read when the present reading has ended.
     fn sweep(&mut self, now: Now) -> Vec<Effect> {
         // Until the server answered a ping its clock is not known; the answer brings the sweep.
-        if self.sweep.running
-            || self.identity.is_none()
-            || !self.connection.alive
-            || !matches!(self.phase, Phase::Serving)
-        {
+        if self.sweep.running || !self.connection.alive || !self.serves() {
             self.sweep.again = true;
             return Vec::new();
         }
@@ -305,6 +318,7 @@ impl State {
             running: true,
             again: false,
             last: Some(now.instant),
+            as_of: server_now,
         };
         let since = *self.connection.read_from.get_or_insert(server_now);
         vec![Effect::Sweep(SweepPlan {
@@ -315,7 +329,7 @@ impl State {
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {
-        if !matches!(self.phase, Phase::Serving) {
+        if !self.serves() {
             return Vec::new();
         }
         let mut effects = vec![Effect::WriteUnrecorded];
@@ -346,14 +360,15 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
     match event {
         Event::Gateway(update) => state.gateway(now, update),
         Event::Identified(identity) => state.identified(now, *identity),
-        Event::Misconfigured(_) => state.finish(Outcome::Exit(ExitStatus::Configuration)),
+        Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),
-        Event::RestartAsked(request) => state.restart_asked(now, *request),
-        Event::MarkerLeft { asker, result } => state.marker_left(asker, result),
+        Event::RestartAsked(request) => state.restart_asked(*request),
+        Event::Prepared(result) => state.prepared(now, result),
+        Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(told),
         Event::Drained => state.drained(),
@@ -363,8 +378,12 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Signal(Signal::Stop) => state.stop(),
-        Event::Signal(Signal::Reload) => vec![Effect::ReopenLog],
-        Event::Signal(Signal::Restart) => state.restart_asked(now, Request::new(None)),
+        Event::Signal(Signal::Reload) => vec![Effect::Reload],
+        Event::Signal(Signal::Restart) => state.restart_asked(Request::new(None)),
+        Event::GraceOver => {
+            let ready = state.readiness.grace_over();
+            state.ready(ready)
+        }
         Event::Tick => state.tick(now),
     }
 }

@@ -1,6 +1,7 @@
 //! What a decision asks to be done; `perform` does it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::id::ChannelId;
 use crate::ledger::Watermark;
@@ -34,12 +35,14 @@ pub enum Effect {
         /// The key in its props, if there is one.
         key: Option<String>,
     },
+    /// Find out whether a restart would bring us back, and how to leave for it.
+    Prepare,
     /// Write the restart marker.
     LeaveMarker {
         /// The marker.
         marker: Box<Marker>,
-        /// The asker that it names last, counted in the order of asking.
-        asker: usize,
+        /// So many askers it names, the first ones.
+        named: usize,
     },
     /// Say "Restarting now" to whoever asked.
     AnnounceRestart {
@@ -63,10 +66,39 @@ pub enum Effect {
     WriteUnrecorded,
     /// Finish what runs, for at most the drain's time.
     Drain,
-    /// Open the log file again.
-    ReopenLog,
+    /// Tell the supervisor that the start has succeeded, and write it down.
+    Ready,
+    /// Tell the supervisor that the start takes longer, since the server refuses the token.
+    StillStarting {
+        /// When it is asked again.
+        retry_in: Duration,
+    },
+    /// Tell the supervisor that the process ends after the drain.
+    Stopping,
+    /// Open the log file again, and read the token again.
+    Reload,
     /// Leave the loop.
-    Finish(Outcome),
+    Finish(End),
+}
+
+/// How the loop ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// How the process ends.
+    pub outcome: Outcome,
+    /// Nothing is waited for: the next process sends the answers that are still to be sent.
+    pub at_once: bool,
+}
+
+impl End {
+    /// The end that leaves time for the last answers.
+    #[must_use]
+    pub fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            at_once: false,
+        }
+    }
 }
 
 /// What a sweep starts from.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
+use crate::lifecycle::supervisor::Departure;
 use crate::mattermost::gateway::Update;
 use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
@@ -51,10 +52,12 @@ pub enum Event {
     },
     /// A restart was asked for, by somebody who may.
     RestartAsked(Box<Request>),
+    /// Whether a restart would bring us back: how to leave for it, or why not, as half a sentence.
+    Prepared(Result<Departure, String>),
     /// The restart marker was written, or not.
     MarkerLeft {
-        /// The asker that it was written for, counted in the order of asking.
-        asker: usize,
+        /// So many askers it names, the first ones.
+        named: usize,
         /// Why it was not written.
         result: Result<(), String>,
     },
@@ -71,6 +74,8 @@ pub enum Event {
     ForeignPost,
     /// A signal arrived.
     Signal(Signal),
+    /// The start has lasted so long that it counts as done, if nothing is wrong with it.
+    GraceOver,
     /// Thirty seconds have passed.
     Tick,
 }

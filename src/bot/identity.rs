@@ -124,16 +124,18 @@ async fn resolve_channels(
     }
     let mut channels = HashSet::new();
     for name in names {
-        match api.channel_by_name(team, name).await {
+        // An identifier is one before it is a name: whoever may make channels could else name one like it.
+        let known = match name.parse::<ChannelId>() {
+            Ok(id) => api.channel(id).await,
+            Err(_) => api.channel_by_name(team, name).await,
+        };
+        match known {
             Ok(channel) => drop(channels.insert(channel.id)),
-            Err(error) if error.is_not_found() => match name.parse::<ChannelId>() {
-                Ok(id) => drop(channels.insert(id)),
-                Err(_) => {
-                    return Err(Unidentified::Misconfigured(format!(
-                        "Lifecycle.channels names {name:?}, which the team does not have or the bot cannot see"
-                    )));
-                }
-            },
+            Err(error) if error.is_refusal() && api.healthy().await => {
+                return Err(Unidentified::Misconfigured(format!(
+                    "Lifecycle.channels names {name:?}, which the team does not have or the bot cannot see"
+                )));
+            }
             Err(error) => {
                 return Err(Unidentified::NotNow(
                     anyhow::Error::new(error).context("resolving Lifecycle.channels"),

@@ -7,7 +7,6 @@ use tokio::sync::Mutex;
 
 use crate::backoff::Backoff;
 use crate::ledger::{CallState, Kind, Part, Reply, Settlement};
-use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::{self, Marker};
 use crate::logging::Logging;
 use crate::tasks::Tasks;
@@ -15,13 +14,14 @@ use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
 use super::context::Context;
-use super::effect::{Effect, SweepPlan};
+use super::effect::{Effect, End, SweepPlan};
 use super::event::Event;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
 use super::reply;
 use super::restart::{Manner, Request, Return};
 use super::serve::{answer, serve};
+use super::supervision;
 
 /// "Back up." waits this long for catch-up.
 const RETURN_WAIT: Duration = Duration::from_secs(5);
@@ -60,8 +60,8 @@ impl Performer {
         }
     }
 
-    /// Performs `effect`; an outcome ends the loop.
-    pub fn perform(&self, effect: Effect) -> Option<Outcome> {
+    /// Performs `effect`; an end ends the loop.
+    pub fn perform(&self, effect: Effect) -> Option<End> {
         let context = Arc::clone(&self.context);
         match effect {
             Effect::Identify => drop(self.chores.spawn(identify(context))),
@@ -84,12 +84,16 @@ impl Performer {
                     context.tell(Event::ForeignPost);
                 }
             }
-            Effect::LeaveMarker { marker, asker } => {
+            Effect::Prepare => drop(self.chores.spawn(async move {
+                let prepared = supervision::prepare(&context).await;
+                context.tell(Event::Prepared(prepared));
+            })),
+            Effect::LeaveMarker { marker, named } => {
                 let turn = Arc::clone(&self.marker);
                 self.calls.spawn(async move {
                     let _turn = turn.lock().await;
                     let result = leave_marker(&context, *marker).await;
-                    context.tell(Event::MarkerLeft { asker, result });
+                    context.tell(Event::MarkerLeft { named, result });
                 });
             }
             Effect::AnnounceRestart { request, joined } => {
@@ -128,14 +132,33 @@ impl Performer {
                     context.tell(Event::Drained);
                 });
             }
-            Effect::ReopenLog => {
-                if let Err(error) = self.logging.reopen() {
-                    tracing::warn!(%error, "the log file could not be opened again");
-                }
+            Effect::Ready => {
+                context.notify.ready();
+                drop(self.chores.spawn(async move {
+                    if let Err(error) = context.ledger.ready().await {
+                        tracing::warn!(%error, "that the start succeeded could not be noted");
+                    }
+                }));
             }
-            Effect::Finish(outcome) => return Some(outcome),
+            Effect::StillStarting { retry_in } => {
+                supervision::still_starting(context.notify, retry_in);
+            }
+            Effect::Stopping => {
+                supervision::stopping(context.notify, context.config.lifecycle.drain);
+            }
+            Effect::Reload => self.reload(),
+            Effect::Finish(end) => return Some(end),
         }
         None
+    }
+
+    fn reload(&self) {
+        if let Err(error) = self.logging.reopen() {
+            tracing::warn!(%error, "the log file could not be opened again");
+        }
+        let verdict = supervision::reread_token(&self.context);
+        tracing::info!("{verdict}");
+        self.context.notify.status(&verdict);
     }
 
     fn sweep(&self, plan: SweepPlan) {
@@ -211,6 +234,9 @@ async fn announce_restart(context: &Context, request: &Request, joined: bool) {
 
 async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
     tracing::error!(reason, "the restart is refused");
+    context
+        .notify
+        .status(&format!("A restart was refused: {reason}"));
     let Some(ticket) = &request.asker else { return };
     let replies = vec![answer(context, ticket, &reply::restart_refused(reason))];
     let settlement = Settlement {

@@ -9,6 +9,7 @@ use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
 use crate::tasks::Tasks;
 
+use super::supervision::Launch;
 use super::{Bot, StartFailure};
 
 /// Serves, and starts anew as often as it is asked to.
@@ -36,9 +37,19 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        let past = mishap.take();
+        let launch = Launch {
+            origin: origin.clone(),
+            strict: options.strict,
+            mishap: mishap.take(),
+        };
         // The runtime is gone before anything is executed in its place.
-        match run(async move { Ok(Bot::start(config, logging, past).await?.run().await) })? {
+        let outcome = run(async move {
+            match Bot::start(config, logging, launch).await? {
+                Some(bot) => Ok(bot.run().await),
+                None => Ok(Outcome::Exit(Status::Stopped)),
+            }
+        });
+        match outcome? {
             Outcome::Exit(status) => return Ok(status),
             Outcome::Reexec => {
                 let Err(error) = origin.exec();

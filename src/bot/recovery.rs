@@ -146,15 +146,120 @@ pub fn start_reason(runs: &[Run]) -> StartReason {
         None => StartReason::First,
         Some(run) => match run.exit.as_deref() {
             None => StartReason::Crashed,
-            Some(RESTART) => StartReason::Restarted,
+            Some(RESTART | REEXEC) => StartReason::Restarted,
             Some(_) => StartReason::Stopped,
         },
     }
 }
 
-/// The ledger's word for a run that ended in a restart.
+/// When those of `runs` began that ended before they were ready, and not because they were asked to.
+pub fn failed_starts(runs: &[Run]) -> impl Iterator<Item = Timestamp> {
+    let asked_to_end = |run: &Run| matches!(run.exit.as_deref(), Some(STOP | RESTART | REEXEC));
+    runs.iter()
+        .filter(move |run| run.ready_at.is_none() && !asked_to_end(run))
+        .map(|run| run.started_at)
+}
+
+/// The run of this process, that begins `now`.
+#[must_use]
+pub fn own_run(now: Timestamp, boot_id: &str) -> Run {
+    Run {
+        started_at: now,
+        ready_at: None,
+        ended_at: None,
+        exit: None,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot_id: boot_id.to_owned(),
+        pid: std::process::id(),
+    }
+}
+
+/// When the bot was started by somebody else in the boot of its run `own`, newest first: a run that an exec began was
+/// not. The `earlier` runs are newest first.
+#[must_use]
+pub fn starts(own: Run, earlier: &[Run]) -> Vec<Timestamp> {
+    let by_exec = |run: &Run, before: Option<&Run>| {
+        before.is_some_and(|before| {
+            before.exit.as_deref() == Some(REEXEC)
+                && (before.pid, &before.boot_id) == (run.pid, &run.boot_id)
+        })
+    };
+    std::iter::once(&own)
+        .chain(earlier)
+        .enumerate()
+        .filter(|(_, run)| run.boot_id == own.boot_id)
+        // The run before the first is the first of the earlier ones.
+        .filter(|(index, run)| !by_exec(run, earlier.get(*index)))
+        .map(|(_, run)| run.started_at)
+        .collect()
+}
+
+/// The ledger's word for a run that ended with status 75, to be started again.
 pub const RESTART: &str = "restart";
+/// The ledger's word for a run that ended in an exec.
+pub const REEXEC: &str = "reexec";
 /// The ledger's word for a run that ended because it was asked to.
 pub const STOP: &str = "stop";
 /// The ledger's word for a run that ended with an error.
 pub const FAILURE: &str = "failure";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(started_at: i64, pid: u32, ready: bool, exit: Option<&str>) -> Run {
+        Run {
+            started_at: Timestamp(started_at),
+            ready_at: ready.then_some(Timestamp(started_at + 1)),
+            ended_at: None,
+            exit: exit.map(str::to_owned),
+            version: "1.0.0".to_owned(),
+            boot_id: "boot".to_owned(),
+            pid,
+        }
+    }
+
+    #[test]
+    fn an_exec_is_no_start() {
+        let runs = [
+            run(40, 7, true, Some(REEXEC)),
+            run(30, 7, true, Some(REEXEC)),
+            run(20, 5, true, Some(RESTART)),
+            run(10, 4, true, None),
+        ];
+        assert_eq!(
+            starts(run(50, 7, false, None), &runs),
+            [30, 20, 10].map(Timestamp)
+        );
+    }
+
+    #[test]
+    fn a_process_that_died_in_the_exec_was_started_again_by_somebody() {
+        let before = [run(10, 7, true, Some(REEXEC))];
+        assert_eq!(
+            starts(run(20, 8, false, None), &before),
+            [20, 10].map(Timestamp)
+        );
+    }
+
+    #[test]
+    fn a_boot_forgets_the_starts_before_it() {
+        let mut before = run(10, 7, true, None);
+        before.boot_id = "another".to_owned();
+        assert_eq!(starts(run(20, 8, false, None), &[before]), [Timestamp(20)]);
+    }
+
+    #[test]
+    fn a_start_fails_that_ends_before_it_is_ready_and_unasked() {
+        let runs = [
+            run(60, 1, false, None),
+            run(50, 1, false, Some(FAILURE)),
+            run(40, 1, false, Some(STOP)),
+            run(30, 1, false, Some(REEXEC)),
+            run(20, 1, true, None),
+            run(10, 1, true, Some(RESTART)),
+        ];
+        let failed: Vec<Timestamp> = failed_starts(&runs).collect();
+        assert_eq!(failed, [60, 50].map(Timestamp));
+    }
+}

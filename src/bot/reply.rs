@@ -70,6 +70,9 @@ pub fn denied(ticket: &Ticket, denied: Denied) -> String {
     }
 }
 
+/// A call older than this is not answered in words.
+const UNANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What is said of a call that is not run, if anything is.
 #[must_use]
 pub fn declined(ticket: &Ticket) -> Option<String> {
@@ -86,8 +89,9 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
         Fate::WasAway => Some(format!(
             "I was down when you asked for {command}, so it was not run. Please ask again."
         )),
+        Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(
-            "I come to {command} only {} after you asked, so it was not run.",
+            "I come to {command} only {} after you asked, so it was not run. Please ask again.",
             duration(age)
         )),
         Fate::Edited => Some("Edited messages are not run; post it again.".to_owned()),

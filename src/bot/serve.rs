@@ -121,8 +121,13 @@ async fn acknowledging(
         answer = &mut work => return answer,
         () = tokio::time::sleep(context.config.lifecycle.ack_after) => {}
     }
-    let (answer, ()) = tokio::join!(work, react(context, ticket, SEEN));
-    answer
+    let noticed = react(context, ticket, SEEN);
+    tokio::pin!(noticed);
+    tokio::select! {
+        // A courtesy does not hold a finished answer.
+        answer = &mut work => answer,
+        () = &mut noticed => work.await,
+    }
 }
 
 /// Records a denial that was decided while serving.

@@ -108,10 +108,13 @@ impl Marks {
     pub fn looked(&mut self, channel: ChannelId, look: Look) -> Watermark {
         let settled = look.as_of.minus(SETTLING);
         let mark = self.marks.entry(channel).or_default();
-        // What is not in the ledger yet has to be read again, by a successor perhaps that knows nothing of it.
-        mark.looked_at = match look.unwritten {
-            None => look.last_post_at,
-            Some(_) => Timestamp::default(),
+        // What is not in the ledger yet has to be read again, by a successor perhaps that knows nothing of it; so has
+        // a channel in which something may still become readable that is older than its newest post.
+        let closed = look.unwritten.is_none() && look.last_post_at <= settled;
+        mark.looked_at = if closed {
+            look.last_post_at
+        } else {
+            Timestamp::default()
         };
         if mark.anchor.is_none() && mark.from == Timestamp::default() {
             mark.from = look.since;

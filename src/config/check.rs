@@ -38,6 +38,20 @@ impl Report {
         }
     }
 
+    /// How many errors and warnings there are, in a line.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let file = self.file.display();
+        let warnings = counted(self.count(Severity::Warning), "warning");
+        match self.count(Severity::Error) {
+            0 => format!("{file}: good, {warnings}"),
+            errors => format!(
+                "{file}: {}, {warnings}; the bot does not start with it",
+                counted(errors, "error")
+            ),
+        }
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.diagnostics
             .iter()
@@ -51,16 +65,7 @@ impl fmt::Display for Report {
         for diagnostic in &self.diagnostics {
             writeln!(formatter, "{diagnostic}")?;
         }
-        let file = self.file.display();
-        let warnings = counted(self.count(Severity::Warning), "warning");
-        match self.count(Severity::Error) {
-            0 => write!(formatter, "{file}: good, {warnings}"),
-            errors => write!(
-                formatter,
-                "{file}: {}, {warnings}; the bot does not start with it",
-                counted(errors, "error")
-            ),
-        }
+        formatter.write_str(&self.verdict())
     }
 }
 

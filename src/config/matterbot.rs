@@ -10,6 +10,7 @@ use super::notes::Text;
 use super::section::Section;
 use super::server::{self, API_PATH};
 use super::{rename, roles, token};
+use crate::lifecycle::supervisor::ServiceManager;
 use crate::logging::LogTarget;
 use crate::secret::Secret;
 
@@ -124,21 +125,6 @@ pub struct Welcome {
     pub channel: Option<String>,
     /// A file whose text follows the banner.
     pub file: PathBuf,
-}
-
-/// Who brings the bot back after a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceManager {
-    /// Whoever proves to; without proof the bot replaces itself.
-    Auto,
-    /// systemd.
-    Systemd,
-    /// s6.
-    S6,
-    /// Somebody whom the bot cannot ask: leave with status 75.
-    Exit,
-    /// Nobody: the bot replaces itself.
-    None,
 }
 
 impl Matterbot {

@@ -47,7 +47,7 @@ pub fn check(directory: &Path) -> Result<(), OpenError> {
 
 impl LedgerFile {
     /// Fails unless the database is empty, or is ours and of a schema that this program knows.
-    fn check_schema(&self, connection: &Connection) -> Result<(), OpenError> {
+    pub(super) fn check_schema(&self, connection: &Connection) -> Result<(), OpenError> {
         let known = STEPS.len();
         let found = self.in_context(version(connection))?;
         let (application, tables): (i32, i64) = self.in_context(connection.query_row(
@@ -142,7 +142,7 @@ impl LedgerFile {
     }
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<usize> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
     let version: u16 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(version.into())
 }

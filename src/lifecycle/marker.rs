@@ -190,7 +190,11 @@ fn examine(directory: &StateDirectory, now: Timestamp) -> Result<Option<Marker>,
     };
     let status =
         rustix::fs::fstat(&file).map_err(|errno| format!("it cannot be examined: {errno}"))?;
-    check_status(&status)?;
+    // The directory was found to be ours when it was opened, but for a command that only looks.
+    let owner = rustix::fs::fstat(directory.descriptor())
+        .map_err(|errno| format!("its directory cannot be examined: {errno}"))?
+        .st_uid;
+    check_status(&status, owner)?;
     let mut json = Vec::new();
     file.take(SIZE_LIMIT as u64 + 1)
         .read_to_end(&mut json)
@@ -201,11 +205,11 @@ fn examine(directory: &StateDirectory, now: Timestamp) -> Result<Option<Marker>,
     parse(&json, now).map(Some)
 }
 
-fn check_status(status: &Stat) -> Result<(), String> {
+fn check_status(status: &Stat, owner: u32) -> Result<(), String> {
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err("it is not a regular file".to_owned());
     }
-    if status.st_uid != rustix::process::geteuid().as_raw() {
+    if status.st_uid != owner {
         return Err(format!("it belongs to user id {}", status.st_uid));
     }
     if status.st_mode & 0o7777 != MODE.as_raw_mode() {
@@ -285,6 +289,14 @@ pub fn sweep(directory: &StateDirectory) -> Result<usize, MarkerError> {
     Ok(swept)
 }
 
+/// Reads the marker that lies there, and leaves it as it is; `now` is of our clock.
+///
+/// # Errors
+/// Why it would not be believed.
+pub fn peek(directory: &StateDirectory, now: Timestamp) -> Result<Option<Marker>, String> {
+    examine(directory, now)
+}
+
 /// Says what stands in the way of leaving a marker now: what `@restart` is refused for.
 ///
 /// # Errors
@@ -303,12 +315,15 @@ pub fn obstacle(directory: &StateDirectory, now: Timestamp) -> Result<(), Obstac
     }
 }
 
-/// The identity of this boot of the host (`/proc/sys/kernel/random/boot_id`).
+/// The identity of this boot of the host, in 32 hexadecimal digits: `/proc/sys/kernel/random/boot_id`, or what the unit
+/// gives in its place (`Environment=MATTERBOT_BOOT_ID=%b`), since its sandbox hides that file (`ProcSubset=pid`).
 ///
 /// # Errors
-/// The kernel does not tell.
+/// The kernel does not tell, and the unit does not either.
 pub fn boot_id() -> io::Result<String> {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .or_else(|error| std::env::var("MATTERBOT_BOOT_ID").map_err(|_| error))?;
+    Ok(told.chars().filter(char::is_ascii_hexdigit).collect())
 }
 
 /// The time since the host was booted, its sleep included; no change of the clock moves it.

@@ -52,15 +52,18 @@ impl Origin {
     /// # Errors
     /// Returns only when the program could not be executed; the process is then unchanged.
     pub fn exec(&self) -> Result<Infallible, io::Error> {
+        Err(self.command().exec())
+    }
+
+    /// The command line, to be executed in our place, or by a child that tries it out.
+    pub(super) fn command(&self) -> Command {
         #[expect(
             clippy::disallowed_methods,
-            reason = "no child is started: this process itself is replaced"
+            reason = "it is ourselves, with our own environment"
         )]
         let mut command = Command::new(&self.program);
-        Err(command
-            .args(&self.arguments)
-            .current_dir(&self.directory)
-            .exec())
+        command.args(&self.arguments).current_dir(&self.directory);
+        command
     }
 }
 

@@ -89,22 +89,33 @@ impl StateDirectory {
     /// # Errors
     /// It is a symbolic link, not a directory, not ours, or writable by group or others.
     pub fn open(path: &Path) -> Result<Self, StateDirectoryError> {
-        let failed = |errno: Errno| StateDirectoryError::Io {
-            path: path.to_owned(),
-            source: errno.into(),
-        };
         match rustix::fs::mkdir(path, Mode::from_raw_mode(0o750)) {
             Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(failed(errno)),
+            Err(errno) => return Err(failed(path, errno)),
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
-        let directory = Self {
-            path: path.to_owned(),
-            descriptor,
-        };
+        let directory = Self::descend(path).map_err(|errno| failed(path, errno))?;
         directory.verify()?;
         Ok(directory)
+    }
+
+    /// Opens `path` for a command that only looks, whoever runs it; none if it does not exist.
+    ///
+    /// # Errors
+    /// It is a symbolic link, not a directory, or not readable for us.
+    pub fn look(path: &Path) -> Result<Option<Self>, StateDirectoryError> {
+        match Self::descend(path) {
+            Ok(directory) => Ok(Some(directory)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed(path, errno)),
+        }
+    }
+
+    fn descend(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self {
+            path: path.to_owned(),
+            descriptor: rustix::fs::open(path, flags, Mode::empty())?,
+        })
     }
 
     /// Checks again that it is ours and that nobody else can write it.
@@ -197,10 +208,14 @@ impl StateDirectory {
     }
 
     fn failed(&self, errno: Errno) -> StateDirectoryError {
-        StateDirectoryError::Io {
-            path: self.path.clone(),
-            source: errno.into(),
-        }
+        failed(&self.path, errno)
+    }
+}
+
+fn failed(path: &Path, errno: Errno) -> StateDirectoryError {
+    StateDirectoryError::Io {
+        path: path.to_owned(),
+        source: errno.into(),
     }
 }
 

@@ -9,7 +9,7 @@ mod system;
 mod upgrade;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -55,11 +55,18 @@ pub struct Timeouts {
 pub struct Api {
     client: reqwest::Client,
     base: Arc<Url>,
-    token: Arc<Secret>,
-    authorization: HeaderValue,
+    credentials: Arc<RwLock<Credentials>>,
     timeouts: Arc<Timeouts>,
     limiter: Limiter,
     share: Share,
+}
+
+/// What proves who we are.
+#[derive(Debug, Clone)]
+struct Credentials {
+    token: Arc<Secret>,
+    /// The token as the header has it.
+    authorization: HeaderValue,
 }
 
 impl Connection {
@@ -100,26 +107,35 @@ impl Api {
     pub fn new(connection: &Connection) -> Result<Self, ApiError> {
         let base = parse_base(&connection.base)?;
         Ok(Self {
-            authorization: authorization(&connection.token)?,
+            credentials: Arc::new(RwLock::new(Credentials::new(&connection.token)?)),
             client: build_client(&base, &connection.timeouts)?,
             base: Arc::new(base),
-            token: Arc::new(connection.token.clone()),
             timeouts: Arc::new(connection.timeouts.clone()),
             limiter: Limiter::default(),
             share: Share::Ordinary,
         })
     }
 
-    /// The same interface with another token: after it was re-read.
+    /// Uses another token from now on, in every clone; says whether it is another. A websocket that is open stays so.
     ///
     /// # Errors
-    /// [`ApiError::Setup`] if the token holds characters that none can have.
-    pub fn with_token(&self, token: Secret) -> Result<Self, ApiError> {
-        Ok(Self {
-            authorization: authorization(&token)?,
-            token: Arc::new(token),
-            ..self.clone()
-        })
+    /// [`ApiError::Setup`] if the token holds characters that none can have; the old one stays.
+    pub fn change_token(&self, token: &Secret) -> Result<bool, ApiError> {
+        let credentials = Credentials::new(token)?;
+        let mut present = self
+            .credentials
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let changes = present.token != credentials.token;
+        *present = credentials;
+        Ok(changes)
+    }
+
+    fn credentials(&self) -> Credentials {
+        self.credentials
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The same interface, allowed to use the part of the limiter that is kept for lifecycle commands.
@@ -154,13 +170,20 @@ fn parse_base(text: &str) -> Result<Url, ApiError> {
     Ok(url)
 }
 
-fn authorization(token: &Secret) -> Result<HeaderValue, ApiError> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| ApiError::Setup {
-        reason: "the token holds characters that no token has; was it copied whole, and nothing else?".to_owned(),
-        source: None,
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+impl Credentials {
+    fn new(token: &Secret) -> Result<Self, ApiError> {
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| ApiError::Setup {
+                reason: "the token holds characters that no token has; was it copied whole, and nothing else?"
+                    .to_owned(),
+                source: None,
+            })?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            token: Arc::new(token.clone()),
+            authorization,
+        })
+    }
 }
 
 fn build_client(base: &Url, timeouts: &Timeouts) -> Result<reqwest::Client, ApiError> {

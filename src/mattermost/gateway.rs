@@ -164,9 +164,11 @@ impl Gateway {
         }
     }
 
-    /// Speaks to the server with `api` from the next attempt on: after its token was re-read. A connection that is open stays.
-    pub fn set_api(&mut self, api: Api) {
-        self.api = api.for_lifecycle();
+    /// Connects at the next poll instead of waiting out the back-off: after something was mended.
+    pub fn retry_now(&mut self) {
+        if let State::Waiting(until) = &mut self.state {
+            *until = Instant::now();
+        }
     }
 
     /// The next update. Cancel-safe: dropping the future loses nothing, so it can be an arm of a `select!` in a loop.

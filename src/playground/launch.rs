@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
+use crate::lifecycle::terminal::{print, print_error};
 
 use super::{Options, Playground};
 
@@ -63,7 +64,7 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         ..Options::default()
     })
     .await?;
-    println!("{}", greeting(&playground, arguments.server_only));
+    print(greeting(&playground, arguments.server_only));
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
@@ -120,10 +121,10 @@ impl Drop for Directory {
         if self.forgotten
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            eprintln!(
+            print_error(format_args!(
                 "matterbot: {} could not be removed: {error}",
                 self.path.display()
-            );
+            ));
         }
     }
 }
@@ -224,7 +225,9 @@ fn pass_on(bot: &Child, signal: Signal) {
     if let Some(pid) = pid
         && let Err(error) = rustix::process::kill_process(pid, signal)
     {
-        eprintln!("matterbot: the bot could not be signalled: {error}");
+        print_error(format_args!(
+            "matterbot: the bot could not be signalled: {error}"
+        ));
     }
 }
 

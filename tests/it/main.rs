@@ -1,6 +1,10 @@
 //! The integration tests: one binary, a file per subject, named as the source it proves.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test that starts itself tells itself what it saw"
+)]
 
 mod support;
 
@@ -10,6 +14,7 @@ mod audit_command;
 mod catch_up;
 mod command;
 mod config;
+mod crash_backoff;
 mod decoder;
 mod denials;
 mod edits;
@@ -19,11 +24,16 @@ mod gateway;
 mod help;
 mod ledger;
 mod marker;
+mod notify;
 mod outbox;
 mod playground;
+mod preflight;
 mod recordings;
 mod restart;
 mod role;
+mod signals;
 mod status;
+mod supervisor;
+mod survey;
 mod text;
 mod tidy;

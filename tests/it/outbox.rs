@@ -1,8 +1,11 @@
 //! An answer becomes visible once, whatever the server does to the request that posts it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
+use crate::support::poll;
 use crate::support::scenario::{Scenario, WithFaults};
 
 /// A switch for the requests of the bot that post; nobody else is hit.
@@ -13,13 +16,27 @@ async fn trouble(scenario: &WithFaults, fault: Value, times: u32) {
         .await;
 }
 
+/// A bot that has read all channels, so that its next request is the post that answers the next `@status`.
+async fn quiet_bot() -> (WithFaults, BotUnderTest) {
+    let scenario = Scenario::with_faults().await;
+    let bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    poll("the channel was read", async || {
+        bot.looked_at(&scenario.lab)
+    })
+    .await;
+    (scenario, bot)
+}
+
 #[tokio::test]
 async fn an_answer_is_visible_once_whatever_becomes_of_its_request() {
-    let scenario = Scenario::with_faults().await;
-    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (scenario, mut bot) = quiet_bot().await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
-    // `@status` of a serving bot makes one request: the post that answers it.
-    pat.asks(lab, "@status").await.outcome().await;
     for fault in [
         json!({"kind": "server_error", "status": 500, "when": "before_save"}),
         json!({"kind": "server_error", "status": 500, "when": "after_save"}),
@@ -43,8 +60,7 @@ async fn an_answer_is_visible_once_whatever_becomes_of_its_request() {
 
 #[tokio::test]
 async fn the_answers_of_a_thread_keep_their_order_through_trouble() {
-    let scenario = Scenario::with_faults().await;
-    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (scenario, mut bot) = quiet_bot().await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let thread = pat.says(lab, "a thread begins").await;
     let fault = json!({"kind": "server_error", "status": 500, "when": "before_save"});
@@ -70,22 +86,26 @@ async fn the_answers_of_a_thread_keep_their_order_through_trouble() {
 
 #[tokio::test]
 async fn an_answer_survives_the_process_that_owed_it() {
-    let scenario = Scenario::with_faults().await;
-    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
-    let (pat, lab) = (&scenario.pat, &scenario.lab);
     for when in ["before_save", "after_save"] {
-        let starts = bot.starts();
+        let scenario = Scenario::with_faults().await;
+        let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+        let call = scenario
+            .holds_up(&scenario.pat, Duration::from_millis(500))
+            .await;
         let fault = json!({"kind": "server_error", "status": 500, "when": when});
-        trouble(&scenario, fault, 1).await;
-        let call = pat.asks(lab, "@status").await;
-        scenario.until_hit(1).await;
+        let post = json!({"path": "/api/v4/posts"});
+        scenario
+            .fault(json!({"fault": fault, "scope": post, "times": 1}))
+            .await;
+        scenario.until_hit(2).await;
         bot.kill().await;
         scenario.mend().await;
         bot.restart_process();
-        bot.ready(starts + 1).await;
-        assert!(call.outcome().await.starts_with("**matterbot**"));
+        bot.ready(2).await;
+        let answer = call.outcome().await;
+        assert!(answer.starts_with("`@status"), "{when}: {answer}");
+        scenario.finish(&mut bot).await;
     }
-    scenario.finish(&mut bot).await;
 }
 
 #[tokio::test]

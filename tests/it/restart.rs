@@ -80,15 +80,20 @@ async fn the_return_is_told_where_it_was_asked() {
 }
 
 #[tokio::test]
-async fn two_askers_at_once_get_one_restart_and_two_notices() {
+async fn many_askers_at_once_get_one_restart_and_a_notice_each() {
     let scenario = Scenario::start().await;
+    let operators = [
+        &scenario.olga,
+        &scenario.otto,
+        &scenario.admin,
+        &scenario.new_operator("odin").await,
+        &scenario.new_operator("oona").await,
+    ];
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
-    let (first, second) = tokio::join!(
-        scenario.olga.asks(&scenario.lab, "@restart"),
-        scenario.otto.asks(&scenario.lab, "@restart"),
-    );
-    assert_restarted(&texts(&first).await);
-    assert_restarted(&texts(&second).await);
+    let asked = operators.map(|operator| operator.asks(&scenario.lab, "@restart"));
+    for call in futures_util::future::join_all(asked).await {
+        assert_restarted(&texts(&call).await);
+    }
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 2);
 }

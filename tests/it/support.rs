@@ -1,7 +1,10 @@
 //! What the tests share.
 
 pub(crate) mod bot;
+pub(crate) mod faults;
+pub(crate) mod notify;
 pub(crate) mod playground;
+pub(crate) mod program;
 pub(crate) mod scenario;
 
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; it may use only modules of lower floors.
-const FLOORS: [(&str, usize); 15] = [
+const FLOORS: [(&str, usize); 16] = [
     ("backoff", 0),
     ("id", 0),
     ("secret", 0),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, usize); 15] = [
     ("command", 2),
     ("config", 3),
     ("bot", 4),
+    ("install", 4),
     ("logging", 1),
     ("playground", 4),
 ];

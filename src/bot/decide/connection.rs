@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bot::catch_up::Looked;
-use crate::bot::effect::Effect;
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::identity::{Identity, Room};
 use crate::bot::watermark::{Look, SETTLING};
@@ -29,9 +29,13 @@ impl State {
             Update::Disconnected { .. } => {
                 self.connection.since = None;
                 self.connection.alive = false;
-                Vec::new()
+                let ready = self.readiness.unreachable();
+                self.ready(ready)
             }
-            Update::Refused { server_healthy, .. } => self.refused(now, server_healthy),
+            Update::Refused {
+                server_healthy,
+                retry_in,
+            } => self.refused(now, server_healthy, retry_in),
         }
     }
 
@@ -41,7 +45,8 @@ impl State {
         self.connection.since = Some(now.instant);
         self.connection.alive = false;
         self.connection.refusals = None;
-        let mut effects = Vec::new();
+        let ready = self.readiness.hello();
+        let mut effects = self.ready(ready);
         if !self.connection.token_worked {
             self.connection.token_worked = true;
             effects.push(Effect::TokenWorked);
@@ -78,16 +83,7 @@ impl State {
             effects.extend(self.sweep(now));
             return effects;
         }
-        // A proof of life says that everything before it has been decided or will be read; while a sweep is owed it
-        // would say too much.
-        if self.sweep.running
-            || self.sweep.again
-            || self.sweep.last.is_none()
-            || !matches!(self.phase, Phase::Serving)
-        {
-            return Vec::new();
-        }
-        vec![Effect::ProofOfLife(server_time)]
+        Vec::new()
     }
 
     pub(super) fn identified(&mut self, now: Now, identity: Identity) -> Vec<Effect> {
@@ -126,18 +122,40 @@ impl State {
 
     /// A refusal is final only for a token that never worked here, from a server that is well: a database outage
     /// answers 401 too.
-    fn refused(&mut self, now: Now, server_healthy: bool) -> Vec<Effect> {
+    fn refused(&mut self, now: Now, server_healthy: bool, retry_in: Duration) -> Vec<Effect> {
         self.connection.since = None;
         self.connection.alive = false;
-        if self.connection.token_worked || !server_healthy {
-            return Vec::new();
+        if !server_healthy {
+            let ready = self.readiness.unreachable();
+            return self.ready(ready);
+        }
+        let mut effects = Vec::new();
+        if self.readiness.refused() {
+            effects.push(Effect::StillStarting { retry_in });
+        }
+        if self.connection.token_worked {
+            return effects;
         }
         let (first, count) = self.connection.refusals.unwrap_or((now.instant, 0));
         self.connection.refusals = Some((first, count + 1));
         if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
-            return self.finish(Outcome::Exit(ExitStatus::Configuration));
+            tracing::error!(
+                "the token was refused {} times by a server that is well, and never worked here: stopping; put a \
+                 valid token into the configuration (Matterbot.password)",
+                count + 1
+            );
+            return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
         }
-        Vec::new()
+        effects
+    }
+
+    /// The supervisor learns that the start has succeeded, unless the end has begun.
+    pub(super) fn ready(&self, ready: bool) -> Vec<Effect> {
+        if ready && !matches!(self.phase, Phase::Draining(_) | Phase::Finished) {
+            vec![Effect::Ready]
+        } else {
+            Vec::new()
+        }
     }
 
     pub(super) fn listed(&mut self, rooms: Vec<Room>) -> Vec<Effect> {
@@ -156,6 +174,10 @@ impl State {
         }
         if let Some(back) = &mut self.back {
             back.unread.remove(&channel);
+        }
+        // What was posted since the drain began is the successor's to read.
+        if !self.serves() {
+            return Vec::new();
         }
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
@@ -176,6 +198,12 @@ impl State {
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;
+        }
+        if last && complete && self.serves() {
+            // Everything before this sweep is decided, in channels that are new to us as well: neither we nor a
+            // successor reads those from further back.
+            self.connection.read_from = Some(self.sweep.as_of.minus(SETTLING));
+            effects.push(Effect::ProofOfLife(self.sweep.as_of));
         }
         // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
         if last && complete && self.sweep.again {

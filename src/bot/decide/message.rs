@@ -20,6 +20,9 @@ use super::{Phase, State};
 /// A lifecycle command younger than this is left to its event until the second look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
 
+/// At most so many calls are taken from one message; more of them are no wish but a flood.
+const CALLS_A_MESSAGE: usize = 5;
+
 /// How a post came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -54,13 +57,10 @@ impl State {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
-        if !matches!(
-            self.phase,
-            Phase::Serving | Phase::Leaving(_) | Phase::Draining(_)
-        ) {
+        let serving = self.serves();
+        if !serving && !matches!(self.phase, Phase::Draining(_)) {
             return Vec::new();
         }
-        let serving = matches!(self.phase, Phase::Serving);
         let (channel, id, created) = (post.channel_id, post.id, post.create_at);
         let author = author::author(&post, identity.me);
         let mut effects = Vec::new();
@@ -68,12 +68,13 @@ impl State {
             Author::Human => {
                 let invocations = self.rules.vocabulary.parse(&post.message);
                 let post = Arc::new(post);
-                for invocation in invocations {
+                for invocation in invocations.into_iter().take(CALLS_A_MESSAGE) {
                     effects.extend(self.call(now, room, &post, invocation, source));
                 }
             }
             Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
-            Author::Ignored(Why::OwnPost) if source == Source::Event => {
+            // The system's posts about us, such as that we joined, bear our name as well.
+            Author::Ignored(Why::OwnPost) if source == Source::Event && post.kind.is_empty() => {
                 let key = post
                     .props
                     .get("matterbot")
@@ -116,18 +117,17 @@ impl State {
                 .or_insert(post.create_at);
             return Vec::new();
         }
-        if !matches!(self.phase, Phase::Serving) {
-            // During the drain only a restart is taken, into the marker; the rest is the successor's.
-            if !self.joins(&ticket) || source == Source::CatchUp {
-                return Vec::new();
-            }
-            ticket.fate = match self.fate(now, &ticket, source, age) {
-                Fate::Run => Fate::Join,
-                refused => refused,
-            };
-            return self.start(now, ticket);
+        // During the drain only a restart is taken, into the marker; the rest is the successor's.
+        let joins = self.joins(&ticket);
+        if !(self.serves() || joins && source == Source::Event) {
+            return Vec::new();
         }
         ticket.fate = self.fate(now, &ticket, source, age);
+        if joins && ticket.fate == Fate::Run {
+            ticket.fate = Fate::Join;
+        } else if !self.serves() {
+            return Vec::new();
+        }
         if let Some(back) = &mut self.back
             && source == Source::CatchUp
             && ticket.fate == Fate::Run
@@ -137,19 +137,15 @@ impl State {
         self.start(now, ticket)
     }
 
-    /// The checks that need nobody else, in their order: channel, age, rate. The role comes when it is served.
+    /// The checks that need nobody else; whatever is answered counts towards the rate. The role comes when it is
+    /// served.
     fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
         let row = table::row(ticket.invocation.builtin);
-        if ticket.room.foreign && row.role > Role::Everyone {
-            return Fate::WrongChannel;
-        }
-        if source == Source::CatchUp && row.lifecycle {
-            return Fate::WasAway;
-        }
-        if source == Source::CatchUp && age > self.rules.max_age {
-            return Fate::TooOld(age);
-        }
+        let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
+            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if found && row.lifecycle => Fate::WasAway,
+            Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
             Verdict::Go => Fate::Run,
             Verdict::FirstOver => Fate::RateOver,
             Verdict::Over => Fate::RateStillOver,
@@ -161,9 +157,7 @@ impl State {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
-        if !matches!(self.phase, Phase::Serving)
-            || author::author(&post, identity.me) != Author::Edited
-        {
+        if !self.serves() || author::author(&post, identity.me) != Author::Edited {
             return Vec::new();
         }
         // The event does not say which team the channel belongs to, but the last list of channels did.
@@ -188,7 +182,8 @@ impl State {
         };
         let id = (post.id, invocation.ordinal);
         let handled = self.in_hand.contains_key(&id) || self.remembered_set.contains(&id);
-        if handled || age > self.rules.max_age {
+        let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Go;
+        if handled || age > self.rules.max_age || over() {
             return Vec::new();
         }
         self.start(

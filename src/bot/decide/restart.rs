@@ -1,11 +1,13 @@
 //! Decisions about going away and coming back.
 
-use crate::bot::effect::Effect;
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::restart::{Manner, Request, Return};
 use crate::bot::ticket::Ticket;
 use crate::command::Builtin;
+use crate::id::PostId;
 use crate::lifecycle::marker::Marker;
+use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 
 use super::{Phase, Restart, State};
@@ -14,139 +16,177 @@ impl State {
     /// Whether a call that arrives during a restart joins it.
     pub(super) fn joins(&self, ticket: &Ticket) -> bool {
         ticket.invocation.builtin == Builtin::Restart
-            && matches!(self.phase, Phase::Leaving(_) | Phase::Draining(Some(_)))
+            && matches!(
+                self.phase,
+                Phase::Preparing(_) | Phase::Leaving(_) | Phase::Draining(Some(_))
+            )
     }
 
     /// Somebody who may has asked for a restart: the first one starts it, the others join.
-    pub(super) fn restart_asked(&mut self, now: Now, request: Request) -> Vec<Effect> {
-        let joining = request.for_marker();
-        let reason = if request.asker.is_some() {
-            "@restart"
-        } else {
-            "SIGUSR1"
-        };
+    pub(super) fn restart_asked(&mut self, request: Request) -> Vec<Effect> {
         match &mut self.phase {
-            Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
-                restart.marker.requests.extend(joining);
-                restart.askers.push(request);
-            }
             Phase::Waiting | Phase::Serving => {
-                let marker = Marker {
-                    version: Marker::VERSION,
-                    nonce: request.nonce.clone(),
-                    requests: joining.into_iter().collect(),
-                    reason: reason.to_owned(),
-                    from_version: self.rules.version.to_owned(),
-                    boot_id: self.rules.boot_id.clone(),
-                    written_at: now.wall,
-                    written_since_boot: u64::try_from(now.since_boot.as_millis())
-                        .unwrap_or(u64::MAX),
-                };
-                self.phase = Phase::Leaving(Restart {
-                    marker,
-                    askers: vec![request],
-                    settled: 0,
-                });
+                self.phase = Phase::Preparing(vec![request]);
+                vec![Effect::Prepare]
+            }
+            Phase::Preparing(askers) => {
+                askers.push(request);
+                Vec::new()
+            }
+            Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
+                restart.marker.requests.extend(request.for_marker());
+                restart.askers.push(request);
+                vec![restart.leave_marker()]
             }
             // The process is stopping for good; its successor says what became of the call.
-            Phase::Draining(None) | Phase::Finished => return Vec::new(),
+            Phase::Draining(None) | Phase::Finished => Vec::new(),
         }
-        match &self.phase {
-            Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
-                let asker = restart.askers.len() - 1;
-                vec![Effect::LeaveMarker {
-                    marker: Box::new(restart.marker.clone()),
-                    asker,
-                }]
+    }
+
+    /// The preflight has passed and it is known who brings us back; or the restart is refused.
+    pub(super) fn prepared(&mut self, now: Now, result: Result<Departure, String>) -> Vec<Effect> {
+        let Phase::Preparing(askers) = &mut self.phase else {
+            return Vec::new();
+        };
+        let askers = std::mem::take(askers);
+        match result {
+            Ok(departure) => {
+                let restart = self.restart(now, departure, askers);
+                let effect = restart.leave_marker();
+                self.phase = Phase::Leaving(restart);
+                vec![effect]
             }
-            _ => Vec::new(),
+            Err(reason) => {
+                self.go_on();
+                refuse(askers, &reason)
+            }
+        }
+    }
+
+    fn restart(&self, now: Now, departure: Departure, askers: Vec<Request>) -> Restart {
+        let first = askers.first();
+        let in_chat = first.is_some_and(|request| request.asker.is_some());
+        let marker = Marker {
+            version: Marker::VERSION,
+            nonce: first.map_or_else(String::new, |request| request.nonce.clone()),
+            requests: askers.iter().filter_map(Request::for_marker).collect(),
+            reason: if in_chat { "@restart" } else { "SIGUSR1" }.to_owned(),
+            from_version: self.rules.version.to_owned(),
+            boot_id: self.rules.boot_id.clone(),
+            written_at: now.wall,
+            written_since_boot: u64::try_from(now.since_boot.as_millis()).unwrap_or(u64::MAX),
+        };
+        Restart {
+            marker,
+            departure,
+            askers,
+            told: 0,
         }
     }
 
     /// Without a marker nobody goes anywhere.
-    pub(super) fn marker_left(&mut self, asker: usize, result: Result<(), String>) -> Vec<Effect> {
-        let (Phase::Leaving(restart) | Phase::Draining(Some(restart))) = &mut self.phase else {
-            return Vec::new();
+    pub(super) fn marker_left(&mut self, named: usize, result: Result<(), String>) -> Vec<Effect> {
+        let (leaving, restart) = match &mut self.phase {
+            Phase::Leaving(restart) => (true, restart),
+            Phase::Draining(Some(restart)) => (false, restart),
+            _ => return Vec::new(),
         };
-        let Some(request) = restart.askers.get(asker).cloned() else {
-            return Vec::new();
-        };
-        restart.settled += 1;
-        let refused = request.for_marker().map(|request| request.post);
-        let request = Box::new(request);
-        match (std::mem::replace(&mut self.phase, Phase::Serving), result) {
-            (Phase::Leaving(restart), Ok(())) => {
-                self.phase = Phase::Draining(Some(restart));
-                vec![
-                    Effect::AnnounceRestart {
-                        request,
-                        joined: false,
-                    },
-                    Effect::Drain,
-                ]
+        let asked = restart
+            .askers
+            .get(restart.told..named)
+            .unwrap_or_default()
+            .to_vec();
+        let first = restart.told == 0;
+        restart.told = restart.told.max(named);
+        match result {
+            Ok(()) => {
+                let announce = |(index, request)| Effect::AnnounceRestart {
+                    request: Box::new(request),
+                    joined: !first || index > 0,
+                };
+                let mut effects: Vec<Effect> =
+                    asked.into_iter().enumerate().map(announce).collect();
+                if leaving {
+                    self.drain();
+                    effects.push(Effect::Drain);
+                }
+                effects
             }
-            (Phase::Draining(restart), Ok(())) => {
-                self.phase = Phase::Draining(restart);
-                vec![Effect::AnnounceRestart {
-                    request,
-                    joined: true,
-                }]
-            }
-            (Phase::Draining(Some(mut restart)), Err(reason)) => {
+            Err(reason) => {
+                let refused: Vec<PostId> = asked
+                    .iter()
+                    .filter_map(|request| Some(request.for_marker()?.post))
+                    .collect();
                 restart
                     .marker
                     .requests
-                    .retain(|request| Some(request.post) != refused);
-                self.phase = Phase::Draining(Some(restart));
-                vec![Effect::RefuseRestart { request, reason }]
-            }
-            (Phase::Leaving(restart), Err(reason)) => {
-                if self.identity.is_none() {
-                    self.phase = Phase::Waiting;
+                    .retain(|request| !refused.contains(&request.post));
+                // The marker of somebody who joined may still be left.
+                if leaving && restart.told == restart.askers.len() {
+                    self.go_on();
                 }
-                let refuse = |request| Effect::RefuseRestart {
-                    request: Box::new(request),
-                    reason: reason.clone(),
-                };
-                restart.askers.into_iter().map(refuse).collect()
-            }
-            (phase, _) => {
-                self.phase = phase;
-                Vec::new()
+                refuse(asked, &reason)
             }
         }
+    }
+
+    fn drain(&mut self) {
+        if let Phase::Leaving(restart) = std::mem::replace(&mut self.phase, Phase::Draining(None)) {
+            self.phase = Phase::Draining(Some(restart));
+        }
+    }
+
+    /// There is no restart after all.
+    fn go_on(&mut self) {
+        self.phase = if self.identity.is_some() {
+            Phase::Serving
+        } else {
+            Phase::Waiting
+        };
     }
 
     /// SIGTERM or SIGINT: finish what runs, then end; the second one ends at once.
     pub(super) fn stop(&mut self) -> Vec<Effect> {
-        if matches!(self.phase, Phase::Draining(None) | Phase::Finished) {
-            return self.finish(Outcome::Exit(ExitStatus::Stopped));
-        }
-        match std::mem::replace(&mut self.phase, Phase::Draining(None)) {
-            // The drain goes on; the marker stays, and whoever is started next says that we are back.
-            Phase::Draining(_) => Vec::new(),
-            _ => vec![Effect::Drain],
+        match &mut self.phase {
+            Phase::Draining(None) => self.finish(End {
+                outcome: Outcome::Exit(ExitStatus::Stopped),
+                at_once: true,
+            }),
+            Phase::Finished => Vec::new(),
+            // The drain goes on, but nobody comes back after it; whoever starts us next finds the marker.
+            Phase::Draining(restart) => {
+                *restart = None;
+                vec![Effect::Stopping]
+            }
+            _ => {
+                self.phase = Phase::Draining(None);
+                vec![Effect::Stopping, Effect::Drain]
+            }
         }
     }
 
     pub(super) fn drained(&mut self) -> Vec<Effect> {
-        match &self.phase {
+        let outcome = match &self.phase {
             // Somebody joined at the last moment, and his marker is still being written.
-            Phase::Draining(Some(restart)) if restart.settled < restart.askers.len() => {
-                vec![Effect::Drain]
+            Phase::Draining(Some(restart)) if restart.told < restart.askers.len() => {
+                return vec![Effect::Drain];
             }
-            Phase::Draining(Some(_)) => self.finish(Outcome::Reexec),
-            Phase::Draining(None) => self.finish(Outcome::Exit(ExitStatus::Stopped)),
-            _ => Vec::new(),
-        }
+            Phase::Draining(Some(restart)) => match restart.departure {
+                Departure::Exit(_) => Outcome::Exit(ExitStatus::Restart),
+                Departure::Reexec(_) => Outcome::Reexec,
+            },
+            Phase::Draining(None) => Outcome::Exit(ExitStatus::Stopped),
+            _ => return Vec::new(),
+        };
+        self.finish(End::of(outcome))
     }
 
-    pub(super) fn finish(&mut self, outcome: Outcome) -> Vec<Effect> {
+    pub(super) fn finish(&mut self, end: End) -> Vec<Effect> {
         if matches!(self.phase, Phase::Finished) {
             return Vec::new();
         }
         self.phase = Phase::Finished;
-        vec![Effect::Finish(outcome)]
+        vec![Effect::Finish(end)]
     }
 
     /// All channels have been read once, or it has been waited for long enough: now "Back up." is true.
@@ -159,16 +199,14 @@ impl State {
 
     /// Says that we are back, if that is owed and due.
     pub(super) fn announce_return(&mut self, now: Now) -> Vec<Effect> {
-        let Some(back) = &mut self.back else {
+        let possible = self.connection.since.is_some() && self.serves();
+        let Some(back) = self
+            .back
+            .as_mut()
+            .filter(|back| back.due && !back.announced && possible)
+        else {
             return Vec::new();
         };
-        if !back.due
-            || back.announced
-            || self.connection.since.is_none()
-            || !matches!(self.phase, Phase::Serving)
-        {
-            return Vec::new();
-        }
         back.announced = true;
         let downtime = back
             .marker
@@ -194,4 +232,22 @@ impl State {
         }
         Vec::new()
     }
+}
+
+impl Restart {
+    /// Names everybody who has asked so far.
+    fn leave_marker(&self) -> Effect {
+        Effect::LeaveMarker {
+            marker: Box::new(self.marker.clone()),
+            named: self.askers.len(),
+        }
+    }
+}
+
+fn refuse(askers: Vec<Request>, reason: &str) -> Vec<Effect> {
+    let refuse = |request| Effect::RefuseRestart {
+        request: Box::new(request),
+        reason: reason.to_owned(),
+    };
+    askers.into_iter().map(refuse).collect()
 }

@@ -194,7 +194,7 @@ fn sweeps(effects: &[Effect]) -> usize {
 
 fn finish(effects: &[Effect]) -> Option<Outcome> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Finish(outcome) => Some(*outcome),
+        Effect::Finish(end) => Some(end.outcome),
         _ => None,
     })
 }

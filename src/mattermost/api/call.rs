@@ -110,10 +110,11 @@ impl Api {
         call: &Call<'_>,
         timeout: Duration,
     ) -> Result<Answer, ApiError> {
+        let credentials = self.credentials();
         let mut request = self
             .client
             .request(call.method.clone(), self.url(call.path, call.query))
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, credentials.authorization)
             .timeout(timeout);
         if let Some(body) = &call.body {
             request = request
@@ -122,7 +123,7 @@ impl Api {
         }
         let description = call.description();
         let response = self.send(request, &description).await?;
-        answer::read(response, description, &self.token).await
+        answer::read(response, description, &credentials.token).await
     }
 
     /// Sends a request once the limiter allows it, and lets the limiter see the answer's headers.

@@ -212,16 +212,17 @@ impl Api {
             &["files"],
             &[("channel_id", channel.as_str()), ("filename", filename)],
         );
+        let credentials = self.credentials();
         let request = self
             .client
             .post(url)
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, credentials.authorization)
             .header(CONTENT_TYPE, "application/octet-stream")
             .timeout(self.timeouts.upload)
             .body(bytes);
         let description = "POST /files".to_owned();
         let response = self.send(request, &description).await?;
-        let answer = answer::read(response, description, &self.token).await?;
+        let answer = answer::read(response, description, &credentials.token).await?;
         first_file(&answer)
     }
 }

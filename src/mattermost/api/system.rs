@@ -33,9 +33,11 @@ impl Api {
         let url = self.url(&["system", "ping"], &[("get_server_status", "true")]);
         let description = "GET /system/ping";
         match self.send(self.client.get(url), description).await {
-            Ok(response) => answer::read(response, description.to_owned(), &self.token)
-                .await
-                .is_ok(),
+            Ok(response) => {
+                answer::read(response, description.to_owned(), &self.credentials().token)
+                    .await
+                    .is_ok()
+            }
             Err(_) => false,
         }
     }

@@ -19,10 +19,11 @@ impl Api {
     /// As any call; [`ApiError::NotUpgraded`] if a proxy in between does not know websockets.
     pub(in crate::mattermost) async fn upgrade(&self) -> Result<Upgraded, ApiError> {
         let key = generate_key();
+        let credentials = self.credentials();
         let request = self
             .client
             .get(self.url(&["websocket"], &[]))
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, credentials.authorization)
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")
             .header(SEC_WEBSOCKET_VERSION, "13")
@@ -30,7 +31,7 @@ impl Api {
         let response = self.send(request, DESCRIPTION).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // Any other answer is read for its error; a success is one too, of something that is no Mattermost.
-            answer::read(response, DESCRIPTION.to_owned(), &self.token).await?;
+            answer::read(response, DESCRIPTION.to_owned(), &credentials.token).await?;
             return Err(not_upgraded("it was answered as an ordinary request"));
         }
         check_handshake(&response, &key)?;

@@ -363,11 +363,11 @@ async fn the_size_of_a_post_is_the_servers_or_the_smallest() {
 async fn a_new_token_is_used_from_then_on() {
     let peer = Peer::answering([Answer::json("200 OK", &json!({ "id": USER }).to_string())]).await;
     let api = peer.api();
-    api.with_token(matterbot::secret::Secret::new("another"))
-        .unwrap()
-        .me()
-        .await
-        .unwrap();
+    let clone = api.clone();
+    let another = matterbot::secret::Secret::new("another");
+    assert!(api.change_token(&another).unwrap());
+    assert!(!api.change_token(&another).unwrap(), "it is the same");
+    clone.me().await.unwrap();
     assert!(
         peer.requests()[0]
             .headers

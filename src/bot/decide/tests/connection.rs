@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::ticket::Fate;
 use crate::id::UserId;
 use crate::lifecycle::Outcome;
 use crate::lifecycle::Status;
+use crate::lifecycle::signals::Signal;
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
 
@@ -130,4 +132,63 @@ fn an_hour_without_the_server_is_waited_out() {
     }
     assert_eq!(sweeps(&bench.connect()), 1);
     assert_eq!(one(&bench.say(UserId::random(), "@status")).fate, Fate::Run);
+}
+
+fn disconnected() -> Event {
+    Event::Gateway(Update::Disconnected {
+        cause: DisconnectCause::Silent,
+        retry_in: Duration::from_secs(1),
+    })
+}
+
+fn refused(server_healthy: bool) -> Event {
+    Event::Gateway(Update::Refused {
+        server_healthy,
+        retry_in: Duration::from_secs(1),
+    })
+}
+
+fn ready(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Ready))
+}
+
+#[test]
+fn the_first_hello_makes_ready() {
+    let mut bench = Bench::new();
+    assert!(ready(&bench.connect()));
+    bench.decide(disconnected());
+    assert!(!ready(&bench.connect()));
+    assert!(!ready(&bench.decide(Event::GraceOver)));
+}
+
+#[test]
+fn a_server_that_is_down_makes_ready_after_a_while() {
+    let mut bench = Bench::new();
+    assert!(!ready(&bench.decide(disconnected())));
+    assert!(ready(&bench.decide(Event::GraceOver)));
+
+    let mut bench = Bench::new();
+    let unwell = bench.decide(refused(false));
+    assert!(unwell.is_empty(), "its database answers so: {unwell:?}");
+    assert!(ready(&bench.decide(Event::GraceOver)));
+}
+
+#[test]
+fn a_refused_token_delays_the_start() {
+    let mut bench = Bench::new();
+    let effects = bench.decide(refused(true));
+    assert!(
+        matches!(effects.as_slice(), [Effect::StillStarting { .. }]),
+        "{effects:?}"
+    );
+    assert!(!ready(&bench.decide(Event::GraceOver)));
+    assert!(ready(&bench.connect()));
+    assert!(bench.decide(refused(true)).is_empty(), "the start is over");
+}
+
+#[test]
+fn who_stops_does_not_become_ready() {
+    let mut bench = Bench::new();
+    bench.decide(Event::Signal(Signal::Stop));
+    assert!(!ready(&bench.decide(Event::GraceOver)));
 }

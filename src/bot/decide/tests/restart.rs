@@ -1,35 +1,71 @@
 //! Decisions about going away and coming back.
 
-use crate::bot::effect::Effect;
+use std::time::Duration;
+
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::Event;
-use crate::bot::restart::Manner;
-use crate::bot::restart::Request;
+use crate::bot::identity::Room;
+use crate::bot::restart::{Manner, Request};
 use crate::bot::ticket::Fate;
 use crate::id::UserId;
-use crate::lifecycle::Outcome;
-use crate::lifecycle::Status;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::signals::Signal;
+use crate::lifecycle::supervisor::{Departure, Proof};
+use crate::lifecycle::{Outcome, Status};
 
 use super::{Bench, finish, one, tickets};
 
+/// Somebody asks for a restart.
 fn ask(bench: &mut Bench) -> Vec<Effect> {
     let ticket = one(&bench.say(UserId::random(), "@restart"));
     bench.decide(Event::RestartAsked(Box::new(Request::new(Some(ticket)))))
 }
 
+fn prepared(bench: &mut Bench) -> Vec<Effect> {
+    let proof = Proof::Systemd("matterbot.service".to_owned());
+    bench.decide(Event::Prepared(Ok(Departure::Exit(proof))))
+}
+
+fn left(bench: &mut Bench, named: usize) -> Vec<Effect> {
+    let result = Ok(());
+    bench.decide(Event::MarkerLeft { named, result })
+}
+
+fn not_left(bench: &mut Bench, named: usize) -> Vec<Effect> {
+    let result = Err("the disk is full".to_owned());
+    bench.decide(Event::MarkerLeft { named, result })
+}
+
+/// A restart that drains.
+fn draining(bench: &mut Bench) {
+    ask(bench);
+    prepared(bench);
+    left(bench, 1);
+}
+
+/// The bot goes on as before.
+fn serves(bench: &mut Bench) -> bool {
+    tickets(&bench.say(UserId::random(), "@status")).len() == 1
+}
+
+fn stop(bench: &mut Bench) -> Vec<Effect> {
+    bench.decide(Event::Signal(Signal::Stop))
+}
+
 #[test]
-fn a_restart_goes_marker_announcement_drain_exec() {
+fn a_restart_goes_preflight_marker_announcement_drain_end() {
     let mut bench = Bench::serving();
     let effects = ask(&mut bench);
     assert!(
-        matches!(effects.as_slice(), [Effect::LeaveMarker { asker: 0, .. }]),
+        matches!(effects.as_slice(), [Effect::Prepare]),
         "{effects:?}"
     );
-    let effects = bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Ok(()),
-    });
+    let effects = prepared(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::LeaveMarker { named: 1, .. }]),
+        "{effects:?}"
+    );
+    let effects = left(&mut bench, 1);
     assert!(
         matches!(
             effects.as_slice(),
@@ -37,32 +73,90 @@ fn a_restart_goes_marker_announcement_drain_exec() {
         ),
         "{effects:?}"
     );
+    assert_eq!(
+        finish(&bench.decide(Event::Drained)),
+        Some(Outcome::Exit(Status::Restart))
+    );
+}
+
+#[test]
+fn without_proof_the_process_replaces_itself() {
+    let mut bench = Bench::serving();
+    bench.decide(Event::Signal(Signal::Restart));
+    let departure = Departure::Reexec("nobody proves to bring us back".to_owned());
+    let effects = bench.decide(Event::Prepared(Ok(departure)));
+    let [Effect::LeaveMarker { marker, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(marker.reason, "SIGUSR1");
+    left(&mut bench, 1);
     assert_eq!(finish(&bench.decide(Event::Drained)), Some(Outcome::Reexec));
+}
+
+#[test]
+fn a_failed_preflight_refuses_everybody_who_asked() {
+    let mut bench = Bench::serving();
+    ask(&mut bench);
+    assert!(
+        serves(&mut bench),
+        "it is not yet said that there is a restart"
+    );
+    assert!(
+        ask(&mut bench).is_empty(),
+        "the second one waits for the same preflight"
+    );
+    let effects = bench.decide(Event::Prepared(Err("no such team".to_owned())));
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::RefuseRestart { .. }, Effect::RefuseRestart { reason, .. }] if reason == "no such team"
+        ),
+        "{effects:?}"
+    );
+    assert!(serves(&mut bench));
+    let again = ask(&mut bench);
+    assert!(matches!(again.as_slice(), [Effect::Prepare]), "{again:?}");
+}
+
+#[test]
+fn who_asks_during_the_preflight_is_in_the_first_marker() {
+    let mut bench = Bench::serving();
+    ask(&mut bench);
+    let joining = one(&bench.say(UserId::random(), "@restart"));
+    assert_eq!(joining.fate, Fate::Join);
+    bench.decide(Event::RestartAsked(Box::new(Request::new(Some(joining)))));
+    let effects = prepared(&mut bench);
+    let [Effect::LeaveMarker { marker, named: 2 }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(marker.requests.len(), 2);
+    let effects = left(&mut bench, 2);
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [
+                Effect::AnnounceRestart { joined: false, .. },
+                Effect::AnnounceRestart { joined: true, .. },
+                Effect::Drain
+            ]
+        ),
+        "{effects:?}"
+    );
 }
 
 #[test]
 fn a_second_asker_joins_the_restart_and_nothing_else_is_taken() {
     let mut bench = Bench::serving();
-    ask(&mut bench);
-    bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Ok(()),
-    });
-    assert!(
-        tickets(&bench.say(UserId::random(), "@status")).is_empty(),
-        "it is the successor's"
-    );
+    draining(&mut bench);
+    assert!(!serves(&mut bench), "it is the successor's");
     let ticket = one(&bench.say(UserId::random(), "!Restart"));
     assert_eq!(ticket.fate, Fate::Join);
     let effects = bench.decide(Event::RestartAsked(Box::new(Request::new(Some(ticket)))));
-    let [Effect::LeaveMarker { marker, asker: 1 }] = effects.as_slice() else {
+    let [Effect::LeaveMarker { marker, named: 2 }] = effects.as_slice() else {
         panic!("{effects:?}")
     };
     assert_eq!(marker.requests.len(), 2);
-    let effects = bench.decide(Event::MarkerLeft {
-        asker: 1,
-        result: Ok(()),
-    });
+    let effects = left(&mut bench, 2);
     assert!(
         matches!(
             effects.as_slice(),
@@ -73,96 +167,110 @@ fn a_second_asker_joins_the_restart_and_nothing_else_is_taken() {
 }
 
 #[test]
+fn joining_from_a_foreign_channel_is_not_possible() {
+    let mut bench = Bench::serving();
+    ask(&mut bench);
+    let room = Room {
+        id: bench.channel,
+        foreign: true,
+    };
+    let mut post = bench.post(UserId::random(), "@restart");
+    post.create_at = post.create_at.minus(Duration::from_secs(20));
+    let posts = vec![post];
+    let known = Vec::new();
+    let ticket = one(&bench.decide(Event::Found { room, posts, known }));
+    assert_eq!(ticket.fate, Fate::WrongChannel);
+}
+
+#[test]
 fn without_a_marker_nobody_goes() {
     let mut bench = Bench::serving();
     ask(&mut bench);
-    let effects = bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Err("the disk is full".to_owned()),
-    });
+    prepared(&mut bench);
+    let effects = not_left(&mut bench, 1);
     assert!(
         matches!(effects.as_slice(), [Effect::RefuseRestart { .. }]),
         "{effects:?}"
     );
-    assert_eq!(
-        tickets(&bench.say(UserId::random(), "@status")).len(),
-        1,
-        "it goes on as before"
-    );
+    assert!(serves(&mut bench), "it goes on as before");
 }
 
 #[test]
-fn without_a_marker_everybody_who_asked_is_told() {
+fn a_marker_that_failed_for_the_first_may_succeed_for_the_second() {
     let mut bench = Bench::serving();
-    let (first, second) = (
-        one(&bench.say(UserId::random(), "@restart")),
-        one(&bench.say(UserId::random(), "@restart")),
+    ask(&mut bench);
+    prepared(&mut bench);
+    let effects = ask(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::LeaveMarker { named: 2, .. }]),
+        "{effects:?}"
     );
-    for ticket in [first, second] {
-        bench.decide(Event::RestartAsked(Box::new(Request::new(Some(ticket)))));
-    }
-    let effects = bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Err("the disk is full".to_owned()),
-    });
+    let effects = not_left(&mut bench, 1);
+    assert!(
+        matches!(effects.as_slice(), [Effect::RefuseRestart { .. }]),
+        "{effects:?}"
+    );
+    let effects = left(&mut bench, 2);
     assert!(
         matches!(
             effects.as_slice(),
-            [Effect::RefuseRestart { .. }, Effect::RefuseRestart { .. }]
+            [Effect::AnnounceRestart { .. }, Effect::Drain]
         ),
         "{effects:?}"
     );
 }
 
 #[test]
-fn the_drain_waits_for_the_marker_of_who_joined_last() {
+fn what_waits_in_a_lane_is_served_while_the_restart_may_still_be_refused() {
     let mut bench = Bench::serving();
+    let pat = UserId::random();
+    let first = one(&bench.say(pat, "@status"));
+    assert!(tickets(&bench.say(pat, "@status")).is_empty());
     ask(&mut bench);
-    bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Ok(()),
-    });
-    ask(&mut bench);
-    assert!(matches!(
-        bench.decide(Event::Drained).as_slice(),
-        [Effect::Drain]
-    ));
-    bench.decide(Event::MarkerLeft {
-        asker: 1,
-        result: Ok(()),
-    });
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(Outcome::Reexec));
-}
-
-#[test]
-fn a_stop_during_the_drain_of_a_restart_ends_instead_of_restarting() {
-    let mut bench = Bench::serving();
-    ask(&mut bench);
-    bench.decide(Event::MarkerLeft {
-        asker: 0,
-        result: Ok(()),
-    });
-    assert!(bench.decide(Event::Signal(Signal::Stop)).is_empty());
-    assert_eq!(
-        finish(&bench.decide(Event::Drained)),
-        Some(Outcome::Exit(Status::Stopped))
-    );
+    prepared(&mut bench);
+    assert_eq!(tickets(&bench.end(&first, true)).len(), 1);
 }
 
 #[test]
 fn a_stop_drains_and_a_second_one_ends_at_once() {
+    let stopped = Outcome::Exit(Status::Stopped);
     let mut bench = Bench::serving();
-    let stop = || Event::Signal(Signal::Stop);
-    assert!(matches!(bench.decide(stop()).as_slice(), [Effect::Drain]));
+    let effects = stop(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Stopping, Effect::Drain]),
+        "{effects:?}"
+    );
+    assert_eq!(finish(&bench.decide(Event::Drained)), Some(stopped));
+
+    let mut bench = Bench::serving();
+    stop(&mut bench);
+    let effects = stop(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Finish(End { at_once: true, outcome })] if *outcome == stopped),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_stop_during_a_restart_ends_with_0() {
+    let mut bench = Bench::serving();
+    draining(&mut bench);
+    let effects = stop(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Stopping]),
+        "the drain goes on: {effects:?}"
+    );
     assert_eq!(
         finish(&bench.decide(Event::Drained)),
         Some(Outcome::Exit(Status::Stopped))
     );
 
     let mut bench = Bench::serving();
-    bench.decide(stop());
+    ask(&mut bench);
+    stop(&mut bench);
+    assert!(prepared(&mut bench).is_empty());
     assert_eq!(
-        finish(&bench.decide(stop())),
+        finish(&bench.decide(Event::Drained)),
         Some(Outcome::Exit(Status::Stopped))
     );
 }

@@ -1,7 +1,10 @@
 //! A token that the server refuses, or seems to refuse.
 
-use matterbot::mattermost::gateway::{DisconnectCause, Gateway, Update};
+use std::time::Duration;
+
+use matterbot::mattermost::gateway::{DisconnectCause, Gateway, Timing, Update};
 use matterbot::playground::Flavour;
+use matterbot::secret::Secret;
 use serde_json::json;
 
 use super::{FLAVOURS, Scene, api, timing};
@@ -85,15 +88,19 @@ async fn a_token_that_never_worked_is_refused_on_both_servers() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_mended_connects_at_the_next_attempt() {
+async fn a_token_that_is_mended_connects_at_once() {
     let mut scene = Scene::new(Flavour::V11_6, timing()).await;
-    scene.gateway = Gateway::with_timing(
-        api(&scene.server, "k1h7xqnd3fyw8mgqj5s9e6ro4a"),
-        7,
-        timing(),
-    );
+    let api = api(&scene.server, "k1h7xqnd3fyw8mgqj5s9e6ro4a");
+    let an_hour = Timing {
+        backoff_min: Duration::from_secs(3_600),
+        refused_max: Duration::from_secs(3_600),
+        ..timing()
+    };
+    scene.gateway = Gateway::with_timing(api.clone(), 7, an_hour);
     assert!(matches!(scene.gateway.next().await, Update::Refused { .. }));
-    scene.gateway.set_api(api(&scene.server, &scene.bot.token));
+    api.change_token(&Secret::new(scene.bot.token.clone()))
+        .unwrap();
+    scene.gateway.retry_now();
     scene.connect().await;
 }
 

@@ -1,0 +1,66 @@
+//! `matterbot status`: what the state directory tells, with and without a bot that runs.
+
+use rustix::process::Signal;
+
+use crate::support::program::{Home, Settings};
+
+async fn status(home: &Home) -> String {
+    let output = home.output(&["status"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn it_tells_of_a_bot_that_runs_and_of_one_that_was_killed() {
+    let home = Home::new(&Settings {
+        service_manager: "exit",
+        ..Settings::alone()
+    });
+    let text = status(&home).await;
+    assert!(text.contains("not running"), "{text}");
+    assert!(text.contains("ledger: there is none yet"), "{text}");
+
+    let mut program = home.start();
+    program.line("the next try is in").await;
+    let text = status(&home).await;
+    let running = format!(
+        "running: process {}, version {}",
+        program.id(),
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(
+        text.contains(&running) && text.contains("not ready yet"),
+        "{text}"
+    );
+    assert!(text.contains("restart marker: none"), "{text}");
+    assert!(text.contains("ledger: readable, schema 1"), "{text}");
+
+    program.signal(Signal::KILL);
+    program.end().await;
+    let text = status(&home).await;
+    assert!(text.contains("not running"), "{text}");
+    assert!(text.contains("never ready, ended without a word"), "{text}");
+
+    let mut program = home.start();
+    program.line("the next try is in").await;
+    program.signal(Signal::USR1);
+    program.end().await;
+    let text = status(&home).await;
+    assert!(
+        text.contains("for SIGUSR1, asked for by 0 in chat"),
+        "{text}"
+    );
+    assert!(
+        text.contains("left to be started again (status 75)"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn it_changes_nothing() {
+    let home = Home::new(&Settings::alone());
+    std::fs::remove_dir(home.state()).unwrap();
+    let text = status(&home).await;
+    assert!(text.contains("does not exist"), "{text}");
+    assert!(!home.state().exists());
+}
