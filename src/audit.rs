@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 pub use entry::{Entry, Verdict};
 use trail::Trail;
 
-/// How many entries may wait for the disk; about 30 MB if all are as long as they can be.
-const WAITING_AT_MOST: usize = 10_000;
+/// How many entries may wait for the disk; about 6 MB if all are as long as they can be. The places are taken from the
+/// memory at the start, used or not.
+const WAITING_AT_MOST: usize = 2_000;
 
 /// Why the audit trail cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +69,8 @@ pub struct Audit {
 /// What the thread is asked.
 #[derive(Debug)]
 enum Message {
-    Record(Entry),
-    RecordDurably(Entry, oneshot::Sender<Result<(), AuditError>>),
+    Record(Box<Entry>),
+    RecordDurably(Box<Entry>, oneshot::Sender<Result<(), AuditError>>),
     Last(usize, oneshot::Sender<Vec<Entry>>),
     Close(oneshot::Sender<()>),
 }
@@ -98,7 +99,7 @@ impl Audit {
 
     /// Appends `entry` some time soon; never blocks. What goes wrong is logged, and told by [`Audit::trouble`].
     pub fn record(&self, entry: Entry) {
-        if let Err(error) = self.send(Message::Record(entry)) {
+        if let Err(error) = self.send(Message::Record(Box::new(entry))) {
             notice(&self.trouble, &Err(error));
         }
     }
@@ -109,7 +110,7 @@ impl Audit {
     /// If it could not be written or synced: then a lifecycle command must not act.
     pub async fn record_durably(&self, entry: Entry) -> Result<(), AuditError> {
         let (answer, answered) = oneshot::channel();
-        if let Err(error) = self.send(Message::RecordDurably(entry, answer)) {
+        if let Err(error) = self.send(Message::RecordDurably(Box::new(entry), answer)) {
             let result = Err(error);
             notice(&self.trouble, &result);
             return result;

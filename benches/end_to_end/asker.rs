@@ -20,6 +20,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::disk::Disk;
 use crate::floor;
 use crate::samples::Samples;
 
@@ -51,6 +52,15 @@ pub(crate) struct Person {
 struct Answer {
     at: Instant,
     root: String,
+}
+
+/// Questions one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Dispatch {
+    /// From sending each to hearing its answer.
+    pub(crate) answers: Samples,
+    /// Pairs of synced writes in between.
+    pub(crate) syncs: Samples,
 }
 
 /// All who ask.
@@ -182,20 +192,34 @@ impl Askers {
         while let Ok(Some(_)) = tokio::time::timeout(lull, self.answers.recv()).await {}
     }
 
-    /// Asks `count` times, each after the answer to the one before; times from sending the POST to hearing the answer.
+    /// Asks and waits for the answer; gives the time from sending the POST to hearing the answer.
     ///
     /// # Errors
-    /// If an answer never comes, or is not to what was asked.
-    pub(crate) async fn one_by_one(&mut self, count: usize) -> anyhow::Result<Samples> {
-        let mut samples = Samples::default();
+    /// If the answer never comes, or one to something else.
+    pub(crate) async fn once(&mut self) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let asked = self.server.say(&self.people[0], &self.channel, COMMAND);
+        let (post, answer) = tokio::try_join!(asked, receive(&mut self.answers))?;
+        anyhow::ensure!(answer.root == post, "an answer to something else came");
+        Ok(answer.at - began)
+    }
+
+    /// Asks `count` times, one after the other, and times the disk in between: on a machine that does other things too,
+    /// both meet the same.
+    ///
+    /// # Errors
+    /// As [`Askers::once`], and the disk's.
+    pub(crate) async fn one_by_one(
+        &mut self,
+        count: usize,
+        disk: &mut Disk,
+    ) -> anyhow::Result<Dispatch> {
+        let mut dispatch = Dispatch::default();
         for _ in 0..count {
-            let began = Instant::now();
-            let asked = self.server.say(&self.people[0], &self.channel, COMMAND);
-            let (post, answer) = tokio::try_join!(asked, receive(&mut self.answers))?;
-            anyhow::ensure!(answer.root == post, "an answer to something else came");
-            samples.push(answer.at - began);
+            dispatch.answers.push(self.once().await?);
+            dispatch.syncs.push(disk.two_syncs()?);
         }
-        Ok(samples)
+        Ok(dispatch)
     }
 
     /// Asks `count` times with [`AT_ONCE`] questions open; gives how many a second were answered.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use matterbot::playground::Playground;
@@ -24,6 +24,7 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Client {
     child: Child,
+    started: Instant,
     process: PathBuf,
     output: PathBuf,
 }
@@ -56,6 +57,7 @@ impl Client {
                 .arg(playground.address().to_string())
                 .arg(playground.bot_token()),
         };
+        let started = Instant::now();
         let child = command
             .env_clear()
             .stdin(Stdio::null())
@@ -67,9 +69,15 @@ impl Client {
         let number = child.id().context("the client ended at once")?;
         Ok(Self {
             child,
+            started,
             process: PathBuf::from(format!("/proc/{number}")),
             output,
         })
+    }
+
+    /// The instant before its program was executed.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
     }
 
     /// What it holds in memory (`VmRSS`), in bytes.

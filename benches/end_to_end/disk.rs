@@ -3,20 +3,15 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-
-use crate::samples::Samples;
 
 /// File systems whose `fdatasync` does nothing: a measure there says nothing about the bot's promise.
 const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// What a commit of the ledger is compared with.
 const BLOCK: [u8; 16 << 10] = [0x5a; 16 << 10];
-
-/// Pairs of writes in one timing.
-const PAIRS: usize = 100;
 
 /// A directory for one run; dropping it removes it.
 #[derive(Debug)]
@@ -76,22 +71,31 @@ impl Drop for Scratch {
     }
 }
 
-/// Times pairs of appended 16 KiB writes, each synced: what the start row and the outcome of a call cost at least.
-///
-/// # Errors
-/// The disk's.
-pub(crate) fn time_syncs(directory: &Path) -> anyhow::Result<Samples> {
-    let path = directory.join("syncs");
-    let mut file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-    let mut samples = Samples::default();
-    for _ in 0..PAIRS {
+/// A file for appended writes that are synced.
+#[derive(Debug)]
+pub(crate) struct Disk(File);
+
+impl Disk {
+    /// Makes the file in `directory`.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+        let path = directory.join("syncs");
+        let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self(file))
+    }
+
+    /// Times two appended 16 KiB writes, each synced: what the start row and the outcome of a call cost at least.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn two_syncs(&mut self) -> anyhow::Result<Duration> {
         let began = Instant::now();
         for _ in 0..2 {
-            file.write_all(&BLOCK)?;
-            file.sync_data()?;
+            self.0.write_all(&BLOCK)?;
+            self.0.sync_data()?;
         }
-        samples.push(began.elapsed());
+        Ok(began.elapsed())
     }
-    fs::remove_file(&path)?;
-    Ok(samples)
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The floor ([`floor`]) is the least code on the bot's own libraries that answers one command. Each of a few rounds
-//! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times in between
-//! what the disk takes ([`disk`]). Targets are reported, never asserted ([`report`]).
+//! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times between the
+//! commands what the disk takes ([`disk`]). Targets are reported, never asserted ([`report`]).
 
 mod asker;
 mod chatter;
@@ -132,14 +132,16 @@ async fn round(number: u32, extent: Extent, directory: &Path) -> anyhow::Result<
         [Kind::Bot, Kind::Floor]
     };
     let home = |kind| directory.join(format!("{number}-{kind:?}"));
-    let mut syncs = disk::time_syncs(directory)?;
     let first = session::run(kinds[0], extent, &home(kinds[0])).await?;
-    syncs.extend(disk::time_syncs(directory)?);
     let second = session::run(kinds[1], extent, &home(kinds[1])).await?;
-    syncs.extend(disk::time_syncs(directory)?);
-    let (bot, floor) = match kinds[0] {
-        Kind::Bot => (first, second),
-        Kind::Floor => (second, first),
-    };
-    Ok(Round { bot, floor, syncs })
+    Ok(match kinds[0] {
+        Kind::Bot => Round {
+            bot: first,
+            floor: second,
+        },
+        Kind::Floor => Round {
+            bot: second,
+            floor: first,
+        },
+    })
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::asker::Dispatch;
 use crate::machine::Machine;
-use crate::samples::{Samples, median};
+use crate::samples::median;
 use crate::session::Measures;
 
 /// One round.
@@ -15,8 +16,15 @@ use crate::session::Measures;
 pub(crate) struct Round {
     pub(crate) bot: Measures,
     pub(crate) floor: Measures,
-    /// Pairs of synced writes, timed before, between and after.
-    pub(crate) syncs: Samples,
+}
+
+impl Round {
+    /// What two synced writes took in the middle, in milliseconds, while `of` was measured of both clients.
+    fn syncs(&self, of: fn(&Measures) -> &Dispatch) -> f64 {
+        let mut syncs = of(&self.bot).syncs.clone();
+        syncs.extend(of(&self.floor).syncs.clone());
+        milliseconds(syncs.percentile(50))
+    }
 }
 
 /// A line of the table; medians over the rounds.
@@ -52,13 +60,13 @@ pub(crate) struct Report {
 
 impl fmt::Display for Round {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dispatch = |measures: &Measures| milliseconds(measures.dispatch.percentile(50));
+        let dispatch = |measures: &Measures| milliseconds(measures.dispatch.answers.percentile(50));
         write!(
             formatter,
             "dispatch {:.2} ms, floor {:.2} ms, two syncs {:.2} ms",
             dispatch(&self.bot),
             dispatch(&self.floor),
-            milliseconds(self.syncs.percentile(50))
+            self.syncs(|measures| &measures.dispatch)
         )
     }
 }
@@ -117,9 +125,6 @@ impl Report {
             for (client, measures) in [("bot", &round.bot), ("floor", &round.floor)] {
                 line(&json!({"round": number, "client": client, "measures": as_json(measures)}))?;
             }
-            line(
-                &json!({"round": number, "two_syncs_p50_ms": milliseconds(round.syncs.percentile(50))}),
-            )?;
         }
         for figure in &self.figures {
             line(&serde_json::to_value(figure)?)?;
@@ -131,10 +136,12 @@ impl Report {
 fn as_json(measures: &Measures) -> serde_json::Value {
     json!({
         "start_ms": milliseconds(measures.start),
-        "dispatch_p50_ms": milliseconds(measures.dispatch.percentile(50)),
-        "dispatch_p99_ms": milliseconds(measures.dispatch.percentile(99)),
-        "slow_dispatch_p50_ms": milliseconds(measures.slow_dispatch.percentile(50)),
-        "slow_dispatch_p99_ms": milliseconds(measures.slow_dispatch.percentile(99)),
+        "dispatch_p50_ms": milliseconds(measures.dispatch.answers.percentile(50)),
+        "dispatch_p99_ms": milliseconds(measures.dispatch.answers.percentile(99)),
+        "dispatch_two_syncs_p50_ms": milliseconds(measures.dispatch.syncs.percentile(50)),
+        "slow_dispatch_p50_ms": milliseconds(measures.slow_dispatch.answers.percentile(50)),
+        "slow_dispatch_p99_ms": milliseconds(measures.slow_dispatch.answers.percentile(99)),
+        "slow_dispatch_two_syncs_p50_ms": milliseconds(measures.slow_dispatch.syncs.percentile(50)),
         "answers_per_second": measures.answers_per_second,
         "memory_at_rest_mib": mebibytes(measures.memory_at_rest),
         "memory_after_commands_mib": mebibytes(measures.memory_after_commands),
@@ -153,7 +160,6 @@ fn mebibytes(bytes: u64) -> f64 {
 
 fn figures(rounds: &[Round]) -> Vec<Figure> {
     let all = |of: &dyn Fn(&Round) -> f64| median(rounds.iter().map(of));
-    let pair = |round: &Round| milliseconds(round.syncs.percentile(50));
     // A figure of both clients, without a comparison.
     let both = |figure, unit, of: &dyn Fn(&Measures) -> f64| Figure {
         figure,
@@ -165,12 +171,13 @@ fn figures(rounds: &[Round]) -> Vec<Figure> {
         target: None,
         met: None,
     };
-    let percentile = |samples: &Samples, percent| milliseconds(samples.percentile(percent));
-    let against_syncs = |of: fn(&Measures) -> &Samples, figure| {
-        let of = move |measures: &Measures| percentile(of(measures), 50);
+    let percentile =
+        |dispatch: &Dispatch, percent| milliseconds(dispatch.answers.percentile(percent));
+    let against_syncs = |dispatch: fn(&Measures) -> &Dispatch, figure| {
+        let of = move |measures: &Measures| percentile(dispatch(measures), 50);
         both(figure, "ms", &of)
             .compared(
-                all(&|round| of(&round.bot) / (of(&round.floor) + pair(round))),
+                all(&|round| of(&round.bot) / (of(&round.floor) + round.syncs(dispatch))),
                 "× (floor + two syncs)",
             )
             .target(Target::Compared(1.25))
@@ -198,7 +205,10 @@ fn figures(rounds: &[Round]) -> Vec<Figure> {
             floor: None,
             ..both("two synced writes of 16 KiB p50", "ms", &|_| 0.0)
         }
-        .compared(all(&pair), "ms"),
+        .compared(
+            all(&|round| round.syncs(|measures| &measures.dispatch)),
+            "ms",
+        ),
         both("memory at rest", "MiB", &rest).target(Target::Bot(10.0)),
         both("memory after 10,000 commands", "MiB", &later)
             .compared(

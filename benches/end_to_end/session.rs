@@ -1,17 +1,17 @@
 //! What one client goes through, and what is measured of it.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use matterbot::playground::{Options, Playground};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::asker::Askers;
+use crate::asker::{Askers, Dispatch};
 use crate::chatter::chatter;
 use crate::client::{Client, Kind};
-use crate::samples::Samples;
+use crate::disk::Disk;
 
 /// How much is asked.
 #[derive(Debug, Clone, Copy)]
@@ -52,10 +52,10 @@ impl Extent {
 pub(crate) struct Measures {
     /// From the start of the process to its first answer.
     pub(crate) start: Duration,
-    /// From sending a command to hearing its answer.
-    pub(crate) dispatch: Samples,
+    /// Commands one by one.
+    pub(crate) dispatch: Dispatch,
     /// The same while each of the client's posts takes 5 ms longer.
-    pub(crate) slow_dispatch: Samples,
+    pub(crate) slow_dispatch: Dispatch,
     /// Answers a second to many who ask at once.
     pub(crate) answers_per_second: f64,
     /// Memory before the first measure, in bytes.
@@ -71,7 +71,7 @@ pub(crate) struct Measures {
 /// A client that has nothing to do comes to rest in this time; what rides on the ledger's next commit is then written.
 const REST: Duration = Duration::from_millis(500);
 
-/// The bot's second look after a start comes 10 s after the first; it is no part of what events cost.
+/// The bot's second look after a start comes 10 s after the first, and would read again all that is asked meanwhile.
 const SECOND_LOOK_IS_OVER: Duration = Duration::from_secs(11);
 
 /// Starts a client, a server and those who ask, and measures.
@@ -81,9 +81,9 @@ const SECOND_LOOK_IS_OVER: Duration = Duration::from_secs(11);
 pub(crate) async fn run(kind: Kind, extent: Extent, home: &Path) -> anyhow::Result<Measures> {
     let playground = Playground::start(Options::default()).await?;
     let mut askers = Askers::gather(&playground).await?;
-    let began = Instant::now();
     let client = Client::start(kind, home, &playground)?;
-    let measures = measure(&client, &mut askers, extent, began).await;
+    let mut disk = Disk::open(home)?;
+    let measures = measure(kind, &client, &mut askers, &mut disk, extent).await;
     let measures = measures.with_context(|| format!("{kind:?}: {}", client.last_words()));
     client.kill().await?;
     drop(askers);
@@ -92,19 +92,24 @@ pub(crate) async fn run(kind: Kind, extent: Extent, home: &Path) -> anyhow::Resu
 }
 
 async fn measure(
+    kind: Kind,
     client: &Client,
     askers: &mut Askers,
+    disk: &mut Disk,
     extent: Extent,
-    began: Instant,
 ) -> anyhow::Result<Measures> {
+    let began = client.started();
     let start = askers.first_answer().await? - began;
+    if kind == Kind::Bot {
+        tokio::time::sleep(SECOND_LOOK_IS_OVER.saturating_sub(began.elapsed())).await;
+    }
     askers.quiet(REST).await;
     let memory_at_rest = client.resident()?;
 
-    askers.one_by_one(extent.warm_up).await?;
-    let dispatch = askers.one_by_one(extent.singly).await?;
+    askers.one_by_one(extent.warm_up, disk).await?;
+    let dispatch = askers.one_by_one(extent.singly, disk).await?;
     slow_posts(askers, true).await?;
-    let slow_dispatch = askers.one_by_one(extent.slowly).await?;
+    let slow_dispatch = askers.one_by_one(extent.slowly, disk).await?;
     slow_posts(askers, false).await?;
     let asked = extent.warm_up + extent.singly + extent.slowly;
     let answers_per_second = askers
@@ -113,11 +118,10 @@ async fn measure(
     askers.quiet(REST).await;
     let memory_after_commands = client.resident()?;
 
-    tokio::time::sleep(SECOND_LOOK_IS_OVER.saturating_sub(began.elapsed())).await;
     let (heard, before) = (askers.heard(), client.processor_time()?);
     chatter(askers, extent.irrelevant).await?;
     // Events come in order: whoever answers has dealt with all before.
-    askers.one_by_one(1).await?;
+    askers.once().await?;
     let (heard, taken) = (askers.heard() - heard, client.processor_time()? - before);
     let of_all = heard as f64 / extent.irrelevant as f64;
     anyhow::ensure!(of_all > 0.95, "only {heard} events were heard");

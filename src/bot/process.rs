@@ -1,11 +1,13 @@
 //! The bot as a process: configuration, logging, a runtime, and a start again in the same process.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::config::{self, Environment};
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
+use crate::tasks::Tasks;
 
 use super::supervision::Launch;
 use super::{Bot, StartFailure};
@@ -35,19 +37,19 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
+        let launch = Launch {
+            origin: origin.clone(),
+            strict: options.strict,
+            mishap: mishap.take(),
+        };
         // The runtime is gone before anything is executed in its place.
-        let outcome = runtime()?.block_on(async {
-            let launch = Launch {
-                origin: origin.clone(),
-                strict: options.strict,
-                mishap: mishap.take(),
-            };
+        let outcome = run(async move {
             match Bot::start(config, logging, launch).await? {
                 Some(bot) => Ok(bot.run().await),
                 None => Ok(Outcome::Exit(Status::Stopped)),
             }
         });
-        match outcome.map_err(|failure: StartFailure| failure)? {
+        match outcome? {
             Outcome::Exit(status) => return Ok(status),
             Outcome::Reexec => {
                 let Err(error) = origin.exec();
@@ -59,6 +61,16 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
             }
         }
     }
+}
+
+/// Runs `bot` as a task of a runtime of its own. The future of `block_on` itself would be woken through the kernel, by a
+/// write and another poll for each event.
+fn run(
+    bot: impl Future<Output = Result<Outcome, StartFailure>> + Send + 'static,
+) -> Result<Outcome, StartFailure> {
+    let ended = runtime()?.block_on(async { Tasks::new().spawn(bot).await });
+    // Nobody cancels it, so that it can only have panicked, which the process is to end with.
+    ended.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
 }
 
 /// One thread serves everything: the work is waiting.
