@@ -175,9 +175,10 @@ impl Hub {
 
     /// Whether the connection still has a valid session.
     pub(crate) fn is_authenticated(&mut self, number: u64, state: &State) -> bool {
+        // One that was given up because its queue ran full has its session until the queue is written out.
         self.connections
             .get_mut(&number)
-            .is_some_and(|connection| connection.is_authenticated(state))
+            .is_none_or(|connection| connection.is_authenticated(state))
     }
 
     /// Answers a request; a connection whose queue is full is given up.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
+use crate::support::poll;
 use crate::support::scenario::{Person, Scenario};
 
 /// What becomes of a post.
@@ -215,6 +216,8 @@ async fn an_account_that_was_deactivated_meanwhile_is_not_obeyed() {
         .await
         .expect(200);
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    // The first look over the channels would find what comes late as an event.
+    poll("the channel was read", async || bot.looked_at(lab)).await;
     // The bot hears of it when they are deactivated already.
     let late = json!({"kind": "late_posted", "delay_ms": 1_000});
     scenario

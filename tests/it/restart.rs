@@ -200,6 +200,10 @@ async fn signals_restart_and_stop_without_a_word_in_chat() {
         .await
         .outcome()
         .await;
+    poll("the marker is gone", async || {
+        (!bot.state("restart-marker.json").exists()).then_some(())
+    })
+    .await;
     bot.signal(Signal::HUP);
     bot.says("signal=Reload", 1).await;
     scenario
