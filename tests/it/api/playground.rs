@@ -162,6 +162,8 @@ async fn a_long_thread_is_read_whole() {
         let reply = |number: usize| json!({ "channel_id": scene.channel, "root_id": root, "message": number.to_string() });
         let mut replies = Vec::new();
         for number in 0..205 {
+            // Posts of one millisecond have no order among them.
+            next_millisecond().await;
             let reply = scene.pat.post("/posts", reply(number)).await.expect(201);
             replies.push(reply["id"].as_str().unwrap().parse::<PostId>().unwrap());
         }
