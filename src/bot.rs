@@ -1,8 +1,8 @@
 //! The bot: one select loop that makes an event, decides and performs.
 //!
 //! [`Bot::start`] opens what the bot needs and settles what an earlier process left; [`Bot::run`] serves until it is
-//! asked to stop or to restart. Decisions are taken in [`decide`], deeds done in [`perform`]; a call is served from its
-//! turn to its answer in [`serve`].
+//! asked to stop or to restart. Decisions are taken in `decide`, deeds done in `perform`; a call is served from its
+//! turn to its answer in `serve`.
 
 pub mod builtin;
 pub mod catch_up;
