@@ -34,7 +34,7 @@ use report::{Report, Round};
 use session::Extent;
 
 /// No round may take longer.
-const ROUND_AT_MOST: Duration = Duration::from_secs(180);
+const ROUND_AT_MOST: Duration = Duration::from_secs(300);
 
 /// The bot against a floor client, end to end.
 #[derive(Debug, Parser)]

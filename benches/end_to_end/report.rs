@@ -145,6 +145,7 @@ fn as_json(measures: &Measures) -> serde_json::Value {
         "answers_per_second": measures.answers_per_second,
         "memory_at_rest_mib": mebibytes(measures.memory_at_rest),
         "memory_after_commands_mib": mebibytes(measures.memory_after_commands),
+        "memory_after_crowd_mib": mebibytes(measures.memory_after_crowd),
         "memory_after_events_mib": mebibytes(measures.memory_after_events),
         "cpu_of_100000_events_s": measures.events.as_secs_f64(),
     })
@@ -210,12 +211,15 @@ fn figures(rounds: &[Round]) -> Vec<Figure> {
             "ms",
         ),
         both("memory at rest", "MiB", &rest).target(Target::Bot(10.0)),
-        both("memory after 10,000 commands", "MiB", &later)
+        both("memory after 10,000 commands, one by one", "MiB", &later)
             .compared(
                 all(&|round| later(&round.bot) - rest(&round.bot)),
                 "MiB more than at rest",
             )
             .target(Target::Compared(1.0)),
+        both("memory after 5,000 more, 20 at once", "MiB", &|measures| {
+            mebibytes(measures.memory_after_crowd)
+        }),
         both("memory after the events too", "MiB", &|measures| {
             mebibytes(measures.memory_after_events)
         }),

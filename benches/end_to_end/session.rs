@@ -22,8 +22,10 @@ pub(crate) struct Extent {
     singly: usize,
     /// Questions one by one while the server takes 5 ms longer for each answer.
     slowly: usize,
-    /// Questions in all, most of them many at once.
+    /// Questions one by one, those before among them.
     commands: usize,
+    /// Questions of many at once.
+    at_once: usize,
     /// Events that concern no command.
     irrelevant: usize,
 }
@@ -35,6 +37,7 @@ impl Extent {
         singly: 300,
         slowly: 150,
         commands: 10_000,
+        at_once: 5_000,
         irrelevant: 50_000,
     };
     /// Enough to see that it works.
@@ -42,7 +45,8 @@ impl Extent {
         warm_up: 10,
         singly: 50,
         slowly: 20,
-        commands: 500,
+        commands: 250,
+        at_once: 250,
         irrelevant: 5_000,
     };
 }
@@ -60,8 +64,10 @@ pub(crate) struct Measures {
     pub(crate) answers_per_second: f64,
     /// Memory before the first measure, in bytes.
     pub(crate) memory_at_rest: u64,
-    /// Memory after all commands, in bytes.
+    /// Memory after many commands one by one, in bytes.
     pub(crate) memory_after_commands: u64,
+    /// Memory after those of many at once too, in bytes.
+    pub(crate) memory_after_crowd: u64,
     /// Memory after the irrelevant events too, in bytes.
     pub(crate) memory_after_events: u64,
     /// The processor's time for 100,000 irrelevant events.
@@ -112,11 +118,15 @@ async fn measure(
     let slow_dispatch = askers.one_by_one(extent.slowly, disk).await?;
     slow_posts(askers, false).await?;
     let asked = extent.warm_up + extent.singly + extent.slowly;
-    let answers_per_second = askers
-        .at_once(extent.commands.saturating_sub(asked))
-        .await?;
+    for _ in asked..extent.commands {
+        askers.once().await?;
+    }
     askers.quiet(REST).await;
     let memory_after_commands = client.resident()?;
+
+    let answers_per_second = askers.at_once(extent.at_once).await?;
+    askers.quiet(REST).await;
+    let memory_after_crowd = client.resident()?;
 
     let (heard, before) = (askers.heard(), client.processor_time()?);
     chatter(askers, extent.irrelevant).await?;
@@ -132,6 +142,7 @@ async fn measure(
         answers_per_second,
         memory_at_rest,
         memory_after_commands,
+        memory_after_crowd,
         memory_after_events: client.resident()?,
         events: taken.mul_f64(100_000.0 / heard as f64),
     })
