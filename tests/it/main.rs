@@ -35,3 +35,4 @@ mod supervisor;
 mod survey;
 mod text;
 mod tidy;
+mod traps;
