@@ -20,6 +20,7 @@ mod faults;
 mod gateway;
 mod help;
 mod ledger;
+mod logging;
 mod marker;
 mod notify;
 mod outbox;
