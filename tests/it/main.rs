@@ -22,6 +22,7 @@ mod gateway;
 mod help;
 mod late;
 mod ledger;
+mod logging;
 mod marker;
 mod notify;
 mod outbox;
