@@ -11,6 +11,7 @@
 //! Commands are served until the drain begins, since the restart may still be refused.
 
 mod connection;
+mod late;
 mod message;
 mod restart;
 #[cfg(test)]
@@ -40,6 +41,8 @@ use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
 
+use late::Late;
+
 /// Channels are read again after this long in any case: a post can exist without its event.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -64,6 +67,7 @@ pub struct State {
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
     sweep: Sweep,
+    late: Late,
     /// Events that came before we knew who we are.
     early: Vec<ServerEvent>,
     connection: Connection,
@@ -211,6 +215,7 @@ impl State {
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
+            late: Late::default(),
             early: Vec::new(),
             connection,
             back,
@@ -367,6 +372,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),

@@ -126,6 +126,14 @@ impl BotUnderTest {
         ledger.query_row(query, [channel], |row| row.get(0)).ok()
     }
 
+    /// After which post its ledger says that `channel` is to be read.
+    pub(crate) fn anchor(&self, channel: &str) -> Option<String> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let ledger = rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()?;
+        let query = "SELECT anchor FROM watermark WHERE channel = ?";
+        ledger.query_row(query, [channel], |row| row.get(0)).ok()?
+    }
+
     /// Replaces its configuration; the next start reads it.
     pub(crate) fn configure(&self, scenario: &Scenario, overrides: Value) {
         let mut config = scenario.config();
