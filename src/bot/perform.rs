@@ -270,12 +270,7 @@ async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
 /// One transaction: the restart is over, its calls are done, a notice for each; then the marker goes.
 async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled) {
     let text = reply::back(back, env!("CARGO_PKG_VERSION"));
-    match back.manner {
-        Manner::Silent => {
-            tracing::info!("{text} Nobody is told: whoever asked did so more than a day ago.");
-        }
-        Manner::Prompt | Manner::Late => tracing::info!("{text}"),
-    }
+    tracing::info!(manner = ?back.manner, "{text}");
     let settle = |request: &marker::Request| {
         let call = unsettled.call(request);
         let part = Part {
