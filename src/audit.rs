@@ -87,6 +87,14 @@ impl Audit {
         Self::start(trail).map_err(|source| AuditError::Open { path, source })
     }
 
+    /// Whether `audit.jsonl` in `directory` could be kept, if it exists; changes nothing.
+    ///
+    /// # Errors
+    /// As of [`Audit::open`].
+    pub fn check(directory: &Path) -> Result<(), AuditError> {
+        Trail::examine(&directory.join("audit.jsonl"))
+    }
+
     fn start(trail: Trail) -> std::io::Result<Self> {
         let (thread, messages) = sync_channel(WAITING_AT_MOST);
         let trouble = Arc::new(Mutex::new(None));

@@ -4,6 +4,7 @@
 //! asked to stop or to restart. Decisions are taken in `decide`, deeds done in `perform`; a call is served from its
 //! turn to its answer in `serve`.
 
+pub mod advice;
 pub mod builtin;
 pub mod catch_up;
 pub mod causes;
@@ -20,7 +21,9 @@ pub mod outbox;
 pub mod perform;
 pub mod process;
 pub mod recovery;
+pub mod refusal;
 pub mod reply;
+pub mod report;
 pub mod restart;
 pub mod serve;
 pub mod status;
@@ -41,11 +44,11 @@ use crate::audit::Audit;
 use crate::command::rate::Rate;
 use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
-use crate::ledger::{Delivery, Kind, Ledger, OpenError};
+use crate::ledger::{Delivery, Kind, Ledger};
 use crate::lifecycle::marker;
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::signals::Signals;
-use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
+use crate::lifecycle::state_directory::{Lock, StateDirectory};
 use crate::lifecycle::{Outcome, Status, crash_backoff, ready};
 use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
@@ -145,9 +148,9 @@ impl Bot {
         let mut signals = Signals::listen().context("listening to signals")?;
         let notify = Notify::of_process();
         let directory =
-            StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
-        let lock = directory.lock(PREDECESSOR).map_err(refuse_directory)?;
-        let (ledger, recovered) = Ledger::open(directory.path()).map_err(refuse_ledger)?;
+            StateDirectory::open(&config.lifecycle.state_dir).map_err(refusal::directory)?;
+        let lock = directory.lock(PREDECESSOR).map_err(refusal::directory)?;
+        let (ledger, recovered) = Ledger::open(directory.path()).map_err(refusal::ledger)?;
         let boot_id = marker::boot_id().context("reading the boot id")?;
         // From here on whatever ends this start is counted by the next one.
         ledger
@@ -171,7 +174,7 @@ impl Bot {
             ledger.close().await?;
             return Ok(None);
         }
-        let audit = Audit::open(directory.path()).context("opening the audit trail")?;
+        let audit = Audit::open(directory.path()).map_err(refusal::audit)?;
         let (answers, interrupted, unsettled) =
             recovery::settle(&ledger, &audit, recovered.unfinished, left.as_ref()).await?;
 
@@ -265,7 +268,7 @@ impl Bot {
                     continue;
                 }
             };
-            supervision::report(notify, &event);
+            report::report(&self.context, &event);
             for effect in decide(&mut self.state, Now::read(), event) {
                 let reload = matches!(effect, Effect::Reload);
                 if let Some(end) = self.performer.perform(effect) {
@@ -352,32 +355,4 @@ fn undelivered(ledger: &Ledger, deliveries: Vec<Delivery>) -> Vec<Delivery> {
         delivery.last_attempt_ended_at = Some(Timestamp::now());
     }
     owed
-}
-
-fn refuse_directory(error: StateDirectoryError) -> StartFailure {
-    let status = match error {
-        StateDirectoryError::Foreign { .. } | StateDirectoryError::Writable { .. } => {
-            Status::Configuration
-        }
-        StateDirectoryError::Io { .. } | StateDirectoryError::Locked { .. } => Status::Failure,
-    };
-    StartFailure {
-        status,
-        error: error.into(),
-        seen: false,
-    }
-}
-
-fn refuse_ledger(error: OpenError) -> StartFailure {
-    let status = match error {
-        OpenError::Newer { .. } | OpenError::Corrupt { .. } | OpenError::Refused { .. } => {
-            Status::Configuration
-        }
-        OpenError::Io { .. } | OpenError::Database { .. } => Status::Failure,
-    };
-    StartFailure {
-        status,
-        error: error.into(),
-        seen: false,
-    }
 }

@@ -24,28 +24,18 @@ pub(super) struct Trail {
 impl Trail {
     /// Opens or creates the file at `path` in `directory`.
     pub(super) fn open(directory: &Path, path: &Path) -> Result<Self, AuditError> {
-        let failed = |source| AuditError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        // Non-blocking, because opening a pipe that somebody put there could wait for ever.
-        let flags = OFlags::RDWR
-            | OFlags::CREATE
-            | OFlags::APPEND
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| failed(error.into()))?;
-        let file = File::from(file);
-        let metadata = file.metadata().map_err(failed)?;
-        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        if !metadata.is_file() || !is_ours || metadata.nlink() != 1 {
-            return Err(AuditError::NotOurs {
-                path: path.to_owned(),
-            });
+        let file = open(path, OFlags::CREATE)?;
+        Self::prepare(file, directory).map_err(|source| failed(path, source))
+    }
+
+    /// Looks at the file at `path`, if there is one.
+    pub(super) fn examine(path: &Path) -> Result<(), AuditError> {
+        match open(path, OFlags::empty()) {
+            Err(AuditError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(())
+            }
+            result => result.map(drop),
         }
-        Self::prepare(file, directory).map_err(failed)
     }
 
     /// Closes the file to others, makes its name durable, and ends a torn line.
@@ -110,6 +100,35 @@ impl Trail {
         entries.reverse();
         Ok(entries)
     }
+}
+
+fn failed(path: &Path, source: io::Error) -> AuditError {
+    AuditError::Open {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Opens the file at `path`, and makes sure that it is ours alone.
+fn open(path: &Path, create: OFlags) -> Result<File, AuditError> {
+    // Non-blocking, because opening a pipe that somebody put there could wait for ever.
+    let flags = OFlags::RDWR
+        | OFlags::APPEND
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC
+        | create;
+    let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|errno| failed(path, errno.into()))?;
+    let file = File::from(file);
+    let metadata = file.metadata().map_err(|source| failed(path, source))?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !metadata.is_file() || !is_ours || metadata.nlink() != 1 {
+        return Err(AuditError::NotOurs {
+            path: path.to_owned(),
+        });
+    }
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl fmt::Display for TokenSource {
         match self {
             Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
             Self::Variable => formatter.write_str("the variable MATTERBOT_TOKEN"),
-            Self::File => formatter.write_str("the configuration"),
+            Self::File => formatter.write_str("Matterbot.password"),
         }
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod channels;
 mod error;
+mod obstacle;
 mod posts;
 mod system;
 mod upgrade;
@@ -17,6 +18,7 @@ use reqwest::header::HeaderValue;
 
 pub use call::Leave;
 pub use error::ApiError;
+pub use obstacle::Obstacle;
 
 use super::limiter::{Limiter, Share};
 use crate::secret::Secret;

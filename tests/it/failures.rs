@@ -83,7 +83,7 @@ async fn a_token_that_is_refused_is_waited_out_and_never_shown() {
     let change = json!({"Matterbot": {"password": token}});
     let mut bot = BotUnderTest::start(&scenario, change);
     bot.says(
-        "the server refuses the token (Matterbot.password) and is well otherwise",
+        "the server refuses the token (Matterbot.password) and is well otherwise: the token was revoked",
         2,
     )
     .await;
@@ -149,7 +149,7 @@ async fn a_server_that_is_down_at_first_is_waited_for() {
     bot.says("the next try is in", tries + 1).await;
     scenario.start_server(kept.path()).await;
     let call = scenario.pat.asks(&scenario.lab, "@status").await;
-    bot.says(" connected server_version", 2).await;
+    bot.says(" connected to Mattermost ", 2).await;
     call.outcome().await;
     scenario.finish(&mut bot).await;
 }
@@ -279,7 +279,7 @@ async fn a_second_stop_ends_at_once() {
     let pat = &scenario.pat;
     let cut_off = scenario.holds_up(pat, Duration::from_millis(6_000)).await;
     bot.terminate();
-    bot.says("signal=Stop", 1).await;
+    bot.says("asked to stop", 1).await;
     bot.signal(Signal::INT);
     assert_eq!(bot.exit_code().await, Some(0));
     assert!(cut_off.posts().await.is_empty());

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod advice;
 mod api;
 mod audit;
 mod audit_command;
@@ -29,6 +30,7 @@ mod outbox;
 mod playground;
 mod preflight;
 mod recordings;
+mod refusal;
 mod restart;
 mod role;
 mod signals;

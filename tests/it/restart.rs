@@ -254,7 +254,7 @@ async fn signals_restart_and_stop_without_a_word_in_chat() {
     })
     .await;
     bot.signal(Signal::HUP);
-    bot.says("signal=Reload", 1).await;
+    bot.says("asked by SIGHUP", 1).await;
     scenario
         .pat
         .asks(&scenario.lab, "@status")
@@ -274,7 +274,7 @@ async fn sigterm_finishes_what_runs_and_takes_nothing_new() {
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     let running = scenario.holds_up(pat, Duration::from_millis(1_500)).await;
     bot.terminate();
-    bot.says("signal=Stop", 1).await;
+    bot.says("asked to stop", 1).await;
     let late = olga.asks(lab, "@status").await;
     assert_eq!(bot.exit_code().await, Some(0));
     assert_eq!(running.posts().await.len(), 1, "it was finished");

@@ -105,6 +105,7 @@ impl Bench {
         Identity {
             me: self.me,
             username: "matter-bot".to_owned(),
+            is_bot: true,
             team: self.team,
             lifecycle_channels: None,
             post_size: 16_383,

@@ -21,7 +21,7 @@ use super::playground::DEADLINE;
 use super::scenario::Scenario;
 
 /// The line that says that commands are served.
-const SERVING: &str = " serving account=";
+const SERVING: &str = " serving as ";
 
 /// The link by which it is started, as an installation would have one.
 const PROGRAM: &str = "matterbot";
