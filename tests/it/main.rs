@@ -19,6 +19,7 @@ mod failures;
 mod faults;
 mod gateway;
 mod help;
+mod kill_table;
 mod ledger;
 mod marker;
 mod notify;

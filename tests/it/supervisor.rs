@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::support::notify::NotifySocket;
 use crate::support::playground::DEADLINE;
-use crate::support::program::{Home, PROGRAM, Program, Settings, command};
+use crate::support::program::{Home, PROGRAM, Program, Settings, command, installed};
 
 fn home(service_manager: &str) -> Home {
     Home::new(&Settings {
@@ -128,11 +128,6 @@ impl S6 {
         let status = control.args([order, &self.directory]).status().await;
         assert!(status.unwrap().success());
     }
-}
-
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn write_script(path: &Path, script: &str) {

@@ -171,6 +171,12 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
         .unwrap_or_else(|_| panic!("it does not come to this: {what}"));
 }
 
+/// Whether `program` stands in one of the directories of `PATH`.
+pub(crate) fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// A command that dies with the test and inherits no supervisor.
 pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the real program")]
