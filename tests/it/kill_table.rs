@@ -8,9 +8,11 @@ mod sweep;
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
-use rustix::process::Signal;
+use matterbot::lifecycle::marker;
 use rusqlite::{Connection, OptionalExtension as _};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
@@ -31,15 +33,17 @@ impl Told {
     fn beginning(self) -> &'static str {
         match self {
             Self::WasDown => "I was down when you asked for `@restart`",
-            Self::Interrupted => "I was interrupted before the restart was prepared; I am up again.",
+            Self::Interrupted => {
+                "I was interrupted before the restart was prepared; I am up again."
+            }
             Self::Back => "Back up. ✅",
         }
     }
 
     /// What is owed to `restart` by a process that starts on what lies in the state directory now.
-    fn of(bot: &BotUnderTest, restart: &Call) -> Self {
-        let state = row(bot, restart);
-        match (bot.state("restart-marker.json").exists(), state.as_deref()) {
+    fn of(state: &Path, restart: &Call) -> Self {
+        let row = row(state, restart);
+        match (state.join(marker::NAME).exists(), row.as_deref()) {
             (true, _) | (false, Some("done")) => Self::Back,
             (false, Some("running")) => Self::Interrupted,
             (false, None) => Self::WasDown,
@@ -49,19 +53,24 @@ impl Told {
 }
 
 /// The state of the call's row; looked up in a copy, because SQLite mends what it opens.
-fn row(bot: &BotUnderTest, call: &Call) -> Option<String> {
+fn row(state: &Path, call: &Call) -> Option<String> {
     let copy = tempfile::tempdir().unwrap();
     for name in ["ledger.db", "ledger.db-wal"] {
-        if bot.state(name).exists() {
-            fs::copy(bot.state(name), copy.path().join(name)).unwrap();
+        if state.join(name).exists() {
+            fs::copy(state.join(name), copy.path().join(name)).unwrap();
         }
     }
     let ledger = Connection::open(copy.path().join("ledger.db")).unwrap();
-    let check: String = ledger.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let check: String = ledger
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(check, "ok");
     let query = "SELECT state FROM call WHERE post = ?";
     let post = call.post["id"].as_str().unwrap();
-    ledger.query_row(query, [post], |row| row.get(0)).optional().unwrap()
+    ledger
+        .query_row(query, [post], |row| row.get(0))
+        .optional()
+        .unwrap()
 }
 
 /// A bot that leaves by exit status, to be started again by hand, and that may restart as often as it likes.
@@ -73,7 +82,12 @@ fn by_hand() -> Value {
 /// A bot that serves, and whose ledger knows since when.
 async fn serving(scenario: &Scenario) -> BotUnderTest {
     let bot = BotUnderTest::serving(scenario, by_hand()).await;
-    scenario.pat.asks(&scenario.lab, "@status").await.outcome().await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
     bot
 }
 
@@ -88,7 +102,7 @@ async fn leave(
     // Nothing is written between the look at the disk and the log's beginning.
     bot.signal(Signal::STOP);
     let mut disk = Disk::of(&bot.state(""));
-    let strace = Strace::attach(bot, Whom::Everybody, instant).await;
+    let strace = Strace::attach(bot.pid(), &bot.state(""), Whom::Everybody, instant).await;
     bot.signal(Signal::CONT);
     let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
     let status = bot.exit_status().await;
@@ -103,7 +117,12 @@ async fn leave(
 }
 
 /// Starts the successor under a strace that kills it at `instant`, unless it has told of its return before.
-async fn come_back(bot: &mut BotUnderTest, restart: &Call, instant: Option<&Instant>, luck: Option<Luck>) -> (Log, bool) {
+async fn come_back(
+    bot: &mut BotUnderTest,
+    restart: &Call,
+    instant: Option<&Instant>,
+    luck: Option<Luck>,
+) -> (Log, bool) {
     let mut disk = Disk::of(&bot.state(""));
     let log = Log::new();
     bot.restart_process_by(&log.wrapper(&bot.state(""), instant));
@@ -114,7 +133,7 @@ async fn come_back(bot: &mut BotUnderTest, restart: &Call, instant: Option<&Inst
         }
         let is_outcome = |post: &Value| post["props"]["matterbot"]["kind"] == "outcome";
         let told = restart.posts().await.iter().any(is_outcome);
-        (told && !bot.state("restart-marker.json").exists()).then_some(false)
+        (told && !bot.state(marker::NAME).exists()).then_some(false)
     })
     .await;
     if !killed {
@@ -134,7 +153,7 @@ async fn picks_up(scenario: &Scenario, bot: &mut BotUnderTest, restart: &Call, t
     let meanwhile = scenario.pat.asks(&scenario.lab, "@status").await;
     bot.restart_process();
     meanwhile.outcome().await;
-    is_told(bot, restart, told).await;
+    is_told(&bot.state(""), restart, told).await;
     bot.terminate();
     assert_eq!(bot.exit_code().await, Some(0));
     let nobody = async || processes_of(bot.home()).is_empty().then_some(());
@@ -142,21 +161,31 @@ async fn picks_up(scenario: &Scenario, bot: &mut BotUnderTest, restart: &Call, t
 }
 
 /// `restart` has one outcome, and the announcement came only if it was kept.
-async fn is_told(bot: &BotUnderTest, restart: &Call, told: Told) {
+async fn is_told(state: &Path, restart: &Call, told: Told) {
     let text = restart.outcome().await;
     assert!(text.starts_with(told.beginning()), "{text:?}, but {told:?}");
-    let nothing_left = async || leftovers(bot).is_empty().then_some(());
+    let nothing_left = async || leftovers(state).is_empty().then_some(());
     poll("the marker is gone", nothing_left).await;
     let posts = restart.posts().await;
-    let kinds = |kind: &str| posts.iter().filter(|post| post["props"]["matterbot"]["kind"] == kind).count();
+    let kinds = |kind: &str| {
+        posts
+            .iter()
+            .filter(|post| post["props"]["matterbot"]["kind"] == kind)
+            .count()
+    };
     assert_eq!(kinds("outcome"), 1, "{posts:?}");
     let announced = kinds("progress");
-    assert!(announced <= usize::from(told == Told::Back), "{told:?} after {posts:?}");
+    assert!(
+        announced <= usize::from(told == Told::Back),
+        "{told:?} after {posts:?}"
+    );
 }
 
 /// What a restart leaves in the state directory while it is under way, or when it was cut off.
-fn leftovers(bot: &BotUnderTest) -> Vec<String> {
-    let names = fs::read_dir(bot.state("")).unwrap();
+fn leftovers(state: &Path) -> Vec<String> {
+    let names = fs::read_dir(state).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with("restart-marker")).collect()
+    names
+        .filter(|name| name.starts_with("restart-marker"))
+        .collect()
 }

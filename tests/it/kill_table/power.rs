@@ -15,7 +15,10 @@ const CALLS: [&str; 5] = ["fsync", "fdatasync", "renameat", "unlink", "unlinkat"
 const LUCK: [Luck; 3] = [Luck::None, Luck::Some(20_261_121), Luck::Some(7)];
 
 fn instants(log: &Log) -> Vec<Instant> {
-    CALLS.iter().flat_map(|call| log.instants(call, None)).collect()
+    CALLS
+        .iter()
+        .flat_map(|call| log.instants(call, None))
+        .collect()
 }
 
 #[tokio::test]
@@ -35,7 +38,7 @@ async fn the_power_fails_before_the_predecessor_has_left() {
             eprintln!("{instant:?} {luck:?}");
             let mut bot = serving(&scenario).await;
             let (restart, ..) = leave(&scenario, &mut bot, Some(instant), Some(luck)).await;
-            let told = Told::of(&bot, &restart);
+            let told = Told::of(&bot.state(""), &restart);
             picks_up(&scenario, &mut bot, &restart, told).await;
         }
         scenario.check_promise().await;
@@ -78,11 +81,12 @@ async fn a_marker_whose_directory_was_not_synced_is_lost() {
     let scenario = Scenario::start().await;
     let mut bot = serving(&scenario).await;
     let directory_sync = Instant::nth("fsync", 2);
-    let (restart, log, killed) = leave(&scenario, &mut bot, Some(&directory_sync), Some(Luck::None)).await;
+    let (restart, log, killed) =
+        leave(&scenario, &mut bot, Some(&directory_sync), Some(Luck::None)).await;
     assert!(killed);
     let renamed = |name: &str| name == "renameat";
     assert!(log.calls().iter().any(|called| renamed(&called.name)));
-    assert_eq!(Told::of(&bot, &restart), Told::Interrupted);
+    assert_eq!(Told::of(&bot.state(""), &restart), Told::Interrupted);
     picks_up(&scenario, &mut bot, &restart, Told::Interrupted).await;
     scenario.check_promise().await;
 }

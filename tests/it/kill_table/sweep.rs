@@ -60,7 +60,7 @@ async fn the_predecessor_is_killed_at_every_change() {
             eprintln!("{instant:?}");
             let mut bot = serving(&scenario).await;
             let (restart, _, killed) = leave(&scenario, &mut bot, Some(instant), None).await;
-            let told = Told::of(&bot, &restart);
+            let told = Told::of(&bot.state(""), &restart);
             picks_up(&scenario, &mut bot, &restart, told).await;
             hits += usize::from(killed);
         }

@@ -117,7 +117,6 @@ impl Disk {
         }
     }
 
-
     pub(crate) fn is_synced(&self) -> bool {
         self.history.len() == 1 && self.files.iter().all(|file| file.unsynced.is_empty())
     }
@@ -142,7 +141,13 @@ impl Disk {
                 file.write(end, &quoted(rest)?);
             }
             "pwrite64" => {
-                let at = rest.rsplit_once(") = ")?.0.rsplit_once(", ")?.1.parse().unwrap();
+                let at = rest
+                    .rsplit_once(") = ")?
+                    .0
+                    .rsplit_once(", ")?
+                    .1
+                    .parse()
+                    .unwrap();
                 let data = quoted(rest)?;
                 self.file(rest)?.write(at, &data);
             }
@@ -256,7 +261,10 @@ fn quoted(text: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn what_strace_quotes_is_read_as_it_was_written() {
-    assert_eq!(quoted(r#"(3</x>, "a\0\12\"\\\3770", 7) = 6"#).unwrap(), b"a\0\n\"\\\xff");
+    assert_eq!(
+        quoted(r#"(3</x>, "a\0\12\"\\\3770", 7) = 6"#).unwrap(),
+        b"a\0\n\"\\\xff"
+    );
     assert_eq!(quoted(r#"(3</x>, "\1771", 2) = 2"#).unwrap(), b"\x7f1");
 }
 
@@ -272,7 +280,10 @@ fn a_name_and_its_content_are_synced_apart() {
     };
     let mut disk = Disk::of(home.path());
     disk.replay(&[
-        call("openat", format!("(9<{path}>, \"new\", O_WRONLY|O_CREAT, 0600) = 5<{path}/new>")),
+        call(
+            "openat",
+            format!("(9<{path}>, \"new\", O_WRONLY|O_CREAT, 0600) = 5<{path}/new>"),
+        ),
         call("write", format!("(5<{path}/new>, \"new\", 3) = 3")),
         call("pwrite64", format!("(6<{path}/old>, \"X\", 1, 1) = 1")),
         call("fsync", format!("(5<{path}/new>) = 0")),

@@ -171,10 +171,16 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
         .unwrap_or_else(|_| panic!("it does not come to this: {what}"));
 }
 
-/// Whether `program` stands in one of the directories of `PATH`.
-pub(crate) fn installed(program: &str) -> bool {
+/// Whether `program` is installed, of the Debian package `package`; where `CI` is set it has to be.
+pub(crate) fn needs(program: &str, package: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        return true;
+    }
+    let missing = format!("{program} is not installed: apt-get install {package}");
+    assert!(std::env::var_os("CI").is_none(), "{missing}");
+    eprintln!("not run: {missing}");
+    false
 }
 
 /// A command that dies with the test and inherits no supervisor.

@@ -13,13 +13,12 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
-use super::bot::BotUnderTest;
 use super::playground::DEADLINE;
-use super::program::{command, eventually, installed};
+use super::program::{command, eventually, needs};
 
 /// The calls that change the state directory, or the process.
 const RECORDED: &str = "openat,open,fchmod,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,unlink,unlinkat,\
-                        flock,execve";
+                        flock,execve,clone,clone3,vfork";
 
 /// Longer than anything that is written at once.
 const STRINGS: &str = "70000";
@@ -83,15 +82,7 @@ pub(crate) enum Whom {
 
 /// Whether there is a strace; where `CI` is set there has to be one.
 pub(crate) fn available() -> bool {
-    if installed("strace") {
-        return true;
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "this test needs strace: apt-get install strace"
-    );
-    eprintln!("not run: strace is not installed (apt-get install strace)");
-    false
+    needs("strace", "strace")
 }
 
 /// A strace that looks at a process which runs already, until it is detached or the process ends.
@@ -217,8 +208,13 @@ fn watched(state: &Path, instant: Option<&Instant>) -> Vec<String> {
 }
 
 impl Strace {
-    /// Looks at `bot` from here on, and kills it at `instant`.
-    pub(crate) async fn attach(bot: &BotUnderTest, whom: Whom, instant: Option<&Instant>) -> Self {
+    /// Looks at `pid` from here on, and kills it, or its child, at `instant`.
+    pub(crate) async fn attach(
+        pid: Pid,
+        state: &Path,
+        whom: Whom,
+        instant: Option<&Instant>,
+    ) -> Self {
         let log = Log::new();
         let mut strace = command("strace");
         if whom == Whom::Everybody {
@@ -227,27 +223,38 @@ impl Strace {
         strace
             .args(["-y", "-s", STRINGS, "-o"])
             .arg(log.path())
-            .args(watched(&bot.state(""), instant))
-            .args(["-p", &bot.pid().as_raw_nonzero().to_string()])
+            .args(watched(state, instant))
+            .args(["-p", &pid.as_raw_nonzero().to_string()])
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = strace.spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
         let attached = async {
             while let Some(line) = said.next_line().await.unwrap() {
-                assert!(!line.contains("Operation not permitted"), "{line}: run it as root");
+                assert!(
+                    !line.contains("Operation not permitted"),
+                    "{line}: run it as root"
+                );
                 if line.contains(" attached") {
                     return;
                 }
             }
             panic!("strace ended without having attached");
         };
-        timeout(DEADLINE, attached).await.expect("it attaches in time");
+        timeout(DEADLINE, attached)
+            .await
+            .expect("it attaches in time");
         Self {
             child,
             log,
             _said: said,
         }
+    }
+
+    /// Until somebody was killed.
+    pub(crate) async fn until_killed(&self) {
+        let killed = || self.log.text().contains("+++ killed by SIGKILL +++");
+        eventually("the kill", killed).await;
     }
 
     /// Lets go of the process, if it still runs, and gives what was seen.
@@ -257,9 +264,49 @@ impl Strace {
             // It may have ended by itself, with the process.
             kill_process(pid, Signal::INT).ok();
         }
-        timeout(DEADLINE, self.child.wait()).await.expect("strace ends").unwrap();
+        timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("strace ends")
+            .unwrap();
         self.log
     }
+}
+
+/// The websocket of `pid` to the server at `port`, as [`Instant::on`] names it: its oldest connection.
+pub(crate) fn websocket_of(pid: Pid, port: u64) -> String {
+    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let table = fs::read_to_string(process.join("net/tcp")).unwrap();
+    let remote = format!(":{port:04X}");
+    let inodes: Vec<&str> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|columns| columns[2].ends_with(&remote))
+        .map(|columns| columns[9])
+        .collect();
+    let mut numbers: Vec<u32> = fs::read_dir(process.join("fd"))
+        .unwrap()
+        .map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    numbers.sort_unstable();
+    let links = numbers
+        .iter()
+        .filter_map(|number| fs::read_link(process.join(format!("fd/{number}"))).ok());
+    let mut links = links.map(|link| link.to_str().unwrap().to_owned());
+    links
+        .find(|link| {
+            inodes
+                .iter()
+                .any(|inode| *link == format!("socket:[{inode}]"))
+        })
+        .unwrap()
 }
 
 /// The processes of this host whose command line names something in `home`.
