@@ -21,6 +21,7 @@ mod faults;
 mod full_disk;
 mod gateway;
 mod help;
+mod kill_table;
 mod late;
 mod ledger;
 mod logging;

@@ -1,15 +1,11 @@
 //! Who brings us back: the real program in a shell, below inherited variables, and below a real s6.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Stdio;
-
 use rustix::process::Signal;
 
 use crate::support::notify::NotifySocket;
 use crate::support::playground::DEADLINE;
-use crate::support::program::{Home, PROGRAM, Program, Settings, command};
+use crate::support::program::{Home, PROGRAM, Program, Settings, needs};
+use crate::support::s6::S6;
 
 fn home(service_manager: &str) -> Home {
     Home::new(&Settings {
@@ -100,54 +96,9 @@ async fn a_manager_that_cannot_be_asked_proves_nothing() {
     replaces_itself(&home, program).await.stop().await;
 }
 
-/// A real `s6-supervise` over one service directory.
-struct S6 {
-    directory: String,
-    supervisor: Program,
-}
-
-impl S6 {
-    fn start(home: &Home) -> Self {
-        let directory = home.path().join("service");
-        fs::create_dir(&directory).unwrap();
-        let script = format!(
-            "#!/bin/sh\nexec '{PROGRAM}' --config '{}'\n",
-            home.config().display()
-        );
-        write_script(&directory.join("run"), &script);
-        let mut supervise = command("s6-supervise");
-        supervise.arg(&directory).stdin(Stdio::null());
-        Self {
-            directory: directory.to_str().unwrap().to_owned(),
-            supervisor: Program::start(supervise),
-        }
-    }
-
-    async fn control(&self, order: &str) {
-        let mut control = command("s6-svc");
-        let status = control.args([order, &self.directory]).status().await;
-        assert!(status.unwrap().success());
-    }
-}
-
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
-fn write_script(path: &Path, script: &str) {
-    fs::write(path, script).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 #[tokio::test]
 async fn s6_brings_us_back() {
-    if !installed("s6-supervise") {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "this test needs s6: apt-get install s6"
-        );
-        eprintln!("not run: s6 is not installed (apt-get install s6)");
+    if !needs("s6-supervise", "s6") {
         return;
     }
     let home = home("auto");

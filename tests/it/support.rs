@@ -1,11 +1,14 @@
 //! What the tests share.
 
 pub(crate) mod bot;
+pub(crate) mod disk;
 pub(crate) mod faults;
 pub(crate) mod notify;
 pub(crate) mod playground;
 pub(crate) mod program;
+pub(crate) mod s6;
 pub(crate) mod scenario;
+pub(crate) mod strace;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl BotUnderTest {
         fs::create_dir(home.path().join("state")).unwrap();
         symlink(env!("CARGO_BIN_EXE_matterbot"), home.path().join(PROGRAM)).unwrap();
         let (log, readers) = (Arc::new(Log::default()), Tasks::new());
-        let child = spawn(&home, &log, &readers);
+        let child = spawn(command(&home, &[]), &log, &readers);
         Self {
             home,
             child,
@@ -108,6 +108,11 @@ impl BotUnderTest {
     /// A file in its state directory.
     pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.home.path().join("state").join(name)
+    }
+
+    /// Where all that is its own lies.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Takes the program away, so that nothing can be executed in place of the process.
@@ -177,6 +182,11 @@ impl BotUnderTest {
         ended.expect("it does not end").unwrap()
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Until all that was written before its end has been read.
     pub(crate) async fn all_said(&self) {
         assert!(self.readers.drain(DEADLINE).await, "its output has no end");
@@ -188,12 +198,17 @@ impl BotUnderTest {
 
     /// Starts a new process after the old one has ended.
     pub(crate) fn restart_process(&mut self) {
-        self.child = spawn(&self.home, &self.log, &self.readers);
+        self.restart_process_by(&[]);
+    }
+
+    /// The same by the command `wrapper`, which is to become the bot.
+    pub(crate) fn restart_process_by(&mut self, wrapper: &[String]) {
+        self.child = spawn(command(&self.home, wrapper), &self.log, &self.readers);
     }
 
     /// Starts another bot on the same configuration and state.
     pub(crate) fn rival(&self) -> Child {
-        command(&self.home).spawn().unwrap()
+        command(&self.home, &[]).spawn().unwrap()
     }
 
     /// Lets no file of the bot grow beyond `size` bytes: a disk that is full. Without a size there is room again.
@@ -230,11 +245,12 @@ fn write_config(home: &TempDir, text: &str) {
 
 /// The program, dropped and killed together. A file that grows beyond its limit is an error to it, as on a full disk,
 /// and not a signal.
-fn command(home: &TempDir) -> Command {
+fn command(home: &TempDir, wrapper: &[String]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the program")]
     let mut command = Command::new("sh");
     command
-        .args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#])
+        .args(["-c", r#"trap "" XFSZ; exec "$@""#, "sh"])
+        .args(wrapper)
         .arg(home.path().join(PROGRAM))
         .arg("--config")
         .arg(home.path().join("config.yaml"))
@@ -251,8 +267,8 @@ fn command(home: &TempDir) -> Command {
     command
 }
 
-fn spawn(home: &TempDir, log: &Arc<Log>, readers: &Tasks) -> Child {
-    let mut child = command(home).spawn().unwrap();
+fn spawn(mut command: Command, log: &Arc<Log>, readers: &Tasks) -> Child {
+    let mut child = command.spawn().unwrap();
     readers.spawn(read(child.stdout.take().unwrap(), Arc::clone(log)));
     readers.spawn(read(child.stderr.take().unwrap(), Arc::clone(log)));
     child

@@ -171,6 +171,18 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
         .unwrap_or_else(|_| panic!("it does not come to this: {what}"));
 }
 
+/// Whether `program` is installed, of the Debian package `package`; where `CI` is set it has to be.
+pub(crate) fn needs(program: &str, package: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        return true;
+    }
+    let missing = format!("{program} is not installed: apt-get install {package}");
+    assert!(std::env::var_os("CI").is_none(), "{missing}");
+    eprintln!("not run: {missing}");
+    false
+}
+
 /// A command that dies with the test and inherits no supervisor.
 pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the real program")]
