@@ -252,6 +252,7 @@ impl Bot {
     /// Serves until it is asked to stop or to restart.
     pub async fn run(mut self) -> Outcome {
         let notify = self.context.notify;
+        let mut failures = self.context.api.failures();
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
@@ -261,6 +262,9 @@ impl Bot {
             let event = tokio::select! {
                 signal = self.signals.next() => Event::Signal(signal),
                 Some(event) = self.events.recv() => event,
+                Ok(()) = failures.changed() => {
+                    Event::RequestFailed(failures.borrow_and_update().clone())
+                }
                 update = self.gateway.next() => Event::Gateway(update),
                 _ = tick.tick() => Event::Tick,
                 _ = alive.tick() => {

@@ -12,6 +12,7 @@
 //! brought us here is settled before the next one is written.
 
 mod connection;
+mod health;
 mod late;
 mod message;
 mod restart;
@@ -43,6 +44,7 @@ use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
 
+use health::Health;
 use late::Late;
 use sweeping::Sweep;
 
@@ -73,6 +75,7 @@ pub struct State {
     /// Events that came before we knew who we are.
     early: Vec<ServerEvent>,
     connection: Connection,
+    health: Health,
     back: Option<Back>,
     readiness: Readiness,
     counters: Counters,
@@ -212,6 +215,7 @@ impl State {
             late: Late::default(),
             early: Vec::new(),
             connection,
+            health: Health::default(),
             back,
             readiness: Readiness::default(),
             counters: Counters::default(),
@@ -299,10 +303,10 @@ impl State {
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = self.ask_health().into_iter().collect();
         if !self.serves() {
-            return Vec::new();
+            return effects;
         }
-        let mut effects = Vec::new();
         if self.sweep.is_due(now.instant) {
             effects.extend(self.sweep(now));
         }
@@ -340,6 +344,8 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
         Event::Drained => state.drained(),
+        Event::RequestFailed(reason) => state.request_failed(reason),
+        Event::HealthTold { well } => state.health_told(well),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

@@ -80,6 +80,12 @@ pub enum Effect {
     },
     /// Tell the supervisor that the process ends after the drain.
     Stopping,
+    /// Ask the server how it is.
+    AskHealth,
+    /// Tell the log and the supervisor that the server serves no requests.
+    ServerIll(String),
+    /// Tell them that it serves requests again.
+    ServerWell,
     /// Open the log file again, and read the token again.
     Reload,
     /// Leave the loop.

@@ -73,6 +73,13 @@ pub enum Event {
     },
     /// What ran has ended, or the drain's time is over.
     Drained,
+    /// A request to the server came to nothing, for this reason.
+    RequestFailed(String),
+    /// The server was asked how it is.
+    HealthTold {
+        /// Whether it and its database are well.
+        well: bool,
+    },
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

@@ -101,6 +101,9 @@ impl Performer {
             Effect::Stopping => {
                 supervision::stopping(context.notify, context.config.lifecycle.drain);
             }
+            Effect::AskHealth => self.ask_health(),
+            Effect::ServerIll(reason) => supervision::server_ill(context.notify, &reason),
+            Effect::ServerWell => supervision::server_well(context.notify),
             Effect::Reload => self.reload(),
             Effect::Finish(end) => return Some(end),
         }
@@ -129,6 +132,14 @@ impl Performer {
         context.ledger.proof_of_life(server_time);
         drop(self.context.chores.spawn(async move {
             noted(context.ledger.flush().await, "when the bot was here first");
+        }));
+    }
+
+    fn ask_health(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            let well = context.api.healthy().await;
+            context.tell(Event::HealthTold { well });
         }));
     }
 

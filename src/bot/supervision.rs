@@ -116,6 +116,22 @@ pub fn still_starting(notify: Notify, retry_in: Duration) {
     );
 }
 
+/// The websocket is open, but a request came to nothing for `reason`, and the server says that it is not well.
+pub fn server_ill(notify: Notify, reason: &str) {
+    tracing::error!(
+        "Mattermost serves no requests at present: {reason}; answers wait until it does"
+    );
+    notify.status(&format!(
+        "Connected, but Mattermost serves no requests: {reason}"
+    ));
+}
+
+/// It is well again.
+pub fn server_well(notify: Notify) {
+    tracing::info!("Mattermost serves requests again");
+    notify.status("Connected to Mattermost");
+}
+
 /// The process ends after a drain of at most `drain`.
 pub fn stopping(notify: Notify, drain: Duration) {
     notify.stopping("Finishing what runs, then stopping", drain + END_MARGIN);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use tokio::sync::watch;
 
 pub use call::Leave;
 pub use error::ApiError;
@@ -62,6 +63,7 @@ pub struct Api {
     timeouts: Arc<Timeouts>,
     limiter: Limiter,
     share: Share,
+    failures: watch::Sender<String>,
 }
 
 /// What proves who we are.
@@ -116,6 +118,7 @@ impl Api {
             timeouts: Arc::new(connection.timeouts.clone()),
             limiter: Limiter::default(),
             share: Share::Ordinary,
+            failures: watch::Sender::default(),
         })
     }
 
@@ -132,6 +135,12 @@ impl Api {
         let changes = present.token != credentials.token;
         *present = credentials;
         Ok(changes)
+    }
+
+    /// Tells of each attempt that came to nothing, for a reason that may lie with the server: the last reason.
+    #[must_use]
+    pub fn failures(&self) -> watch::Receiver<String> {
+        self.failures.subscribe()
     }
 
     fn credentials(&self) -> Credentials {

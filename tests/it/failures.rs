@@ -129,6 +129,27 @@ async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_lost_is_told_and_waited_out() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    // The answer meets a server that has lost its database since it took the question; its websockets stay open.
+    let held = scenario.holds_up(pat, Duration::from_millis(500)).await;
+    let down = json!({"kind": "database_down"});
+    scenario.fault(json!({"fault": down})).await;
+    bot.says("Mattermost serves no requests at present", 1)
+        .await;
+    scenario.mend().await;
+    held.outcome().await;
+    let again = "Mattermost serves requests again";
+    bot.says_within(again, 1, Duration::from_secs(60)).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.log().matches("serves no requests").count(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_at_first_is_waited_for() {
     let kept = tempfile::tempdir().unwrap();
     let mut scenario = Scenario::kept_in(kept.path()).await;

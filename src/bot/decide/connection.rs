@@ -11,6 +11,7 @@ use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;
 
+use super::health::Health;
 use super::{Phase, State};
 
 /// A token that never worked here is final after so many refusals...
@@ -31,6 +32,7 @@ impl State {
             Update::Disconnected { .. } => {
                 self.connection.since = None;
                 self.connection.alive = false;
+                self.health = Health::default();
                 let ready = self.readiness.unreachable();
                 self.ready(ready)
             }
@@ -137,6 +139,7 @@ impl State {
     fn refused(&mut self, now: Now, server_healthy: bool, retry_in: Duration) -> Vec<Effect> {
         self.connection.since = None;
         self.connection.alive = false;
+        self.health = Health::default();
         if !server_healthy {
             let ready = self.readiness.unreachable();
             return self.ready(ready);
