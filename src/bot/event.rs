@@ -80,6 +80,8 @@ pub enum Event {
         /// Whether it and its database are well.
         well: bool,
     },
+    /// The ledger and the audit trail, that found no room at the start, are open now.
+    Reopened,
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

@@ -188,11 +188,13 @@ impl StateDirectory {
     /// # Errors
     /// Somebody else still holds it, or the lock file cannot be opened.
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(
-            self.open_lock(flags)
-                .map_err(|errno| self.lock_failed(errno))?,
-        );
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = match self.open_lock(flags | OFlags::RDWR | OFlags::CREATE) {
+            // A lock needs no writing.
+            Err(Errno::ROFS) => self.open_lock(flags | OFlags::RDONLY),
+            opened => opened,
+        };
+        let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
         let deadline = Instant::now() + wait;
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             match errno {
@@ -208,9 +210,13 @@ impl StateDirectory {
                 errno => return Err(self.lock_failed(errno)),
             }
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(&file, "{}", std::process::id()))
-            .map_err(|source| self.lock_failed(source))?;
+        // Whoever looks would like to know whose it is; on a disk that is full, or must not be written, he does not learn it.
+        let told = file
+            .set_len(0)
+            .and_then(|()| writeln!(&file, "{}", std::process::id()));
+        if let Err(error) = told {
+            tracing::debug!(%error, "the lock does not say whose it is");
+        }
         Ok(Lock {
             descriptor: file.into(),
         })
