@@ -12,6 +12,7 @@ pub mod context;
 pub mod decide;
 pub mod effect;
 pub mod event;
+pub mod expired;
 pub mod identity;
 pub mod lane;
 pub mod notices;

@@ -14,6 +14,7 @@
 //! brought us here is settled before the next one is written.
 
 mod connection;
+mod late;
 mod message;
 mod restart;
 mod sweeping;
@@ -43,6 +44,8 @@ use super::restart::Request;
 use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
+
+use late::Late;
 use sweeping::Sweep;
 
 /// So many calls are remembered after they ended, so that doubled events cost nothing.
@@ -68,6 +71,7 @@ pub struct State {
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
     sweep: Sweep,
+    late: Late,
     /// Events that came before we knew who we are.
     early: Vec<ServerEvent>,
     connection: Connection,
@@ -220,6 +224,7 @@ impl State {
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
+            late: Late::default(),
             early: Vec::new(),
             connection,
             back,
@@ -348,6 +353,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         }
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),

@@ -9,6 +9,7 @@ use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
 use crate::timestamp::Timestamp;
 
+use super::event::Unread;
 use super::restart::{Request, Return};
 use super::status::Status;
 use super::ticket::Ticket;
@@ -24,6 +25,10 @@ pub enum Effect {
     Sweep(SweepPlan),
     /// Serve a call, or answer why it is not served.
     Serve(Box<Ticket>, Status),
+    /// Answer calls of one channel, which have expired, in one post.
+    Expire(Vec<Ticket>),
+    /// Tell a channel which of its posts are not read.
+    TellUnread(Unread),
     /// Write down how far a channel was read.
     Advance(Watermark),
     /// Write down that the server was heard at this instant of its clock.

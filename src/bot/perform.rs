@@ -19,6 +19,7 @@ use super::causes::causes;
 use super::context::Context;
 use super::effect::{Effect, End, SweepPlan};
 use super::event::Event;
+use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
 use super::restart::{Request, Return};
@@ -66,6 +67,15 @@ impl Performer {
             Effect::Sweep(plan) => self.sweep(plan),
             Effect::Serve(ticket, status) => {
                 drop(self.calls.spawn(serve(context, *ticket, status)))
+            }
+            Effect::Expire(tickets) => drop(self.calls.spawn(expired::settle(context, tickets))),
+            Effect::TellUnread(unread) => {
+                drop(
+                    context
+                        .chores
+                        .clone()
+                        .spawn(expired::tell_unread(context, unread)),
+                );
             }
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),

@@ -163,13 +163,7 @@ async fn deny(
 
 /// Records what was decided before the call's turn came.
 async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    let (state, verdict, code) = match ticket.fate {
-        Fate::WrongChannel => (CallState::Denied, Verdict::Denied, "channel"),
-        Fate::RateOver | Fate::RateStillOver => (CallState::Denied, Verdict::Limited, "rate"),
-        Fate::WasAway => (CallState::Expired, Verdict::Expired, "away"),
-        Fate::TooOld(_) => (CallState::Expired, Verdict::Expired, "age"),
-        _ => (CallState::Denied, Verdict::Denied, "deleted"),
-    };
+    let (state, verdict, code) = declined(ticket.fate);
     let key = ticket.key();
     if context.ledger.known(vec![key.post]).await?.contains(&key) {
         return Ok(Ending::Settled);
@@ -180,6 +174,18 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     let outcome = Outcome::refused((state, verdict), code, reply::declined(ticket));
     context.record(record(context, ticket, outcome)).await?;
     Ok(Ending::Settled)
+}
+
+/// How a call ends that is not run: in the ledger, in the audit trail, and in one word.
+#[must_use]
+pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
+    match fate {
+        Fate::WrongChannel => (CallState::Denied, Verdict::Denied, "channel"),
+        Fate::RateOver | Fate::RateStillOver => (CallState::Denied, Verdict::Limited, "rate"),
+        Fate::WasAway => (CallState::Expired, Verdict::Expired, "away"),
+        Fate::TooOld(_) => (CallState::Expired, Verdict::Expired, "age"),
+        _ => (CallState::Denied, Verdict::Denied, "deleted"),
+    }
 }
 
 /// An edited message never runs; one that was a call before it was edited has its outcome already.
@@ -261,6 +267,18 @@ pub(super) fn record(context: &Context, ticket: &Ticket, outcome: Outcome) -> Re
 /// `text` as the posts that answer `ticket`.
 #[must_use]
 pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
+    Reply {
+        channel: ticket.post.channel_id,
+        root: Some(ticket.root()),
+        kind: Kind::Outcome,
+        calls: vec![ticket.key()],
+        parts: parts(context, ticket.row().name, text),
+    }
+}
+
+/// `text` cut into posts; if they were too many, the first of them and a file with this `name`.
+#[must_use]
+pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
     let limit = context
         .identity()
         .map_or(context.config.matterbot.msglength, |identity| {
@@ -270,23 +288,15 @@ pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
         text,
         attachment: None,
     };
-    let parts = match text::render(text, limit) {
+    match text::render(text, limit) {
         Rendered::Parts(parts) => parts.into_iter().map(part).collect(),
         Rendered::Attached { first, file } => {
-            let name = format!("{}.md", ticket.row().name);
+            let name = format!("{name}.md");
             vec![Part {
                 text: first,
                 attachment: Some(Attachment { name, text: file }),
             }]
         }
-    };
-    let (channel, root) = (ticket.post.channel_id, Some(ticket.root()));
-    Reply {
-        channel,
-        root,
-        kind: Kind::Outcome,
-        calls: vec![ticket.key()],
-        parts,
     }
 }
 

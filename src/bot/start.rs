@@ -59,6 +59,8 @@ pub struct StartFailure {
     pub status: Status,
     /// What, where, what to do.
     pub error: anyhow::Error,
+    /// Whether whoever reads standard error has seen it in the log.
+    pub seen: bool,
 }
 
 impl StartFailure {
@@ -67,6 +69,17 @@ impl StartFailure {
         Self {
             status: Status::Configuration,
             error: error.into(),
+            seen: false,
+        }
+    }
+
+    /// The same, after it was written to the log.
+    #[must_use]
+    pub fn logged(self, logging: &Logging) -> Self {
+        tracing::error!("{:#}", self.error);
+        Self {
+            seen: logging.reaches_stderr(),
+            ..self
         }
     }
 }
@@ -76,6 +89,7 @@ impl<E: Into<anyhow::Error>> From<E> for StartFailure {
         Self {
             status: Status::Failure,
             error: error.into(),
+            seen: false,
         }
     }
 }
@@ -311,5 +325,6 @@ fn refuse_directory(error: StateDirectoryError) -> StartFailure {
     StartFailure {
         status,
         error: error.into(),
+        seen: false,
     }
 }

@@ -103,6 +103,7 @@ fn refuse(error: OpenError) -> Unopened {
     Unopened::Failure(StartFailure {
         status,
         error: error.into(),
+        seen: false,
     })
 }
 

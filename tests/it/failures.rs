@@ -113,10 +113,19 @@ async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
         .post("/users/tokens/revoke", token)
         .await
         .expect(200);
-    // The socket may stay open and deaf; what asks for a new connection is refused.
-    scenario.pat.says(&scenario.lab, "@status").await;
-    bot.terminate();
-    assert_eq!(bot.exit_code().await, Some(0));
+    // The socket may stay open and deaf: the next ping, at most 30 s later, tells.
+    let meanwhile = scenario.pat.asks(&scenario.lab, "@status").await;
+    let refused = "the server refuses the token (Matterbot.password)";
+    bot.says_within(refused, 1, Duration::from_secs(60)).await;
+    let path = format!("/users/{}/tokens", scenario.bot.id);
+    let token = json!({"description": "in place of the other"});
+    let token = scenario.admin.post(&path, token).await.expect(200);
+    let change = json!({"Matterbot": {"password": token["token"]}});
+    bot.configure(&scenario, change);
+    bot.signal(Signal::HUP);
+    meanwhile.outcome().await;
+    assert_eq!(bot.starts(), 1);
+    scenario.finish(&mut bot).await;
 }
 
 #[tokio::test]

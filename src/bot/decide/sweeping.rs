@@ -85,6 +85,7 @@ impl State {
         if !self.serves() {
             return Vec::new();
         }
+        let late = self.answer_late(channel);
         let unwritten = self.oldest_unwritten(channel);
         let look = Look {
             last_post_at: looked.last_post_at,
@@ -92,7 +93,10 @@ impl State {
             since: looked.since,
             unwritten,
         };
-        vec![Effect::Advance(self.marks.looked(channel, look))]
+        let watermark = self.marks.looked(channel, look);
+        late.into_iter()
+            .chain([Effect::Advance(watermark)])
+            .collect()
     }
 
     pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
@@ -101,6 +105,9 @@ impl State {
         } else {
             Vec::new()
         };
+        if self.serves() {
+            effects.extend(self.answer_all_late(last));
+        }
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;
