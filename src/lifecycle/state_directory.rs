@@ -190,8 +190,10 @@ impl StateDirectory {
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
         let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = match self.open_lock(flags | OFlags::RDWR | OFlags::CREATE) {
-            // A lock needs no writing.
-            Err(Errno::ROFS) => self.open_lock(flags | OFlags::RDONLY),
+            // A lock needs no writing, but its file must be there.
+            Err(Errno::ROFS) => self
+                .open_lock(flags | OFlags::RDONLY)
+                .map_err(|_| Errno::ROFS),
             opened => opened,
         };
         let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
