@@ -36,6 +36,7 @@ mod signals;
 mod status;
 mod supervisor;
 mod survey;
+mod terminal;
 mod text;
 mod tidy;
 mod traps;
