@@ -214,7 +214,7 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
         late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
-    assert!(audit.outcome().await.starts_with("| When |"));
+    assert!(audit.outcome().await.starts_with("| When (UTC) |"));
     scenario.finish(&mut bot).await;
 }
 
