@@ -30,10 +30,11 @@ pub mod status;
 pub mod supervision;
 pub mod survey;
 pub mod ticket;
+pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -64,6 +65,7 @@ use notices::Notices;
 use outbox::Outbox;
 use perform::Performer;
 use supervision::Launch;
+use unrecorded::Unrecorded;
 use watermark::{Marks, SETTLING};
 
 /// How long a predecessor may hold the state directory while it ends.
@@ -228,17 +230,12 @@ impl Bot {
             notify,
             identity,
             notices: Notices::default(),
-            unrecorded: Mutex::default(),
+            unrecorded: Unrecorded::default(),
+            chores: chores.clone(),
             started_at,
             events: tell,
         });
-        let performer = Performer::new(
-            Arc::clone(&context),
-            calls,
-            chores.clone(),
-            logging,
-            unsettled,
-        );
+        let performer = Performer::new(Arc::clone(&context), calls, logging, unsettled);
         Ok(Some(Self {
             context,
             state,
@@ -315,7 +312,8 @@ impl Bot {
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
-        self.context.write_unrecorded().await;
+        // The next process sends the answers.
+        drop(self.context.write_unrecorded().await);
         self.context.audit.close().await;
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;

@@ -33,6 +33,8 @@ pub enum Effect {
     Advance(Watermark),
     /// Write down that the server was heard at this instant of its clock.
     ProofOfLife(Timestamp),
+    /// The same for the first time, at once: without it a successor would not look back at all.
+    FirstProofOfLife(Timestamp),
     /// The server accepted our token: from now on a refusal is waited out.
     TokenWorked,
     /// Look whether a post of our account is ours.
@@ -67,8 +69,6 @@ pub enum Effect {
     AwaitReturn,
     /// Say "Back up." to whoever asked.
     AnnounceReturn(Box<Return>),
-    /// Write down what was answered while the ledger could not be written.
-    WriteUnrecorded,
     /// Finish what runs, for at most the drain's time.
     Drain,
     /// Tell the supervisor that the start has succeeded, and write it down.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ledger::{Kind, Reply, Settlement, Unwritable};
+use crate::tasks::shielded;
 
 use super::context::Context;
 use super::event::{Event, Unread};
@@ -12,12 +13,19 @@ use super::ticket::Ticket;
 
 /// Settles `tickets`, which are of one channel, and answers them in one post.
 pub async fn settle(context: Arc<Context>, tickets: Vec<Ticket>) {
-    let written = record(&context, &tickets).await;
-    if let Err(unwritable) = &written {
-        tracing::error!(%unwritable, "expired commands are answered later");
-    }
+    let written = match shielded(record(&context, &tickets)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(unwritable)) => {
+            tracing::error!(%unwritable, "expired commands are answered later");
+            false
+        }
+        Err(panicked) => {
+            tracing::error!(%panicked, "expired commands were not answered, by a defect of this program");
+            false
+        }
+    };
     for ticket in &tickets {
-        let (key, written) = (ticket.key(), written.is_ok());
+        let key = ticket.key();
         context.tell(Event::Ended { key, written });
     }
 }
@@ -60,14 +68,14 @@ fn settlement(ticket: &Ticket) -> Settlement {
 }
 
 /// Says in the channel which of its posts are not read.
-pub async fn tell_unread(context: &Context, unread: Unread) {
+pub async fn tell_unread(context: Arc<Context>, unread: Unread) {
     let text = reply::unread(unread.from, unread.to);
     let notice = Reply {
         channel: unread.channel,
         root: None,
         kind: Kind::Notice,
         calls: Vec::new(),
-        parts: parts(context, "unread", &text),
+        parts: parts(&context, "unread", &text),
     };
     match context.ledger.queue(vec![notice]).await {
         Ok(deliveries) => context.outbox.send(deliveries),

@@ -144,6 +144,9 @@ pub fn restart_refused(reason: &str) -> String {
     )
 }
 
+/// Why a restart is refused that is asked for before the last one has its outcome, as half a sentence.
+pub const RETURN_UNRECORDED: &str = "I cannot write down that the last restart is over";
+
 /// We are back.
 #[must_use]
 pub fn back(back: &Return, version: &str) -> String {
@@ -204,6 +207,19 @@ pub fn interrupted(call: &Call, is_restart: bool) -> String {
     let command = inline_code(&format!("@{}", call.key.name));
     format!(
         "I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again."
+    )
+}
+
+/// A defect of ours; whoever maintains the bot finds the reference in the log.
+#[must_use]
+pub fn defect(ticket: &Ticket) -> String {
+    let command = inline_code(&format!(
+        "@{}",
+        ticket.invocation.word.trim_start_matches(['@', '!'])
+    ));
+    format!(
+        "I failed at {command}, by a defect of mine. Those who maintain this bot find it in its log under `{}`.",
+        ticket.post.id
     )
 }
 

@@ -18,6 +18,7 @@ mod denials;
 mod edits;
 mod failures;
 mod faults;
+mod full_disk;
 mod gateway;
 mod help;
 mod late;

@@ -6,6 +6,7 @@ mod life;
 mod pending;
 mod posts;
 mod sockets;
+mod threads;
 
 use serde_json::json;
 
