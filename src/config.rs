@@ -166,7 +166,7 @@ fn read(
         );
     }
     let (mut matterbot, feedmap) = root.within("Matterbot", |section| {
-        matterbot::read(section, environment, file.mode)
+        matterbot::read(section, environment, file)
     });
     let (modules, other) = root.within("Modules", modules::read);
     if let Some(other) = other {

@@ -1,5 +1,6 @@
 //! Every sentence that the bot says.
 
+mod audit;
 mod report;
 
 use std::fmt::Write as _;
@@ -14,7 +15,8 @@ use crate::timestamp::Timestamp;
 use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
-pub use report::{audit, help, help_on, help_unknown, status, status_unknown};
+pub use audit::audit;
+pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]

@@ -49,7 +49,7 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
         late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
-    assert!(audit.outcome().await.starts_with("| When |"));
+    assert!(audit.outcome().await.starts_with("| When (UTC) |"));
     scenario.finish(&mut bot).await;
     let lines = bot.audit();
     assert_eq!(lines.len(), 6, "a line for each decision: {lines:?}");
@@ -109,8 +109,8 @@ async fn an_outcome_that_waits_for_room_survives_the_end_of_its_process() {
 async fn a_restart_that_is_refused_for_want_of_room_is_refused_once() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
-    // The preflight asks for the team.
-    let team = json!({"path": format!("/api/v4/teams/name/{}", scenario.team_name)});
+    // The preflight asks for the teams.
+    let team = json!({"path": "/api/v4/users/me/teams"});
     let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
     scenario
         .fault(json!({"fault": slow, "scope": team, "times": 1}))

@@ -38,6 +38,7 @@ mod signals;
 mod status;
 mod supervisor;
 mod survey;
+mod terminal;
 mod text;
 mod tidy;
 mod traps;

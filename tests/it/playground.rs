@@ -1,6 +1,7 @@
 //! Tests of `playground`: what the replay of the recordings does not show.
 
 mod access;
+mod launch;
 mod life;
 mod pending;
 mod posts;
