@@ -28,8 +28,10 @@ enum Command {
     Check(check::Arguments),
     /// Tell from the state directory whether the bot runs, and how its last runs ended
     Status,
-    /// Mend the ledger while the bot is down
+    /// Look into the ledger of calls, or mend it while the bot is down
     Ledger(upkeep::Arguments),
+    /// Show the last decisions: who asked for what, and may or may not
+    Audit(upkeep::trail::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done
@@ -76,6 +78,9 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Status) => survey::run(&arguments.options),
         Some(Command::Ledger(arguments_of_ledger)) => {
             upkeep::run(&arguments.options, arguments_of_ledger)
+        }
+        Some(Command::Audit(arguments_of_audit)) => {
+            upkeep::trail::run(&arguments.options, arguments_of_audit)
         }
         Some(Command::Playground(arguments)) => {
             Ok(process::runtime()?.block_on(playground::launch::run(arguments, &origin))?)
