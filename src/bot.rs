@@ -240,8 +240,8 @@ impl Bot {
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
-        let forgetting = upkeep::retention::keep(self.context.ledger.clone());
-        drop(self.chores.spawn(forgetting));
+        let (ledger, stopped) = (self.context.ledger.clone(), self.chores.stopped());
+        drop(self.chores.spawn(upkeep::retention::keep(ledger, stopped)));
         notify.alive();
         let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.

@@ -34,3 +34,4 @@ mod supervisor;
 mod survey;
 mod text;
 mod tidy;
+mod upkeep;

@@ -26,7 +26,7 @@ fn age(text: &str) -> anyhow::Result<Duration> {
     if age < SHORTEST_RETENTION {
         return Err(anyhow!(
             "what is younger than {} keeps calls from running twice",
-            humantime::format_duration(SHORTEST_RETENTION)
+            days(SHORTEST_RETENTION)
         ));
     }
     Ok(age)
@@ -64,7 +64,7 @@ fn in_words(pruned: &Pruned, age: Duration, dry_run: bool) -> String {
         runs,
     } = pruned.forgotten;
     let verb = if dry_run { "Would delete" } else { "Deleted" };
-    let age = humantime::format_duration(age);
+    let age = days(age);
     let mut text = format!(
         "{verb} what is older than {age}: {}, {}, {}, {}.",
         counted(calls, "call", "calls"),
@@ -87,6 +87,11 @@ fn in_words(pruned: &Pruned, age: Duration, dry_run: bool) -> String {
         text.push_str(&size(pruned));
     }
     text
+}
+
+fn days(age: Duration) -> String {
+    let days = age.as_secs() / (24 * 60 * 60);
+    counted(usize::try_from(days).unwrap_or(usize::MAX), "day", "days")
 }
 
 fn size(pruned: &Pruned) -> String {
