@@ -11,6 +11,9 @@ use super::retention::{FORGETTABLE, Forgotten, Pass};
 use super::schema;
 use crate::timestamp::Timestamp;
 
+/// The pages that a commit dirties go through the log, which takes as much space meanwhile.
+const BATCHES_PER_COMMIT: usize = 50;
+
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
@@ -43,13 +46,7 @@ pub fn prune(directory: &Path, keep: Duration) -> Result<Option<Pruned>, OpenErr
     let (store, _) = schema::open(directory)?;
     let connection = store.connection;
     let mut pass = Pass::thorough(Timestamp::now(), keep);
-    while !pass.is_over() {
-        file.in_context((|| {
-            let transaction = connection.unchecked_transaction()?;
-            pass.step(&transaction)?;
-            transaction.commit()
-        })())?;
-    }
+    file.in_context(complete(&connection, &mut pass))?;
     let pruned = file.in_context(leftover(&connection, &pass))?;
     let obstacle = file.shrink(connection)?;
     Ok(Some(Pruned {
@@ -58,6 +55,19 @@ pub fn prune(directory: &Path, keep: Duration) -> Result<Option<Pruned>, OpenErr
         obstacle,
         ..pruned
     }))
+}
+
+/// Does all of `pass`. Nobody waits meanwhile, so a commit has many batches, and the memory for it.
+fn complete(connection: &Connection, pass: &mut Pass) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA cache_size = -16384")?;
+    while !pass.is_over() {
+        let transaction = connection.unchecked_transaction()?;
+        for _ in 0..BATCHES_PER_COMMIT {
+            pass.step(&transaction)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 /// Tells what [`prune`] would do, and changes nothing; a bot may be using the ledger.
