@@ -16,10 +16,14 @@ mod file;
 mod inspect;
 mod mark;
 mod outbox;
+mod prune;
+mod reader;
 mod restore;
+mod retention;
 mod run;
 mod schema;
 mod store;
+mod survey;
 mod watermark;
 mod writer;
 
@@ -33,9 +37,12 @@ pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
 pub use file::{OpenError, wants_room};
 pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
+pub use prune::{Pruned, prune, would_prune};
 pub use restore::{Restored, restore};
+pub use retention::{Forgotten, Pass, RETENTION, SHORTEST_RETENTION};
 pub use run::Run;
 pub use schema::check;
+pub use survey::{Owed, Query, Record, Survey, Undeliverable, Waiting, survey};
 pub use watermark::Watermark;
 
 use crate::id::{PostId, UserId};

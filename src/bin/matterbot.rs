@@ -32,8 +32,10 @@ enum Command {
     Check(check::Arguments),
     /// Tell from the state directory whether the bot runs, and how its last runs ended
     Status,
-    /// Mend the ledger while the bot is down
+    /// Look into the ledger of calls, or mend it while the bot is down
     Ledger(upkeep::Arguments),
+    /// Show the last decisions: who asked for what, and may or may not
+    Audit(upkeep::trail::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done
@@ -106,6 +108,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Check(arguments_of_check)) => check::run(options, arguments_of_check),
         Some(Command::Status) => survey::run(options),
         Some(Command::Ledger(arguments_of_ledger)) => upkeep::run(options, arguments_of_ledger),
+        Some(Command::Audit(arguments_of_audit)) => upkeep::trail::run(options, arguments_of_audit),
         Some(Command::Playground(arguments)) => {
             let debug = options.debug;
             let run = playground::launch::run(arguments, debug, &origin);

@@ -229,6 +229,7 @@ impl Performer {
         if let Err(error) = self.logging.reopen() {
             tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
+        self.context.audit.reopen(self.context.directory.path());
         let verdict = supervision::reread_token(&self.context);
         tracing::info!("{verdict}");
         self.context.notify.status(&verdict);

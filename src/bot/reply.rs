@@ -44,7 +44,7 @@ fn wait(duration: Duration) -> String {
 }
 
 /// `count` with the word that fits it.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {

@@ -194,9 +194,13 @@ pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
     }
 }
 
-/// An edited message never runs; one that was a call before it was edited has its outcome already.
+/// An edited message never runs; one that was a call before it was edited has its outcome already, and of one so old
+/// that its calls may be forgotten nobody knows.
 async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    if !context.ledger.known(vec![ticket.post.id]).await?.is_empty() {
+    let post = &ticket.post;
+    if !context.ledger.known(vec![post.id]).await?.is_empty()
+        || context.ledger.forgot(post.create_at).await?
+    {
         return Ok(Ending::Settled);
     }
     let refused = (CallState::Denied, Verdict::Denied);

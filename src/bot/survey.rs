@@ -20,9 +20,8 @@ const RUNS: usize = 10;
 /// The configuration or the state directory cannot be read.
 pub fn run(options: &config::Options) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let loaded = config::load(&path, &Environment::of_process(), options.strict)
+    let path = config::state_directory(&path, &Environment::of_process())
         .map_err(StartFailure::configuration)?;
-    let path = loaded.config.lifecycle.state_dir;
     let Some(directory) = StateDirectory::look(&path)? else {
         print(format_args!(
             "not running: the state directory {} does not exist",

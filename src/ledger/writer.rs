@@ -182,7 +182,7 @@ impl Writer {
     /// Moves what was committed from the log into the file, while nobody waits for an answer.
     fn checkpoint(&mut self) {
         self.commits += 1;
-        if self.commits >= COMMITS_PER_CHECKPOINT {
+        if self.store.bulky.take() || self.commits >= COMMITS_PER_CHECKPOINT {
             self.commits = 0;
             // A checkpoint that fails loses nothing: the log still has it all.
             self.store

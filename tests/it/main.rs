@@ -42,3 +42,4 @@ mod terminal;
 mod text;
 mod tidy;
 mod traps;
+mod upkeep;
