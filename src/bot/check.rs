@@ -9,7 +9,7 @@ use crate::config::{self, Config, Environment, Report, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::lifecycle::terminal::{print, print_error};
-use crate::lifecycle::{Status, marker};
+use crate::lifecycle::{Status, linger, marker};
 use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
@@ -25,6 +25,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often a check looks whether somebody still waits for it.
 const PARENT_POLL: Duration = Duration::from_millis(500);
+
+const NO_LINGER: &str = "warning: this bot is a service of your user, and ends with your last session; to let it stay: \
+                         loginctl enable-linger";
 
 /// The arguments of `matterbot check`.
 #[derive(Debug, clap::Args)]
@@ -69,10 +72,14 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         return Ok(Status::Configuration);
     };
     print(verdict);
+    let runtime = runtime()?;
+    if runtime.block_on(linger::is_missing()) {
+        print(NO_LINGER);
+    }
     if !arguments.online {
         return Ok(Status::Stopped);
     }
-    let findings = runtime()?.block_on(async {
+    let findings = runtime.block_on(async {
         tokio::select! {
             // Whoever waited for the verdict is gone, and nothing is left undone.
             () = orphaned(parent) => None,
