@@ -156,10 +156,12 @@ impl Bot {
         let left = recovery::marker(&directory)?;
         let now = Timestamp::now();
         let starts = recovery::starts(recovery::own_run(now, &boot_id), &recovered.runs);
-        let wait = match &left {
-            Some(_) => Duration::ZERO,
-            None => crash_backoff::wait(recovery::failed_starts(&recovered.runs), now),
-        };
+        // A restart that was asked for is not held up by what failed before it.
+        let asked_at = left
+            .as_ref()
+            .map_or(Timestamp::default(), |left| left.written_at);
+        let failed = recovery::failed_starts(&recovered.runs).filter(|start| *start >= asked_at);
+        let wait = crash_backoff::wait(failed, now);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             process = std::process::id(),
