@@ -14,6 +14,7 @@
 //! ```
 
 pub mod crash_backoff;
+pub mod linger;
 pub mod marker;
 pub mod notify;
 pub mod parent;

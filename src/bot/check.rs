@@ -10,7 +10,7 @@ use crate::config::{self, Config, Environment, Matterbot, Report, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::{StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::{print, print_error};
-use crate::lifecycle::{Status, marker};
+use crate::lifecycle::{Status, linger, marker};
 use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
@@ -26,6 +26,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often a check looks whether somebody still waits for it.
 const PARENT_POLL: Duration = Duration::from_millis(500);
+
+const NO_LINGER: &str = "warning: this bot is a service of your user, and ends with your last session; to let it stay: \
+                         loginctl enable-linger";
 
 /// The arguments of `matterbot check`.
 #[derive(Debug, clap::Args)]
@@ -70,10 +73,14 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         return Ok(Status::Configuration);
     };
     print(verdict);
+    let runtime = runtime()?;
+    if runtime.block_on(linger::is_missing()) {
+        print(NO_LINGER);
+    }
     let mut findings = Findings::default();
     findings.state(&config);
     if arguments.online {
-        let asked = runtime()?.block_on(async {
+        let asked = runtime.block_on(async {
             tokio::select! {
                 // Whoever waited for the verdict is gone, and nothing is left undone.
                 () = orphaned(parent) => false,

@@ -362,6 +362,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),
         Event::RestartAsked(request) => state.restart_asked(*request),
+        Event::AcknowledgementDue(key) => state.acknowledgement_due(&key),
         Event::Prepared(result) => state.prepared(now, result),
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::id::ChannelId;
-use crate::ledger::Watermark;
+use crate::ledger::{CallKey, Watermark};
 use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
 use crate::timestamp::Timestamp;
@@ -44,6 +44,10 @@ pub enum Effect {
     },
     /// Find out whether a restart would bring us back, and how to leave for it.
     Prepare,
+    /// Ask after a while whether this request for a restart is still being prepared.
+    AwaitAcknowledgement(CallKey),
+    /// Show the asker that his call was noticed.
+    Acknowledge(Box<Ticket>),
     /// Write the restart marker.
     LeaveMarker {
         /// The marker.

@@ -55,6 +55,8 @@ pub enum Event {
     },
     /// A restart was asked for, by somebody who may.
     RestartAsked(Box<Request>),
+    /// This request for a restart was made a while ago.
+    AcknowledgementDue(CallKey),
     /// Whether a restart would bring us back: how to leave for it, or why not, as half a sentence.
     Prepared(Result<Departure, String>),
     /// The restart marker was written, or not.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::backoff::Backoff;
-use crate::ledger::Unwritable;
+use crate::ledger::{CallKey, Unwritable};
 use crate::lifecycle::marker::Marker;
 use crate::logging::Logging;
 use crate::tasks::{Tasks, shielded};
@@ -23,7 +23,7 @@ use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
 use super::restart::{Request, Return};
-use super::serve::serve;
+use super::serve::{acknowledge, serve};
 use super::supervision;
 
 /// "Back up." waits this long for catch-up.
@@ -83,6 +83,11 @@ impl Performer {
             Effect::TokenWorked => self.token_worked(),
             Effect::OwnPost { key } => self.own_post(key.as_deref()),
             Effect::Prepare => self.prepare(),
+            Effect::AwaitAcknowledgement(key) => self.await_acknowledgement(key),
+            Effect::Acknowledge(ticket) => {
+                let chores = context.chores.clone();
+                drop(chores.spawn(async move { acknowledge(&context, &ticket).await }));
+            }
             Effect::LeaveMarker { marker, named } => self.leave_marker(*marker, named),
             Effect::AnnounceRestart { request, joined } => {
                 drop(
@@ -174,6 +179,14 @@ impl Performer {
             let prepared = supervision::prepare(&context).await;
             context.tell(Event::Prepared(prepared));
         });
+    }
+
+    fn await_acknowledgement(&self, key: CallKey) {
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            tokio::time::sleep(context.config.lifecycle.ack_after).await;
+            context.tell(Event::AcknowledgementDue(key));
+        }));
     }
 
     fn leave_marker(&self, marker: Marker, named: usize) {

@@ -145,7 +145,7 @@ async fn acknowledging(
         answer = &mut work => return answer,
         () = tokio::time::sleep(context.config.lifecycle.ack_after) => {}
     }
-    let noticed = react(context, ticket, SEEN);
+    let noticed = acknowledge(context, ticket);
     tokio::pin!(noticed);
     tokio::select! {
         // A courtesy does not hold a finished answer.
@@ -308,6 +308,11 @@ pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
             }]
         }
     }
+}
+
+/// Shows the asker that his call was noticed.
+pub async fn acknowledge(context: &Context, ticket: &Ticket) {
+    react(context, ticket, SEEN).await;
 }
 
 /// A reaction is a courtesy: that it failed harms nothing.

@@ -141,7 +141,7 @@ impl Ground {
             Err(Unopened::Failure(failure)) => return Err(failure),
         };
         let marker = recovery::marker(&ground.directory)?;
-        if !ground.hold_back(&stores, marker.is_some()).await {
+        if !ground.hold_back(&stores, marker.as_ref()).await {
             stores.ledger.end_run(recovery::STOP).await?;
             stores.ledger.close().await?;
             return Ok(None);
@@ -164,14 +164,13 @@ impl Ground {
         }
     }
 
-    /// Waits if earlier starts have failed; false if it is asked to stop meanwhile.
-    async fn hold_back(&mut self, stores: &Stores, is_expected: bool) -> bool {
+    /// Waits if earlier starts have failed; false if it is asked to stop meanwhile. A restart that was asked for is not
+    /// held up by what failed before it.
+    async fn hold_back(&mut self, stores: &Stores, marker: Option<&Marker>) -> bool {
+        let asked_at = marker.map_or(Timestamp::default(), |marker| marker.written_at);
         let failed = recovery::failed_starts(&stores.recovered.runs);
-        let wait = if is_expected {
-            Duration::ZERO
-        } else {
-            crash_backoff::wait(failed, Timestamp::now())
-        };
+        let failed = failed.filter(|start| *start >= asked_at);
+        let wait = crash_backoff::wait(failed, Timestamp::now());
         self.announce();
         supervision::hold_back(&mut self.signals, Notify::of_process(), wait).await
     }

@@ -1,5 +1,10 @@
 //! `@restart`: the bot goes away, comes back, says so where it was asked, and nothing is lost in between.
 
+mod askers;
+mod markers;
+mod replaced;
+mod terminal;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use crate::bot::restart::{Manner, Request, Return};
 use crate::bot::ticket::Ticket;
 use crate::command::Builtin;
 use crate::id::PostId;
+use crate::ledger::CallKey;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
@@ -30,12 +31,16 @@ impl State {
     pub(super) fn restart_asked(&mut self, request: Request) -> Vec<Effect> {
         match &mut self.phase {
             Phase::Waiting | Phase::Serving => {
+                let acknowledge = acknowledge_later(&request);
                 self.phase = Phase::Preparing(vec![request]);
-                vec![Effect::Prepare]
+                std::iter::once(Effect::Prepare)
+                    .chain(acknowledge)
+                    .collect()
             }
             Phase::Preparing(askers) | Phase::Settling(askers, _) => {
+                let acknowledge = acknowledge_later(&request);
                 askers.push(request);
-                Vec::new()
+                acknowledge.into_iter().collect()
             }
             Phase::Leaving(restart) | Phase::Draining(Sequel::Restart(restart)) => {
                 restart.marker.requests.extend(request.for_marker());
@@ -45,6 +50,19 @@ impl State {
             // The process is stopping for good; its successor says what became of the call.
             Phase::Draining(_) | Phase::Finished => Vec::new(),
         }
+    }
+
+    /// A preflight that takes a while is no reason to let anybody wonder whether he was heard.
+    pub(super) fn acknowledgement_due(&self, key: &CallKey) -> Vec<Effect> {
+        let (Phase::Preparing(askers) | Phase::Settling(askers, _)) = &self.phase else {
+            return Vec::new();
+        };
+        let tickets = askers.iter().filter_map(|request| request.asker.as_ref());
+        let waiting = tickets.filter(|ticket| ticket.key() == *key);
+        waiting
+            .cloned()
+            .map(|ticket| Effect::Acknowledge(Box::new(ticket)))
+            .collect()
     }
 
     /// The preflight has passed and it is known who brings us back; or the restart is refused.
@@ -277,6 +295,11 @@ impl Restart {
             named: self.askers.len(),
         }
     }
+}
+
+fn acknowledge_later(request: &Request) -> Option<Effect> {
+    let ticket = request.asker.as_ref()?;
+    Some(Effect::AwaitAcknowledgement(ticket.key()))
 }
 
 fn refuse(askers: Vec<Request>, reason: &str) -> Vec<Effect> {

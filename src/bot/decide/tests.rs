@@ -1,5 +1,6 @@
 //! The decisions, by event in and effects out.
 
+mod acknowledgement;
 mod connection;
 mod health;
 mod late;
