@@ -29,6 +29,7 @@ mod recordings;
 mod restart;
 mod role;
 mod signals;
+mod soak;
 mod status;
 mod supervisor;
 mod survey;
