@@ -5,6 +5,8 @@
 
 mod deck;
 mod judge;
+mod planted;
+mod thief;
 mod world;
 
 use serde_json::Value;
