@@ -21,6 +21,7 @@ mod gateway;
 mod help;
 mod ledger;
 mod marker;
+mod missed;
 mod notify;
 mod outbox;
 mod playground;
