@@ -41,6 +41,9 @@ async fn each_call_has_one_outcome_whatever_happens() {
         }
     }
     let wrong = world.settles(&mut bot).await;
+    let kills = bot.log().matches(" starting version=").count() - bot.starts();
+    let summary = world.evidence(&bot).await.summary();
+    eprintln!("{} starts, {kills} more cut short; {summary}", bot.starts());
     assert!(
         wrong.is_empty(),
         "seed {seed}, {rounds} rounds:\n{}",

@@ -257,3 +257,34 @@ fn a_seed_draws_the_same_again() {
     assert_eq!(draw(7), draw(7));
     assert_ne!(draw(7), draw(8));
 }
+
+#[test]
+fn every_switch_is_drawn_in_the_usual_rounds() {
+    let mut deck = Deck::new(super::SEED, 5, 5);
+    let rounds = (0..super::ROUNDS).map(|_| deck.round("bot"));
+    let faults = rounds.filter_map(|round| round.fault);
+    let drawn: std::collections::BTreeSet<String> = faults
+        .map(|switch| switch["fault"]["kind"].as_str().unwrap().to_owned())
+        .collect();
+    let page = include_str!("../../../docs/playground.md");
+    let table = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| where | kinds |"));
+    let cells = table.skip(2).filter_map(|row| row.split('|').nth(2));
+    // A kind stands before the names of its settings, which stand in parentheses.
+    let kinds = cells.flat_map(|cell| {
+        let mut depth = 0;
+        let outside = cell.chars().filter(move |character| {
+            depth += i32::from(*character == '(') - i32::from(*character == ')');
+            depth == 0
+        });
+        let words = outside.collect::<String>();
+        words
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(drawn, kinds.collect());
+}

@@ -60,6 +60,25 @@ impl Ledger {
     }
 }
 
+impl Evidence {
+    /// How many calls came to what, for the person who wonders what a soak has met.
+    pub(super) fn summary(&self) -> String {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (state, detail) in self.ledger.rows.values().flatten() {
+            let outcome = match state.as_str() {
+                "done" | "interrupted" => state.clone(),
+                _ => format!("{state} ({detail})"),
+            };
+            *counts.entry(outcome).or_default() += 1;
+        }
+        let counts = counts
+            .iter()
+            .map(|(outcome, count)| format!("{count} {outcome}"));
+        let counts: Vec<String> = counts.collect();
+        format!("{} calls: {}", self.asked.len(), counts.join(", "))
+    }
+}
+
 /// A post of the bot, by what it says of itself.
 struct Ours<'a> {
     key: &'a str,
