@@ -72,7 +72,6 @@ pub struct Bot {
     signals: Signals,
     events: mpsc::UnboundedReceiver<Event>,
     sending: Tasks,
-    chores: Tasks,
     lock: Lock,
 }
 
@@ -122,7 +121,7 @@ impl Bot {
     /// A server that is down keeps the start from succeeding only for a while.
     fn await_grace(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.chores.spawn(async move {
+        drop(self.context.chores.spawn(async move {
             tokio::time::sleep(ready::GRACE).await;
             context.tell(Event::GraceOver);
         }));
@@ -141,7 +140,7 @@ impl Bot {
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
-        self.chores.stop();
+        self.context.chores.stop();
         let outcome = self.unless_stopped(outcome).await;
         close_stores(&self.context, outcome).await;
         Ended::Process(self.unless_stopped(outcome).await)
@@ -151,7 +150,7 @@ impl Bot {
     async fn start_over(mut self) -> Ended {
         tracing::info!("there is room again: starting over");
         self.gateway.close(GOODBYE).await;
-        self.chores.stop();
+        self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
             return Ended::Process(Outcome::Exit(Status::Failure));
         };

@@ -159,6 +159,8 @@ struct InHand {
 #[derive(Debug, Default)]
 struct Connection {
     since: Option<Instant>,
+    /// When the first one was made.
+    first: Option<Instant>,
     /// Whether a ping was answered since.
     alive: bool,
     /// The server's clock minus ours, in milliseconds.
@@ -362,7 +364,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
-        Event::Drained => state.drained(),
+        Event::Drained { all } => state.drained(all),
         Event::Reopened => state.reopened(),
         Event::ForeignPost => {
             state.counters.foreign += 1;

@@ -248,25 +248,10 @@ impl Bot {
     ) -> Self {
         let estate = std::mem::take(&mut ground.estate);
         let (identity, known) = watch::channel(None);
-        let (sending, chores) = (Tasks::new(), Tasks::new());
+        let sending = Tasks::new();
+        let rules = rules(&config, &estate, ground.boot_id, launch.mishap);
         let outbox = Outbox::new(ground.ledger.clone(), api.clone(), known, sending.clone());
         outbox.send(estate.owed);
-        let vocabulary =
-            Vocabulary::new(&config.matterbot.helpcmds, &config.matterbot.lifecyclecmds);
-        let rules = Rules {
-            vocabulary: vocabulary.clone(),
-            rate: Rate::new(config.lifecycle.rate.count, config.lifecycle.rate.window),
-            max_age: config.lifecycle.catch_up.max_age,
-            notice_expiry: config.lifecycle.notice_expiry,
-            read_from: estate.read_from,
-            token_worked: estate.token_worked,
-            start: estate.start,
-            started: Instant::now(),
-            version: env!("CARGO_PKG_VERSION"),
-            boot_id: ground.boot_id,
-            mishap: launch.mishap,
-        };
-        let state = State::new(rules, estate.marks, estate.marker, estate.interrupted);
         let (tell, events) = mpsc::unbounded_channel();
         let context = Arc::new(Context {
             lifecycle_api: api.for_lifecycle(),
@@ -275,7 +260,7 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            vocabulary,
+            vocabulary: rules.vocabulary.clone(),
             policy: Policy {
                 admins: config.matterbot.botadmins.clone(),
                 operators: config.matterbot.botoperators.clone(),
@@ -289,12 +274,12 @@ impl Bot {
             notices: Notices::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
-            chores: chores.clone(),
+            chores: Tasks::new(),
             started_at: Timestamp::now(),
             events: tell,
         });
         if ground.without_stores {
-            drop(chores.spawn(stores::reopen(Arc::clone(&context))));
+            drop(context.chores.spawn(stores::reopen(Arc::clone(&context))));
         }
         Self {
             performer: Performer::new(
@@ -304,14 +289,31 @@ impl Bot {
                 estate.unsettled,
             ),
             context,
-            state,
+            state: State::new(rules, estate.marks, estate.marker, estate.interrupted),
             gateway: Gateway::new(api, fastrand::u64(..)),
             signals: ground.signals,
             events,
             sending,
-            chores,
             lock: ground.lock,
         }
+    }
+}
+
+/// What of the configuration and of what an earlier process left decides.
+fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<String>) -> Rules {
+    let (matterbot, lifecycle) = (&config.matterbot, &config.lifecycle);
+    Rules {
+        vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+        rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
+        max_age: lifecycle.catch_up.max_age,
+        notice_expiry: lifecycle.notice_expiry,
+        read_from: estate.read_from,
+        token_worked: estate.token_worked,
+        start: estate.start,
+        started: Instant::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        boot_id,
+        mishap,
     }
 }
 

@@ -74,7 +74,7 @@ fn a_restart_goes_preflight_marker_announcement_drain_end() {
         "{effects:?}"
     );
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Restart))
     );
 }
@@ -90,7 +90,10 @@ fn without_proof_the_process_replaces_itself() {
     };
     assert_eq!(marker.reason, "SIGUSR1");
     left(&mut bench, 1);
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(Outcome::Reexec));
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(Outcome::Reexec)
+    );
 }
 
 #[test]
@@ -240,7 +243,10 @@ fn a_stop_drains_and_a_second_one_ends_at_once() {
         matches!(effects.as_slice(), [Effect::Stopping, Effect::Drain]),
         "{effects:?}"
     );
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(stopped));
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(stopped)
+    );
 
     let mut bench = Bench::serving();
     stop(&mut bench);
@@ -261,7 +267,7 @@ fn a_stop_during_a_restart_ends_with_0() {
         "the drain goes on: {effects:?}"
     );
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Stopped))
     );
 
@@ -270,7 +276,7 @@ fn a_stop_during_a_restart_ends_with_0() {
     stop(&mut bench);
     assert!(prepared(&mut bench).is_empty());
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Stopped))
     );
 }
@@ -388,7 +394,12 @@ fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
     let effects = bench.decide(Event::Reopened);
     assert!(matches!(effects.as_slice(), [Effect::Drain]), "{effects:?}");
     assert!(!serves(&mut bench), "it is left to catch-up");
-    let effects = bench.decide(Event::Drained);
+    let effects = bench.decide(Event::Drained { all: false });
+    assert!(
+        matches!(effects.as_slice(), [Effect::Drain]),
+        "what is answered from memory must be known: {effects:?}"
+    );
+    let effects = bench.decide(Event::Drained { all: true });
     assert!(
         matches!(effects.as_slice(), [Effect::Finish(End::StartOver)]),
         "{effects:?}"
@@ -401,5 +412,8 @@ fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
     bench.decide(Event::Reopened);
     stop(&mut bench);
     let stopped = Outcome::Exit(Status::Stopped);
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(stopped));
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(stopped)
+    );
 }
