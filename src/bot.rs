@@ -81,7 +81,7 @@ pub enum Ended {
     /// With the process, or an exec.
     Process(Outcome),
     /// Another one takes over in this process.
-    StartOver(Resumption),
+    StartOver(Box<Resumption>),
 }
 
 impl Bot {
@@ -158,12 +158,12 @@ impl Bot {
             records: self.context.unrecorded.take(),
             heard_since: self.state.heard_since(),
         };
-        Ended::StartOver(Resumption {
+        Ended::StartOver(Box::new(Resumption {
             signals: self.signals,
             lock: self.lock,
             stores,
             carried,
-        })
+        }))
     }
 
     /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.

@@ -119,7 +119,7 @@ enum Phase {
     /// The restart is prepared, but the one that brought us here is still being announced. Commands are served.
     Settling(Vec<Request>, Departure),
     /// A restart was asked for, and its marker is being written. Commands are served.
-    Leaving(Restart),
+    Leaving(Box<Restart>),
     /// What runs is being finished.
     Draining(Sequel),
     /// The loop is about to end.
@@ -132,7 +132,7 @@ enum Sequel {
     /// The process ends.
     Stop,
     /// It restarts.
-    Restart(Restart),
+    Restart(Box<Restart>),
     /// The bot starts over in this process, with the ledger that can be opened now.
     StartOver,
 }

@@ -113,7 +113,7 @@ impl Ground {
     /// None if it is asked to stop while it waits.
     async fn take(
         config: &Config,
-        resumption: Option<Resumption>,
+        resumption: Option<Box<Resumption>>,
     ) -> Result<Option<Self>, StartFailure> {
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refuse_directory)?;
@@ -124,7 +124,7 @@ impl Ground {
                 lock,
                 stores,
                 carried,
-            } = resumption;
+            } = *resumption;
             let marker = recovery::marker(&directory)?;
             let ground = Self::bare((signals, lock), directory, boot_id);
             return Ok(Some(ground.with(stores, marker, carried).await));
@@ -227,7 +227,7 @@ impl Bot {
         config: Config,
         logging: Arc<Logging>,
         launch: Launch,
-        resumption: Option<Resumption>,
+        resumption: Option<Box<Resumption>>,
     ) -> Result<Option<Self>, StartFailure> {
         let Some(ground) = Ground::take(&config, resumption).await? else {
             return Ok(None);

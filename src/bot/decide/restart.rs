@@ -69,7 +69,7 @@ impl State {
     fn leave(&mut self, now: Now, departure: Departure, askers: Vec<Request>) -> Vec<Effect> {
         let restart = self.restart(now, departure, askers);
         let effect = restart.leave_marker();
-        self.phase = Phase::Leaving(restart);
+        self.phase = Phase::Leaving(Box::new(restart));
         vec![effect]
     }
 
