@@ -135,10 +135,12 @@ impl Ground {
         let stores = match stores::open(ground.directory.path()).await {
             Ok(stores) => stores,
             Err(Unopened::NoRoom(reason)) => {
+                ground.announce();
                 return Ok(Some(ground.without(&reason, Carried::default())));
             }
             Err(Unopened::Failure(failure)) => return Err(failure),
         };
+        ground.announce();
         let marker = recovery::marker(&ground.directory)?;
         if !ground.hold_back(&stores, marker.is_some()).await {
             stores.ledger.end_run(recovery::STOP).await?;
@@ -171,7 +173,6 @@ impl Ground {
         } else {
             crash_backoff::wait(failed, Timestamp::now())
         };
-        self.announce();
         supervision::hold_back(&mut self.signals, Notify::of_process(), wait).await
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::audit::{Audit, AuditError};
+use crate::backoff::Backoff;
 use crate::ledger::{self, Ledger, OpenError, Recovered};
 use crate::lifecycle::{Status, marker};
 
@@ -12,8 +13,10 @@ use super::StartFailure;
 use super::context::Context;
 use super::event::Event;
 
-/// What could not be opened is tried again after this long.
-const RETRY: Duration = Duration::from_secs(3);
+/// The ceiling of the first wait before what could not be opened is tried again...
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// ...and of the longest: to open a large ledger takes its time.
+const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// The ledger and the audit trail, open, with a run of this process begun.
 #[derive(Debug)]
@@ -120,8 +123,9 @@ fn open_audit(directory: &Path) -> Result<Audit, Unopened> {
 
 /// Tries again what found no room, until there is room; then the bot is to start over.
 pub async fn reopen(context: Arc<Context>) {
+    let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY, fastrand::u64(..));
     loop {
-        tokio::time::sleep(RETRY).await;
+        tokio::time::sleep(backoff.next_delay()).await;
         let directory = context.directory.path().to_owned();
         // To read a large ledger takes longer than the loop may wait.
         let path = directory.clone();
