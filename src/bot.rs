@@ -189,12 +189,13 @@ async fn close_stores(context: &Context, outcome: Outcome) {
     drop(context.write_unrecorded().await);
     context.audit.close().await;
     // What could be opened only now has a run of its own.
-    let reopened = context.reopened.take().map(|stores| stores.ledger);
-    for ledger in reopened.into_iter().chain([context.ledger.clone()]) {
-        let ended = ledger.end_run(word).await;
-        if let Err(error) = ended.and(ledger.close().await) {
-            tracing::error!(error = %causes(&error), "the last marks could not be written");
-        }
+    if let Some(reopened) = context.reopened.take() {
+        reopened.close(word).await;
+    }
+    let ledger = context.ledger.clone();
+    let ended = ledger.end_run(word).await;
+    if let Err(error) = ended.and(ledger.close().await) {
+        tracing::error!(error = %causes(&error), "the last marks could not be written");
     }
 }
 

@@ -143,8 +143,7 @@ impl Ground {
         ground.announce();
         let marker = recovery::marker(&ground.directory)?;
         if !ground.hold_back(&stores, marker.is_some()).await {
-            stores.ledger.end_run(recovery::STOP).await?;
-            stores.ledger.close().await?;
+            stores.close(recovery::STOP).await;
             return Ok(None);
         }
         Ok(Some(ground.with(stores, marker, Carried::default()).await))
@@ -194,9 +193,8 @@ impl Ground {
                 self
             }
             Err(unwritable) => {
-                // It is opened again, and settled then.
-                stores.audit.close().await;
-                stores.ledger.close().await.ok();
+                // It is opened again, and settled then; this run did not fail.
+                stores.close(recovery::STOP).await;
                 self.without(unwritable.reason(), carried)
             }
         }

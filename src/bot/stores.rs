@@ -10,6 +10,7 @@ use crate::ledger::{self, Ledger, OpenError, Recovered};
 use crate::lifecycle::{Status, marker};
 
 use super::StartFailure;
+use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 
@@ -27,6 +28,17 @@ pub struct Stores {
     pub audit: Audit,
     /// What an earlier process left.
     pub recovered: Recovered,
+}
+
+impl Stores {
+    /// Ends the run in one `word`, and closes both.
+    pub async fn close(self, word: &str) {
+        self.audit.close().await;
+        let ended = self.ledger.end_run(word).await;
+        if let Err(error) = ended.and(self.ledger.close().await) {
+            tracing::error!(error = %causes(&error), "the last marks could not be written");
+        }
+    }
 }
 
 /// What could be opened after all, until the bot starts over with it.
@@ -73,13 +85,18 @@ async fn begin(
 ) -> Result<Stores, Unopened> {
     let (ledger, recovered) = opened.map_err(refuse)?;
     let boot_id = marker::boot_id()?;
-    // From here on whatever ends this start is counted by the next one.
-    let begun = ledger.begin_run(env!("CARGO_PKG_VERSION"), &boot_id).await;
-    let audit = match begun {
-        Ok(()) => open_audit(directory),
-        Err(unwritable) => Err(Unopened::NoRoom(unwritable.reason().to_owned())),
+    let begun = match open_audit(directory) {
+        // It is opened together with the ledger, or not at all; a run that nothing comes of is not begun.
+        Err(Unopened::NoRoom(reason)) => Err(Unopened::NoRoom(reason)),
+        audit => {
+            // From here on whatever ends this start is counted by the next one.
+            let begun = ledger.begin_run(env!("CARGO_PKG_VERSION"), &boot_id).await;
+            begun
+                .map_err(|unwritable| Unopened::NoRoom(unwritable.reason().to_owned()))
+                .and(audit)
+        }
     };
-    match audit {
+    match begun {
         Ok(audit) => Ok(Stores {
             ledger,
             audit,
