@@ -75,7 +75,6 @@ pub struct Bot {
     signals: Signals,
     events: mpsc::UnboundedReceiver<Event>,
     sending: Tasks,
-    chores: Tasks,
     lock: Lock,
 }
 
@@ -96,8 +95,8 @@ impl Bot {
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
-        let (ledger, stopped) = (self.context.ledger.clone(), self.chores.stopped());
-        drop(self.chores.spawn(upkeep::retention::keep(ledger, stopped)));
+        let (ledger, stopped) = (self.context.ledger.clone(), self.context.chores.stopped());
+        drop(self.context.chores.spawn(upkeep::retention::keep(ledger, stopped)));
         notify.alive();
         let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.
@@ -131,7 +130,7 @@ impl Bot {
     /// A server that is down keeps the start from succeeding only for a while.
     fn await_grace(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.chores.spawn(async move {
+        drop(self.context.chores.spawn(async move {
             tokio::time::sleep(ready::GRACE).await;
             context.tell(Event::GraceOver);
         }));
@@ -150,7 +149,7 @@ impl Bot {
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
-        self.chores.stop();
+        self.context.chores.stop();
         let outcome = self.unless_stopped(outcome).await;
         close_stores(&self.context, outcome).await;
         Ended::Process(self.unless_stopped(outcome).await)
@@ -160,7 +159,7 @@ impl Bot {
     async fn start_over(mut self) -> Ended {
         tracing::info!("there is room again: starting over");
         self.gateway.close(GOODBYE).await;
-        self.chores.stop();
+        self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
             return Ended::Process(Outcome::Exit(Status::Failure));
         };
@@ -199,12 +198,13 @@ async fn close_stores(context: &Context, outcome: Outcome) {
     drop(context.write_unrecorded().await);
     context.audit.close().await;
     // What could be opened only now has a run of its own.
-    let reopened = context.reopened.take().map(|stores| stores.ledger);
-    for ledger in reopened.into_iter().chain([context.ledger.clone()]) {
-        let ended = ledger.end_run(word).await;
-        if let Err(error) = ended.and(ledger.close().await) {
-            tracing::error!(error = %causes(&error), "the last marks could not be written");
-        }
+    if let Some(reopened) = context.reopened.take() {
+        reopened.close(word).await;
+    }
+    let ledger = context.ledger.clone();
+    let ended = ledger.end_run(word).await;
+    if let Err(error) = ended.and(ledger.close().await) {
+        tracing::error!(error = %causes(&error), "the last marks could not be written");
     }
 }
 

@@ -162,6 +162,8 @@ struct InHand {
 #[derive(Debug, Default)]
 struct Connection {
     since: Option<Instant>,
+    /// When the first one was made.
+    first: Option<Instant>,
     /// Whether a ping was answered since.
     alive: bool,
     /// The server's clock minus ours, in milliseconds.
@@ -367,7 +369,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
-        Event::Drained => state.drained(),
+        Event::Drained { all } => state.drained(all),
         Event::RequestFailed(reason) => state.request_failed(reason),
         Event::HealthTold { well } => state.health_told(well),
         Event::Reopened => state.reopened(),

@@ -74,7 +74,10 @@ pub enum Event {
         told: bool,
     },
     /// What ran has ended, or the drain's time is over.
-    Drained,
+    Drained {
+        /// Nothing is left that runs.
+        all: bool,
+    },
     /// A request to the server came to nothing, for this reason.
     RequestFailed(String),
     /// The server was asked how it is.

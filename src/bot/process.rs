@@ -79,7 +79,7 @@ async fn live(
         };
         match bot.run().await {
             Ended::Process(outcome) => return Ok(outcome),
-            Ended::StartOver(next) => resumption = Some(*next),
+            Ended::StartOver(next) => resumption = Some(next),
         }
     }
 }

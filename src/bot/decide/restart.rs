@@ -202,8 +202,10 @@ impl State {
         vec![Effect::Drain]
     }
 
-    pub(super) fn drained(&mut self) -> Vec<Effect> {
+    pub(super) fn drained(&mut self, all: bool) -> Vec<Effect> {
         let end = match &self.phase {
+            // What still runs would answer beside the bot that takes over.
+            Phase::Draining(Sequel::StartOver) if !all => return vec![Effect::Drain],
             // Somebody joined at the last moment, and his marker is still being written.
             Phase::Draining(Sequel::Restart(restart)) if restart.told < restart.askers.len() => {
                 return vec![Effect::Drain];

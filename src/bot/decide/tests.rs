@@ -6,6 +6,7 @@ mod health;
 mod late;
 mod message;
 mod restart;
+mod returning;
 
 use std::time::{Duration, Instant};
 
