@@ -95,6 +95,16 @@ impl Audit {
         Trail::examine(&directory.join("audit.jsonl"))
     }
 
+    /// A trail that could not be opened: what is recorded is lost, and told by [`Audit::trouble`].
+    #[must_use]
+    pub fn unopened() -> Self {
+        let (thread, _) = sync_channel(1);
+        Self {
+            thread,
+            trouble: Arc::default(),
+        }
+    }
+
     fn start(trail: Trail) -> std::io::Result<Self> {
         let (thread, messages) = sync_channel(WAITING_AT_MOST);
         let trouble = Arc::new(Mutex::new(None));

@@ -8,6 +8,8 @@
 //!                          └────────────────────────────── stop ────────────────────────────────────────┘
 //! ```
 //!
+//! A bot that had to start without its ledger drains as soon as that can be opened, and starts over.
+//!
 //! Commands are served until the drain begins, since the restart may still be refused. There is one marker: one that
 //! brought us here is settled before the next one is written.
 
@@ -118,10 +120,21 @@ enum Phase {
     Settling(Vec<Request>, Departure),
     /// A restart was asked for, and its marker is being written. Commands are served.
     Leaving(Restart),
-    /// What runs is being finished; without a restart the process then ends.
-    Draining(Option<Restart>),
+    /// What runs is being finished.
+    Draining(Sequel),
     /// The loop is about to end.
     Finished,
+}
+
+/// What follows a drain.
+#[derive(Debug)]
+enum Sequel {
+    /// The process ends.
+    Stop,
+    /// It restarts.
+    Restart(Restart),
+    /// The bot starts over in this process, with the ledger that can be opened now.
+    StartOver,
 }
 
 /// The restart that is under way.
@@ -155,6 +168,8 @@ struct Connection {
     token_worked: bool,
     /// From when on a channel without an anchor is read, on the server's clock.
     read_from: Option<Timestamp>,
+    /// When the first hello came, on the server's clock, if nothing is known of an earlier process.
+    heard_since: Option<Timestamp>,
 }
 
 /// The return that is still to be announced.
@@ -216,6 +231,12 @@ impl State {
             readiness: Readiness::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// From when on this process is to read, on the server's clock; of one that has no ledger, when it heard first.
+    #[must_use]
+    pub fn heard_since(&self) -> Option<Timestamp> {
+        self.rules.read_from.or(self.connection.heard_since)
     }
 
     /// What `@status` tells.
@@ -327,7 +348,9 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
     match event {
         Event::Gateway(update) => state.gateway(now, update),
         Event::Identified(identity) => state.identified(now, *identity),
-        Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
+        Event::Misconfigured(_) => {
+            state.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)))
+        }
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
@@ -340,6 +363,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
         Event::Drained => state.drained(),
+        Event::Reopened => state.reopened(),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

@@ -88,22 +88,13 @@ pub enum Effect {
 
 /// How the loop ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// How the process ends.
-    pub outcome: Outcome,
-    /// Nothing is waited for: the next process sends the answers that are still to be sent.
-    pub at_once: bool,
-}
-
-impl End {
-    /// The end that leaves time for the last answers.
-    #[must_use]
-    pub fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            at_once: false,
-        }
-    }
+pub enum End {
+    /// The process ends, with some time for the last answers.
+    Process(Outcome),
+    /// The process ends, and nothing is waited for: the next process sends the answers that are still to be sent.
+    AtOnce(Outcome),
+    /// The bot starts over in this process.
+    StartOver,
 }
 
 /// What a sweep starts from.

@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// What ran has ended, or the drain's time is over.
     Drained,
+    /// The ledger and the audit trail, that found no room at the start, are open now.
+    Reopened,
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

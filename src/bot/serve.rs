@@ -26,9 +26,15 @@ const TOO_MANY: &str = "hourglass_flowing_sand";
 
 /// Serves `ticket` and tells the loop when that has ended.
 pub async fn serve(context: Arc<Context>, ticket: Ticket, status: Status) {
-    let ending = match shielded(attempt(&context, &ticket, &status)).await {
+    let attempt = attempt(&context, &ticket, &status);
+    finish(&context, &ticket, attempt).await;
+}
+
+/// Sees `attempt` to its end, a panic too: the loop must learn of it, and the asker of the outcome.
+async fn finish(context: &Arc<Context>, ticket: &Ticket, attempt: impl Future<Output = Ending>) {
+    let ending = match shielded(attempt).await {
         Ok(ending) => ending,
-        Err(panicked) => failed(&context, &ticket, &panicked).await,
+        Err(panicked) => failed(context, ticket, &panicked).await,
     };
     let written = match ending {
         Ending::Settled => true,
@@ -322,7 +328,7 @@ async fn without_ledger(
     status: &Status,
     unwritable: &Unwritable,
 ) -> Ending {
-    tracing::error!(%unwritable, post = %ticket.post.id, "nothing is run");
+    tracing::debug!(%unwritable, post = %ticket.post.id, "nothing is run");
     let text = match ticket.invocation.builtin {
         Builtin::Status if ticket.fate == Fate::Run => {
             reply::status(status, Some(&unwritable.to_string()))
@@ -331,6 +337,7 @@ async fn without_ledger(
         _ => {
             let channel = ticket.post.channel_id;
             if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {
+                tracing::error!(%unwritable, %channel, "nothing is run");
                 let notice = Reply {
                     kind: Kind::Notice,
                     calls: Vec::new(),
@@ -367,3 +374,6 @@ async fn say(context: &Context, ticket: &Ticket, reply: Reply) -> bool {
 
 /// That the ledger cannot be written is said once a channel in this time.
 const NOTICE_EVERY: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

@@ -33,11 +33,25 @@ pub struct Unrecorded {
 }
 
 impl Unrecorded {
+    /// Those that are still to be written from before.
+    #[must_use]
+    pub fn of(records: Vec<Record>) -> Self {
+        Self {
+            records: Mutex::new(records),
+            ..Self::default()
+        }
+    }
+
     /// Whether the outcome of `key` is among them.
     #[must_use]
     pub fn holds(&self, key: &CallKey) -> bool {
         let is_it = |record: &Record| record.settlement.call.key == *key;
         self.records().iter().any(is_it)
+    }
+
+    /// Takes them all.
+    pub fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.records())
     }
 
     fn records(&self) -> MutexGuard<'_, Vec<Record>> {

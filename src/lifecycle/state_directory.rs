@@ -175,7 +175,7 @@ impl StateDirectory {
     /// # Errors
     /// The lock file, or the directory that it is to be made in, cannot be written.
     pub fn can_be_locked(&self) -> Result<(), StateDirectoryError> {
-        match self.open_lock(OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+        match self.open_lock_file(OFlags::empty()) {
             Ok(_) => Ok(()),
             Err(Errno::NOENT) => may_write(self.descriptor.as_fd(), Path::new(".")),
             Err(errno) => Err(errno),
@@ -188,11 +188,8 @@ impl StateDirectory {
     /// # Errors
     /// Somebody else still holds it, or the lock file cannot be opened.
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(
-            self.open_lock(flags)
-                .map_err(|errno| self.lock_failed(errno))?,
-        );
+        let opened = self.open_lock_file(OFlags::CREATE);
+        let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
         let deadline = Instant::now() + wait;
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             match errno {
@@ -208,9 +205,13 @@ impl StateDirectory {
                 errno => return Err(self.lock_failed(errno)),
             }
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(&file, "{}", std::process::id()))
-            .map_err(|source| self.lock_failed(source))?;
+        // Whoever looks would like to know whose it is; on a disk that is full, or must not be written, he does not learn it.
+        let told = file
+            .set_len(0)
+            .and_then(|()| writeln!(&file, "{}", std::process::id()));
+        if let Err(error) = told {
+            tracing::debug!(%error, "the lock does not say whose it is");
+        }
         Ok(Lock {
             descriptor: file.into(),
         })
@@ -231,6 +232,17 @@ impl StateDirectory {
             Ok(()) => Ok(Holder::Nobody),
             Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(file))),
             Err(errno) => Err(self.lock_failed(errno)),
+        }
+    }
+
+    /// Opens the file of the lock; a lock needs no writing, but its file must be there.
+    fn open_lock_file(&self, create: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match self.open_lock(flags | OFlags::RDWR | create) {
+            Err(Errno::ROFS) => self
+                .open_lock(flags | OFlags::RDONLY)
+                .map_err(|_| Errno::ROFS),
+            opened => opened,
         }
     }
 

@@ -132,3 +132,77 @@ async fn a_restart_that_is_refused_for_want_of_room_is_refused_once() {
         .collect();
     assert_eq!(outcomes, ["restarting", "failed"]);
 }
+
+#[tokio::test]
+async fn a_bot_that_starts_on_a_full_disk_serves_when_there_is_room() {
+    let scenario = Scenario::start().await;
+    let (admin, pat, olga, lab) = (
+        &scenario.admin,
+        &scenario.pat,
+        &scenario.olga,
+        &scenario.lab,
+    );
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+    let missed = pat.asks(lab, "@help status").await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    let pid = bot.pid();
+    let status = pat.asks(lab, "@status").await.outcome().await;
+    assert!(status.contains("the ledger cannot be written"), "{status}");
+    let help = pat.asks(lab, "@help audit").await.outcome().await;
+    assert!(help.starts_with("I know no command"), "{help}");
+    let restart = olga.asks(lab, "@restart").await;
+    let text = notice(&restart).await;
+    assert!(text.starts_with("I cannot write my ledger"), "{text}");
+    let audit = admin.asks(lab, "@audit").await;
+    assert!(missed.posts().await.is_empty(), "nobody knows of it yet");
+    bot.limit_files(None);
+    bot.ready(3).await;
+    assert_eq!(bot.pid(), pid);
+    assert!(missed.outcome().await.starts_with("`@status"));
+    assert!(audit.outcome().await.starts_with("| When |"));
+    let late = restart.outcome().await;
+    assert!(late.starts_with("I was down when you asked for"), "{late}");
+    let status = pat.asks(lab, "@status").await.outcome().await;
+    assert!(status.contains("(started after a stop)"), "{status}");
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.audit().len(), 7, "{:?}", bot.audit());
+    // Nothing is answered again.
+    bot.restart_process();
+    bot.ready(4).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_first_start_on_a_full_disk_takes_what_is_asked_from_then_on() {
+    let scenario = Scenario::start().await;
+    let (admin, pat, lab) = (&scenario.admin, &scenario.pat, &scenario.lab);
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario.finish(&mut bot).await;
+    for name in ["ledger.db", "audit.jsonl", "matterbot.lock"] {
+        std::fs::remove_file(bot.state(name)).unwrap();
+    }
+    pat.says(lab, "@status").await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    let audit = admin.asks(lab, "@audit").await;
+    notice(&audit).await;
+    bot.limit_files(None);
+    bot.ready(3).await;
+    assert_eq!(audit.outcome().await, "No decision has been recorded yet.");
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_bot_without_room_stops_when_it_is_asked_to() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    bot.kill().await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
+}

@@ -120,22 +120,3 @@ async fn files_that_are_none_of_ours_are_refused() {
     )
     .await;
 }
-
-#[tokio::test]
-async fn a_full_disk_at_the_start_may_pass() {
-    let home = home();
-    let mut shell = command("sh");
-    // A file that may not grow is, to the program, a disk that is full.
-    shell
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 0; exec \"$0\" --config \"$1\"",
-        ])
-        .arg(PROGRAM)
-        .arg(home.config());
-    let output = shell.output().await.unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    let state = home.state().display().to_string();
-    assert!(errors.contains(&state), "{errors}");
-}

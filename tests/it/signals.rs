@@ -142,7 +142,7 @@ async fn an_ignored_sighup_stays_ignored() {
 async fn nobody_reading_standard_output_is_no_reason_to_end() {
     let home = Home::new(&Settings::alone());
     let mut program = home.start();
-    program.line("bot: starting").await;
+    program.line("starting version=").await;
     let id = i32::try_from(program.id()).unwrap();
     let mut child = program.stop_reading();
     let pid = rustix::process::Pid::from_raw(id).unwrap();

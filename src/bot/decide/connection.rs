@@ -83,6 +83,7 @@ impl State {
             let mut effects = Vec::new();
             if self.connection.read_from.is_none() {
                 self.connection.read_from = Some(connected);
+                self.connection.heard_since = Some(connected);
                 effects.push(Effect::FirstProofOfLife(connected.plus(SETTLING)));
             }
             effects.extend(self.sweep(now));
@@ -156,7 +157,7 @@ impl State {
                  valid token into the configuration (Matterbot.password)",
                 count + 1
             );
-            return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
+            return self.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)));
         }
         effects
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::bot::effect::Effect;
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::{Event, Now};
 use crate::bot::identity::{Identity, Room};
 use crate::bot::status::StartReason;
@@ -200,7 +200,7 @@ fn sweeps(effects: &[Effect]) -> usize {
 
 fn finish(effects: &[Effect]) -> Option<Outcome> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Finish(end) => Some(end.outcome),
+        Effect::Finish(End::Process(outcome) | End::AtOnce(outcome)) => Some(*outcome),
         _ => None,
     })
 }

@@ -64,6 +64,7 @@ pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
 #[must_use]
 pub fn status(status: &Status, trouble: Option<&str>) -> String {
     let start = match status.start {
+        StartReason::Unknown => "why it was started is not known while the ledger cannot be read",
         StartReason::First => "first start",
         StartReason::Stopped => "started after a stop",
         StartReason::Restarted => "restarted on request",

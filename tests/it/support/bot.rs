@@ -56,7 +56,7 @@ impl BotUnderTest {
         fs::create_dir(home.path().join("state")).unwrap();
         symlink(env!("CARGO_BIN_EXE_matterbot"), home.path().join(PROGRAM)).unwrap();
         let (log, readers) = (Arc::new(Log::default()), Tasks::new());
-        let child = spawn(&home, &log, &readers);
+        let child = spawn(command(&home, ""), &log, &readers);
         Self {
             home,
             child,
@@ -188,12 +188,21 @@ impl BotUnderTest {
 
     /// Starts a new process after the old one has ended.
     pub(crate) fn restart_process(&mut self) {
-        self.child = spawn(&self.home, &self.log, &self.readers);
+        self.child = spawn(command(&self.home, ""), &self.log, &self.readers);
+    }
+
+    /// The same on a disk that is full from the beginning; see [`BotUnderTest::limit_files`].
+    pub(crate) fn restart_process_without_room(&mut self) {
+        self.child = spawn(
+            command(&self.home, "ulimit -S -f 0;"),
+            &self.log,
+            &self.readers,
+        );
     }
 
     /// Starts another bot on the same configuration and state.
     pub(crate) fn rival(&self) -> Child {
-        command(&self.home).spawn().unwrap()
+        command(&self.home, "").spawn().unwrap()
     }
 
     /// Lets no file of the bot grow beyond `size` bytes: a disk that is full. Without a size there is room again.
@@ -229,12 +238,12 @@ fn write_config(home: &TempDir, text: &str) {
 }
 
 /// The program, dropped and killed together. A file that grows beyond its limit is an error to it, as on a full disk,
-/// and not a signal.
-fn command(home: &TempDir) -> Command {
+/// and not a signal. The shell does `first` before.
+fn command(home: &TempDir, first: &str) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the program")]
     let mut command = Command::new("sh");
     command
-        .args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#])
+        .args(["-c", &format!(r#"{first} trap "" XFSZ; exec "$0" "$@""#)])
         .arg(home.path().join(PROGRAM))
         .arg("--config")
         .arg(home.path().join("config.yaml"))
@@ -251,8 +260,8 @@ fn command(home: &TempDir) -> Command {
     command
 }
 
-fn spawn(home: &TempDir, log: &Arc<Log>, readers: &Tasks) -> Child {
-    let mut child = command(home).spawn().unwrap();
+fn spawn(mut command: Command, log: &Arc<Log>, readers: &Tasks) -> Child {
+    let mut child = command.spawn().unwrap();
     readers.spawn(read(child.stdout.take().unwrap(), Arc::clone(log)));
     readers.spawn(read(child.stderr.take().unwrap(), Arc::clone(log)));
     child

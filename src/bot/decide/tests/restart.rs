@@ -246,7 +246,7 @@ fn a_stop_drains_and_a_second_one_ends_at_once() {
     stop(&mut bench);
     let effects = stop(&mut bench);
     assert!(
-        matches!(effects.as_slice(), [Effect::Finish(End { at_once: true, outcome })] if *outcome == stopped),
+        matches!(effects.as_slice(), [Effect::Finish(End::AtOnce(outcome))] if *outcome == stopped),
         "{effects:?}"
     );
 }
@@ -380,4 +380,26 @@ fn a_return_that_cannot_be_written_refuses_the_next_restart() {
     assert!(serves(&mut bench), "it goes on as before");
     assert_eq!(returned(&bench.decide(Event::Tick)), None, "it is not due");
     assert!(returned(&bench.decide(Event::ReturnDue)).is_some());
+}
+
+#[test]
+fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
+    let mut bench = Bench::serving();
+    let effects = bench.decide(Event::Reopened);
+    assert!(matches!(effects.as_slice(), [Effect::Drain]), "{effects:?}");
+    assert!(!serves(&mut bench), "it is left to catch-up");
+    let effects = bench.decide(Event::Drained);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Finish(End::StartOver)]),
+        "{effects:?}"
+    );
+
+    let mut bench = Bench::serving();
+    stop(&mut bench);
+    assert!(bench.decide(Event::Reopened).is_empty());
+    let mut bench = Bench::serving();
+    bench.decide(Event::Reopened);
+    stop(&mut bench);
+    let stopped = Outcome::Exit(Status::Stopped);
+    assert_eq!(finish(&bench.decide(Event::Drained)), Some(stopped));
 }
