@@ -340,7 +340,7 @@ async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
             assert!(back.starts_with("I am back, but late: "), "{back}");
             assert!(back.contains("11 min"), "{back}");
         } else {
-            bot.says("manner=Silent", 1).await;
+            bot.says("Nobody is told", 1).await;
             let thread = olga.thread(post["id"].as_str().unwrap()).await;
             let is_outcome = |post: &Value| post["props"]["matterbot"]["kind"] == "outcome";
             assert!(!thread.iter().any(is_outcome), "{thread:?}");
