@@ -9,6 +9,7 @@ pub mod builtin;
 pub mod catch_up;
 pub mod causes;
 pub mod check;
+pub mod command_log;
 pub mod context;
 pub mod decide;
 pub mod effect;
