@@ -245,7 +245,7 @@ pub fn budget(count: u32, window: Duration, left: Duration) -> String {
 /// There is nobody who keeps companions.
 #[must_use]
 pub fn no_ward() -> String {
-    "I can restart only myself: no ward keeps companions here.".to_owned()
+    "I can restart only myself: no other service is in my care.".to_owned()
 }
 
 /// The audit's line could not be written.

@@ -222,7 +222,7 @@ async fn nobody_keeps_companions_here() {
         let answer = scenario.olga.asks(&scenario.lab, message).await;
         assert_eq!(
             answer.outcome().await,
-            "I can restart only myself: no ward keeps companions here."
+            "I can restart only myself: no other service is in my care."
         );
     }
     // Whoever may not is told no more than that.
