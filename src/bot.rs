@@ -9,6 +9,7 @@ pub mod builtin;
 pub mod catch_up;
 pub mod causes;
 pub mod check;
+pub mod command_log;
 pub mod context;
 pub mod decide;
 pub mod effect;
@@ -96,7 +97,11 @@ impl Bot {
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
         let (ledger, stopped) = (self.context.ledger.clone(), self.context.chores.stopped());
-        drop(self.context.chores.spawn(upkeep::retention::keep(ledger, stopped)));
+        drop(
+            self.context
+                .chores
+                .spawn(upkeep::retention::keep(ledger, stopped)),
+        );
         notify.alive();
         let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.

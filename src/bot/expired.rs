@@ -54,7 +54,7 @@ async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable>
     for ticket in &tickets {
         let (_, verdict, code) = declined(ticket.fate);
         let entry = context.entry(ticket, verdict, Some(code), None);
-        context.audit.record(entry);
+        context.decided(entry);
     }
     context.outbox.send(deliveries);
     Ok(())

@@ -177,6 +177,14 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
         react(context, ticket, TOO_MANY).await;
     }
+    // Whoever may not run it is told no more of it than at any other time.
+    if state == CallState::Expired
+        && reply::declined(ticket).is_some()
+        && let Err(denied) = check(context, ticket).await
+    {
+        let sentence = reply::denied(ticket, denied);
+        return deny(context, ticket, denied.code(), sentence).await;
+    }
     let outcome = Outcome::refused((state, verdict), code, reply::declined(ticket));
     context.record(record(context, ticket, outcome)).await?;
     Ok(Ending::Settled)

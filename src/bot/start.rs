@@ -203,9 +203,9 @@ impl Ground {
     /// Without ledger and audit trail: there is no room for them, for this reason.
     fn without(mut self, reason: &str, carried: Carried) -> Self {
         tracing::error!(
-            state = %self.directory.path().display(),
-            reason,
-            "the ledger cannot be written, so nothing runs until there is room"
+            "the ledger in {} cannot be written ({reason}), so no command is run until it can: is its disk full, or its \
+             file system mounted read-only?",
+            self.directory.path().display()
         );
         self.ledger = Ledger::unopened(reason.to_owned());
         self.estate.read_from = carried.heard_since;

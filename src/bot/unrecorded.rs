@@ -66,7 +66,7 @@ impl Context {
     /// The ledger cannot be written, and nothing was recorded.
     pub async fn record(&self, record: Record) -> Result<(), Unwritable> {
         let deliveries = self.ledger.settle(vec![record.settlement]).await?;
-        self.audit.record(record.entry);
+        self.decided(record.entry);
         self.outbox.send(deliveries);
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Context {
         // What was kept meanwhile stands behind these.
         self.unrecorded.records().drain(..records.len());
         for record in records {
-            self.audit.record(record.entry);
+            self.decided(record.entry);
         }
         deliveries
     }

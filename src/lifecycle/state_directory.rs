@@ -175,7 +175,7 @@ impl StateDirectory {
     /// # Errors
     /// The lock file, or the directory that it is to be made in, cannot be written.
     pub fn can_be_locked(&self) -> Result<(), StateDirectoryError> {
-        match self.open_lock(OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+        match self.open_lock_file(OFlags::empty()) {
             Ok(_) => Ok(()),
             Err(Errno::NOENT) => may_write(self.descriptor.as_fd(), Path::new(".")),
             Err(errno) => Err(errno),
@@ -188,14 +188,7 @@ impl StateDirectory {
     /// # Errors
     /// Somebody else still holds it, or the lock file cannot be opened.
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
-        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = match self.open_lock(flags | OFlags::RDWR | OFlags::CREATE) {
-            // A lock needs no writing, but its file must be there.
-            Err(Errno::ROFS) => self
-                .open_lock(flags | OFlags::RDONLY)
-                .map_err(|_| Errno::ROFS),
-            opened => opened,
-        };
+        let opened = self.open_lock_file(OFlags::CREATE);
         let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
         let deadline = Instant::now() + wait;
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -239,6 +232,17 @@ impl StateDirectory {
             Ok(()) => Ok(Holder::Nobody),
             Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(file))),
             Err(errno) => Err(self.lock_failed(errno)),
+        }
+    }
+
+    /// Opens the file of the lock; a lock needs no writing, but its file must be there.
+    fn open_lock_file(&self, create: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match self.open_lock(flags | OFlags::RDWR | create) {
+            Err(Errno::ROFS) => self
+                .open_lock(flags | OFlags::RDONLY)
+                .map_err(|_| Errno::ROFS),
+            opened => opened,
         }
     }
 

@@ -46,7 +46,7 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
     bot.restart_process();
     let late = restart.outcome().await;
     assert!(
-        late.starts_with("I was down when you asked for `@restart`"),
+        late.starts_with("I could not serve `@restart` when you asked"),
         "{late}"
     );
     assert!(audit.outcome().await.starts_with("| When (UTC) |"));
@@ -162,9 +162,12 @@ async fn a_bot_that_starts_on_a_full_disk_serves_when_there_is_room() {
     bot.ready(3).await;
     assert_eq!(bot.pid(), pid);
     assert!(missed.outcome().await.starts_with("`@status"));
-    assert!(audit.outcome().await.starts_with("| When |"));
+    assert!(audit.outcome().await.starts_with("| When (UTC) |"));
     let late = restart.outcome().await;
-    assert!(late.starts_with("I was down when you asked for"), "{late}");
+    assert!(
+        late.starts_with("I could not serve `@restart` when you asked"),
+        "{late}"
+    );
     let status = pat.asks(lab, "@status").await.outcome().await;
     assert!(status.contains("(started after a stop)"), "{status}");
     scenario.finish(&mut bot).await;

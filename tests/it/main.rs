@@ -10,6 +10,7 @@ mod audit;
 mod audit_command;
 mod catch_up;
 mod command;
+mod command_log;
 mod config;
 mod crash_backoff;
 mod decoder;

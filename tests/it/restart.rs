@@ -227,7 +227,7 @@ async fn nobody_keeps_companions_here() {
         let answer = scenario.olga.asks(&scenario.lab, message).await;
         assert_eq!(
             answer.outcome().await,
-            "I can restart only myself: no ward keeps companions here."
+            "I can restart only myself: no other service is in my care."
         );
     }
     // Whoever may not is told no more than that.
@@ -345,7 +345,7 @@ async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
             assert!(back.starts_with("I am back, but late: "), "{back}");
             assert!(back.contains("11 min"), "{back}");
         } else {
-            bot.says("manner=Silent", 1).await;
+            bot.says("Nobody is told", 1).await;
             let thread = olga.thread(post["id"].as_str().unwrap()).await;
             let is_outcome = |post: &Value| post["props"]["matterbot"]["kind"] == "outcome";
             assert!(!thread.iter().any(is_outcome), "{thread:?}");

@@ -117,7 +117,7 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
 #[must_use]
 pub fn status_unknown(name: &str) -> String {
     format!(
-        "I know nothing named {}: no ward keeps companions here, so there is only `bot`.",
+        "I know nothing named {}: no other service is in my care, so there is only `bot`.",
         inline_code(name)
     )
 }
