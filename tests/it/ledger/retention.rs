@@ -320,8 +320,12 @@ async fn the_log_stays_small() {
         connection.execute_batch("COMMIT").unwrap();
     };
     fill(4_000);
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
     forget(&ledger).await;
-    assert!(log() <= MOST, "{}", log());
+    // At a thousand pages SQLite would make somebody's commit wait while it writes them all into the file.
+    assert!(log() < 600 * 4_120, "{}", log());
 
     let reader = connect(home.path());
     reader
