@@ -12,6 +12,7 @@ pub mod context;
 pub mod decide;
 pub mod effect;
 pub mod event;
+pub mod expired;
 pub mod identity;
 pub mod lane;
 pub mod notices;
@@ -26,10 +27,11 @@ pub mod status;
 pub mod supervision;
 pub mod survey;
 pub mod ticket;
+pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -60,6 +62,7 @@ use notices::Notices;
 use outbox::Outbox;
 use perform::Performer;
 use supervision::Launch;
+use unrecorded::Unrecorded;
 use watermark::{Marks, SETTLING};
 
 /// How long a predecessor may hold the state directory while it ends.
@@ -92,6 +95,8 @@ pub struct StartFailure {
     pub status: Status,
     /// What, where, what to do.
     pub error: anyhow::Error,
+    /// Whether whoever reads standard error has seen it in the log.
+    pub seen: bool,
 }
 
 impl StartFailure {
@@ -100,6 +105,17 @@ impl StartFailure {
         Self {
             status: Status::Configuration,
             error: error.into(),
+            seen: false,
+        }
+    }
+
+    /// The same, after it was written to the log.
+    #[must_use]
+    pub fn logged(self, logging: &Logging) -> Self {
+        tracing::error!("{:#}", self.error);
+        Self {
+            seen: logging.reaches_stderr(),
+            ..self
         }
     }
 }
@@ -109,6 +125,7 @@ impl<E: Into<anyhow::Error>> From<E> for StartFailure {
         Self {
             status: Status::Failure,
             error: error.into(),
+            seen: false,
         }
     }
 }
@@ -210,17 +227,12 @@ impl Bot {
             notify,
             identity,
             notices: Notices::default(),
-            unrecorded: Mutex::default(),
+            unrecorded: Unrecorded::default(),
+            chores: chores.clone(),
             started_at,
             events: tell,
         });
-        let performer = Performer::new(
-            Arc::clone(&context),
-            calls,
-            chores.clone(),
-            logging,
-            unsettled,
-        );
+        let performer = Performer::new(Arc::clone(&context), calls, logging, unsettled);
         Ok(Some(Self {
             context,
             state,
@@ -299,7 +311,8 @@ impl Bot {
             Outcome::Exit(Status::Stopped) => recovery::STOP,
             Outcome::Exit(_) => recovery::FAILURE,
         };
-        self.context.write_unrecorded().await;
+        // The next process sends the answers.
+        drop(self.context.write_unrecorded().await);
         self.context.audit.close().await;
         let ledger = self.context.ledger.clone();
         let ended = ledger.end_run(word).await;
@@ -353,6 +366,7 @@ fn refuse_directory(error: StateDirectoryError) -> StartFailure {
     StartFailure {
         status,
         error: error.into(),
+        seen: false,
     }
 }
 
@@ -366,5 +380,6 @@ fn refuse_ledger(error: OpenError) -> StartFailure {
     StartFailure {
         status,
         error: error.into(),
+        seen: false,
     }
 }

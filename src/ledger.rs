@@ -108,10 +108,10 @@ impl Ledger {
         key.starts_with(&self.tag)
     }
 
-    /// A new key, for a post that the ledger itself does not hold.
+    /// `reply` as deliveries that the ledger does not hold: what is said while it cannot be written.
     #[must_use]
-    pub fn new_key(&self) -> String {
-        outbox::new_key(&self.tag)
+    pub fn unrecorded(&self, reply: Reply) -> Vec<Delivery> {
+        outbox::deliveries(reply, std::iter::repeat(outbox::NO_ROW), &self.tag)
     }
 
     /// Records that `call` starts now. Nothing may be done for the call unless the answer is [`Started::New`].
@@ -141,7 +141,7 @@ impl Ledger {
         self.transact(move |store| store.queue(replies)).await
     }
 
-    /// Records in one transaction that the restart `nonce` is over, its outcomes, and the notices about it.
+    /// Records in one transaction that the restart `nonce` is over, and its outcomes; returns what is to be sent.
     ///
     /// `None`: that restart was settled before, and nothing was recorded now.
     ///
@@ -151,10 +151,9 @@ impl Ledger {
         &self,
         nonce: &str,
         settlements: Vec<Settlement>,
-        notices: Vec<Reply>,
     ) -> Result<Option<Vec<Delivery>>, Unwritable> {
         let nonce = nonce.to_owned();
-        self.transact(move |store| store.settle_restart(&nonce, settlements, notices))
+        self.transact(move |store| store.settle_restart(&nonce, settlements))
             .await
     }
 
@@ -256,7 +255,7 @@ impl Ledger {
         self.transact(move |store| store.end_run(&exit)).await
     }
 
-    /// Commits what rides.
+    /// Commits what rides now.
     ///
     /// # Errors
     /// The ledger cannot be written; the marks wait on.

@@ -1,16 +1,22 @@
 //! Where log lines go: a file of our own, the journal, or standard output.
 //!
 //! An event is one line: control characters in it are escaped, so that nobody can write a second line through a
-//! message. A line that cannot be written (a full disk, a closed terminal) is lost, and nothing else happens.
+//! message. Whoever logs never waits: a thread of our own writes to files and to standard output, and a line that it
+//! cannot write (a full disk, a terminal that is held or closed) is lost and counted, and nothing else happens. The
+//! journal takes its lines at once.
+
+mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tracing::level_filters::LevelFilter;
@@ -20,6 +26,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
+
+use queue::Queue;
 
 /// Where log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +42,8 @@ pub enum LogTarget {
 #[derive(Debug, Clone)]
 pub struct Logging {
     sink: Arc<Sink>,
+    /// What waits for the sink.
+    queue: Queue,
 }
 
 /// What lines are written to.
@@ -44,7 +54,8 @@ enum Sink {
     Stdout,
     File {
         path: PathBuf,
-        file: Mutex<File>,
+        /// Held only to change it, never while it is written.
+        file: Mutex<Arc<File>>,
     },
 }
 
@@ -54,31 +65,33 @@ enum Sink {
 /// A file or journal that cannot be opened is a warning, on standard output like everything after it.
 ///
 /// # Errors
-/// When logging was started before.
+/// When logging was started before, or the kernel gives no thread.
 pub fn start(
     target: &LogTarget,
     debug: bool,
     journal_stream: Option<&str>,
 ) -> anyhow::Result<Logging> {
-    let (dispatch, logging) = prepare(target, debug, journal_stream);
+    let (dispatch, logging) = prepare(target, debug, journal_stream)?;
     dispatcher::set_global_default(dispatch).context("logging was started before")?;
     Ok(logging)
 }
 
 /// What [`start`] makes the default of the process: a dispatcher that writes to `target`.
-#[must_use]
+///
+/// # Errors
+/// When the kernel gives no thread.
 pub fn prepare(
     target: &LogTarget,
     debug: bool,
     journal_stream: Option<&str>,
-) -> (Dispatch, Logging) {
+) -> anyhow::Result<(Dispatch, Logging)> {
     let mut problem = None;
     let mut journal = None;
     let sink = match target {
         LogTarget::File(path) => match open(path) {
             Ok(file) => Sink::File {
                 path: path.clone(),
-                file: Mutex::new(file),
+                file: Mutex::new(Arc::new(file)),
             },
             Err(error) => {
                 problem = Some(format!(
@@ -101,13 +114,16 @@ pub fn prepare(
         LogTarget::Standard => Sink::Stdout,
     };
     let sink = Arc::new(sink);
+    let writer = Arc::clone(&sink);
+    let queue =
+        Queue::start(move |lines| writer.write(lines)).context("starting the thread of the log")?;
     let lines = journal.is_none().then(|| {
-        let sink = Arc::clone(&sink);
+        let queue = queue.clone();
         tracing_subscriber::fmt::layer()
             .with_timer(Rfc3339)
             .with_ansi(false)
             .log_internal_errors(false)
-            .with_writer(move || Line(Arc::clone(&sink)))
+            .with_writer(move || Line(queue.clone()))
     });
     let ours = if debug {
         LevelFilter::DEBUG
@@ -128,7 +144,7 @@ pub fn prepare(
             warn!("{problem}; log lines go to standard output");
         });
     }
-    (dispatch, Logging { sink })
+    Ok((dispatch, Logging { sink, queue }))
 }
 
 impl Logging {
@@ -138,10 +154,45 @@ impl Logging {
     /// When the file cannot be opened; lines still go to the old one.
     pub fn reopen(&self) -> io::Result<()> {
         if let Sink::File { path, file } = &*self.sink {
-            let anew = open(path)?;
+            let anew = Arc::new(open(path)?);
             *file.lock().unwrap_or_else(PoisonError::into_inner) = anew;
         }
         Ok(())
+    }
+
+    /// Waits until every line is written, at most for `within`: before the process ends or is replaced.
+    pub fn flush(&self, within: Duration) {
+        self.queue.flush(within);
+    }
+
+    /// Whether a line of the log is seen where standard error leads, so that whoever reads that needs no second one.
+    #[must_use]
+    pub fn reaches_stderr(&self) -> bool {
+        match &*self.sink {
+            Sink::Journal => true,
+            Sink::File { .. } => false,
+            Sink::Stdout => {
+                let stat = |stream: BorrowedFd<'_>| rustix::fs::fstat(stream).ok();
+                match (stat(io::stdout().as_fd()), stat(io::stderr().as_fd())) {
+                    (Some(out), Some(err)) => (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino),
+                    _ => false,
+                }
+            }
+        }
+    }
+}
+
+impl Sink {
+    /// Writes whole lines; blocks for as long as the other side does.
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Journal => Ok(()),
+            Self::Stdout => io::stdout().lock().write_all(lines),
+            Self::File { file, .. } => {
+                let file = Arc::clone(&file.lock().unwrap_or_else(PoisonError::into_inner));
+                (&*file).write_all(lines)
+            }
+        }
     }
 }
 
@@ -189,20 +240,18 @@ impl FormatTime for Rfc3339 {
     }
 }
 
-/// Writes one event, which comes in one piece with a line feed at its end.
-struct Line(Arc<Sink>);
+/// A warning of our own, in the form of the others.
+fn stamped(text: &str) -> Vec<u8> {
+    let now = humantime::format_rfc3339_millis(SystemTime::now());
+    format!("{now}  WARN {}: {text}\n", module_path!()).into_bytes()
+}
+
+/// Takes one event, which comes in one piece with a line feed at its end.
+struct Line(Queue);
 
 impl Write for Line {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let line = one_line(event);
-        match &*self.0 {
-            Sink::Journal => {}
-            Sink::Stdout => io::stdout().lock().write_all(&line)?,
-            Sink::File { file, .. } => file
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write_all(&line)?,
-        }
+        self.0.push(&one_line(event));
         Ok(event.len())
     }
 
@@ -227,136 +276,4 @@ fn one_line(event: &[u8]) -> Vec<u8> {
     }
     line.push(b'\n');
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_cannot_make_a_second_line() {
-        assert_eq!(
-            one_line(b"a\nb\r\t\x1b[31mc\n"),
-            b"a\\nb\\r\\t\\u{1b}[31mc\n"
-        );
-        assert_eq!(one_line("ä €\n".as_bytes()), "ä €\n".as_bytes());
-        assert_eq!(one_line("\u{9b}31m\n".as_bytes()), b"\\u{9b}31m\n");
-    }
-
-    #[test]
-    fn only_the_stream_that_is_our_stderr_is_the_journal() {
-        let with = |stream: Option<String>| journal_reads_stderr(stream.as_deref());
-        let stat = rustix::fs::fstat(io::stderr().as_fd()).unwrap();
-        assert!(with(Some(format!("{}:{}", stat.st_dev, stat.st_ino))));
-        assert!(!with(Some(format!("{}:{}", stat.st_dev, stat.st_ino + 1))));
-        for other in ["", ":", "1", "a:b", "1:2:3"] {
-            assert!(!with(Some(other.to_owned())), "{other}");
-        }
-        assert!(!with(None));
-    }
-
-    fn to_file(path: &Path, debug: bool) -> (Dispatch, Logging) {
-        let target = LogTarget::File(path.to_path_buf());
-        prepare(&target, debug, None)
-    }
-
-    #[test]
-    fn a_line_has_time_level_module_message_and_fields() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bot.log");
-        let (dispatch, _logging) = to_file(&path, false);
-        dispatcher::with_default(&dispatch, || {
-            tracing::info!(channel = "town", "hello\nworld");
-            tracing::debug!("not asked for");
-        });
-        let text = std::fs::read_to_string(&path).unwrap();
-        let (time, rest) = text.split_once(' ').unwrap();
-        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
-        assert_eq!(
-            rest,
-            " INFO matterbot::logging::tests: hello\\nworld channel=\"town\"\n"
-        );
-    }
-
-    #[test]
-    fn debug_lines_are_ours_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bot.log");
-        let (dispatch, _logging) = to_file(&path, true);
-        dispatcher::with_default(&dispatch, || {
-            tracing::debug!("ours");
-            tracing::debug!(target: "hyper::proto", "a header, perhaps");
-        });
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            text.ends_with("DEBUG matterbot::logging::tests: ours\n"),
-            "{text}"
-        );
-        assert_eq!(text.lines().count(), 1);
-    }
-
-    #[test]
-    fn a_file_that_was_moved_away_is_opened_anew() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (path, moved) = (
-            folder.path().join("bot.log"),
-            folder.path().join("bot.log.1"),
-        );
-        let (dispatch, logging) = to_file(&path, false);
-        let log = |text: &str| dispatcher::with_default(&dispatch, || tracing::info!("{text}"));
-        log("one");
-        std::fs::rename(&path, &moved).unwrap();
-        log("two");
-        logging.reopen().unwrap();
-        log("three");
-        let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
-        assert_eq!((lines(&moved), lines(&path)), (2, 1));
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o137, 0, "{mode:o}");
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_anew_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("logs");
-        std::fs::create_dir(&inner).unwrap();
-        let (dispatch, logging) = to_file(&inner.join("bot.log"), false);
-        let moved = folder.path().join("moved");
-        std::fs::rename(&inner, &moved).unwrap();
-        assert!(logging.reopen().is_err());
-        dispatcher::with_default(&dispatch, || tracing::info!("still here"));
-        let text = std::fs::read_to_string(moved.join("bot.log")).unwrap();
-        assert!(text.contains("still here"));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_is_a_warning() {
-        let folder = tempfile::tempdir().unwrap();
-        let (dispatch, logging) = to_file(folder.path(), false);
-        assert!(matches!(*logging.sink, Sink::Stdout));
-        dispatcher::with_default(&dispatch, || tracing::info!("to standard output"));
-        logging.reopen().unwrap();
-    }
-
-    #[test]
-    fn a_closed_pipe_and_a_full_disk_lose_lines_and_nothing_else() {
-        use std::os::fd::AsRawFd;
-        let (reader, writer) = io::pipe().unwrap();
-        let pipe = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
-        let both = [
-            to_file(&pipe, false),
-            to_file(Path::new("/dev/full"), false),
-        ];
-        drop(reader);
-        let error = (&writer).write(b"x").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        for (dispatch, logging) in both {
-            let Sink::File { file, .. } = &*logging.sink else {
-                panic!("not opened");
-            };
-            assert!(file.lock().unwrap().write_all(b"x").is_err());
-            dispatcher::with_default(&dispatch, || tracing::info!("a lost line"));
-        }
-    }
 }

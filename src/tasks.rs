@@ -1,8 +1,11 @@
-//! The one place that spawns tasks, so that a drain knows what still runs.
+//! The one place that spawns tasks, so that a drain knows what still runs; and what becomes of work that panics.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
@@ -59,9 +62,58 @@ impl Tasks {
     }
 }
 
+/// Work that panicked, with what the panic said; where it was, the panic's own message tells.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {0}")]
+pub struct Panicked(String);
+
+/// Does `work`. A panic ends it alone, so that whoever waits for its end still learns of it.
+///
+/// # Errors
+/// It panicked. What it shares with others must be usable all the same.
+pub async fn shielded<F: Future>(work: F) -> Result<F::Output, Panicked> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.map_err(|panic| Panicked(message(&*panic)))
+}
+
+/// What `panic!` was given; a payload of another type says nothing.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_whoever_waits() {
+        assert_eq!(shielded(async { 7 }).await, Ok(7));
+        let number = 7;
+        let told = [
+            shielded(async { panic!("a text") }).await,
+            shielded(async move { panic!("a text with {number}") }).await,
+            shielded(async { std::panic::panic_any(number) }).await,
+        ];
+        let expected = ["a text", "a text with 7", "no message"];
+        assert_eq!(
+            told,
+            expected.map(|text| Err::<(), _>(Panicked(text.to_owned())))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_a_wait_is_told_as_well() {
+        let late = async {
+            tokio::task::yield_now().await;
+            panic!("later");
+        };
+        assert_eq!(
+            shielded::<_>(late).await,
+            Err::<(), _>(Panicked("later".to_owned()))
+        );
+    }
 
     #[tokio::test]
     async fn a_drain_waits_for_what_listens_to_the_stop() {

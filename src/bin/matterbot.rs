@@ -58,9 +58,14 @@ fn main() -> ExitCode {
     };
     match run(&arguments) {
         Ok(status) => ExitCode::from(status.code()),
-        Err(StartFailure { status, error }) => {
-            tracing::error!("{error:#}");
-            print_error(format_args!("matterbot: {error:#}"));
+        Err(StartFailure {
+            status,
+            error,
+            seen,
+        }) => {
+            if !seen {
+                print_error(format_args!("matterbot: {error:#}"));
+            }
             // The last words stay in `systemctl status`, when the supervisor has given up.
             Notify::of_process().status(&format!("{error:#}"));
             ExitCode::from(status.code())

@@ -13,7 +13,7 @@ use crate::timestamp::Timestamp;
 
 use super::causes::causes;
 use super::effect::SweepPlan;
-use super::event::Event;
+use super::event::{Event, Unread};
 use super::identity::{Identity, Room};
 use super::watermark::Mark;
 
@@ -133,17 +133,14 @@ impl Sweep {
                 return self.exists(anchor).await;
             }
             count += page.posts.len();
-            let next = next_anchor(&page.posts).filter(|_| page.full);
+            let last = page.posts.last().filter(|_| page.full);
+            let last = last.map(|post| post.create_at);
+            let next = next_anchor(&page.posts);
             self.found(room, page.posts).await;
-            match next {
-                Some(next) if count < self.max_posts => anchor = next,
-                Some(_) => {
-                    tracing::warn!(
-                        channel = %room.id,
-                        "more than {} posts were missed: of the rest only the newest are read",
-                        self.max_posts
-                    );
-                    self.read_since(room, Timestamp::default()).await?;
+            match last.zip(next) {
+                Some((_, next)) if count < self.max_posts => anchor = next,
+                Some((last, _)) => {
+                    self.read_since(room, last).await?;
                     return Ok(true);
                 }
                 None => return Ok(true),
@@ -151,7 +148,7 @@ impl Sweep {
         }
     }
 
-    /// Pages backward from the newest post to `since`.
+    /// Pages backward from the newest post to `since`, or as far as is allowed.
     async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), ApiError> {
         let mut posts: Vec<Post> = Vec::new();
         for number in 0.. {
@@ -164,12 +161,24 @@ impl Sweep {
                     .into_iter()
                     .filter(|post| post.create_at >= since),
             );
-            if reached || !full || posts.len() >= self.max_posts {
+            if reached || !full {
+                break;
+            }
+            if posts.len() >= self.max_posts {
+                self.tell_unread(room, since, posts.first());
                 break;
             }
         }
         self.found(room, posts).await;
         Ok(())
+    }
+
+    /// What lies between `since` and `oldest`, which was read, is passed over.
+    fn tell_unread(&self, room: Room, since: Timestamp, oldest: Option<&Post>) {
+        let Some(oldest) = oldest else { return };
+        let (channel, from, to) = (room.id, since, oldest.create_at);
+        tracing::warn!(%channel, %from, %to, "too many posts were missed: those in between are not read");
+        self.tell(Event::Unread(Unread { channel, from, to }));
     }
 
     fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, begins: bool) {

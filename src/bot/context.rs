@@ -1,17 +1,18 @@
 //! What every call is served with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::audit::{Audit, Entry, Verdict};
 use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
-use crate::ledger::{Ledger, Settlement};
+use crate::ledger::Ledger;
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::mattermost::api::Api;
+use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::event::Event;
@@ -19,6 +20,7 @@ use super::identity::Identity;
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::ticket::Ticket;
+use super::unrecorded::Unrecorded;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]
@@ -53,8 +55,10 @@ pub struct Context {
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
-    /// What was answered from memory while the ledger could not be written.
-    pub unrecorded: Mutex<Vec<Settlement>>,
+    /// The outcomes that the ledger did not take.
+    pub unrecorded: Unrecorded,
+    /// What is given up at the end.
+    pub chores: Tasks,
     /// When this process was started, by this host's clock.
     pub started_at: Timestamp,
     /// Back to the loop.
@@ -81,25 +85,6 @@ impl Context {
     /// Hands `event` to the loop; once the loop has ended nobody needs it any more.
     pub fn tell(&self, event: Event) {
         drop(self.events.send(event));
-    }
-
-    /// Writes down what was answered from memory, if the ledger takes it again.
-    pub async fn write_unrecorded(&self) {
-        let settlements = std::mem::take(
-            &mut *self
-                .unrecorded
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        if settlements.is_empty() {
-            return;
-        }
-        if self.ledger.settle(settlements.clone()).await.is_err() {
-            self.unrecorded
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(settlements);
-        }
     }
 
     /// The audit's line about `ticket`.

@@ -8,11 +8,14 @@
 //!                          └────────────────────────────── stop ────────────────────────────────────────┘
 //! ```
 //!
-//! Commands are served until the drain begins, since the restart may still be refused.
+//! Commands are served until the drain begins, since the restart may still be refused. There is one marker: one that
+//! brought us here is settled before the next one is written.
 
 mod connection;
+mod late;
 mod message;
 mod restart;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +34,7 @@ use crate::lifecycle::{Outcome, Status as ExitStatus};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::timestamp::Timestamp;
 
-use super::effect::{Effect, End, SweepPlan};
+use super::effect::{Effect, End};
 use super::event::{Event, Now};
 use super::identity::{Identity, Room};
 use super::lane::Lanes;
@@ -40,8 +43,8 @@ use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
 
-/// Channels are read again after this long in any case: a post can exist without its event.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
+use late::Late;
+use sweeping::Sweep;
 
 /// So many calls are remembered after they ended, so that doubled events cost nothing.
 const REMEMBERED_CALLS: usize = 1_024;
@@ -52,6 +55,8 @@ pub struct State {
     rules: Rules,
     phase: Phase,
     identity: Option<Identity>,
+    /// The server is being asked who we are, until it has told.
+    identifying: bool,
     lanes: Lanes<Lane, Ticket>,
     /// Calls that wait or run, by what names them.
     in_hand: HashMap<(PostId, u16), InHand>,
@@ -64,6 +69,7 @@ pub struct State {
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
     sweep: Sweep,
+    late: Late,
     /// Events that came before we knew who we are.
     early: Vec<ServerEvent>,
     connection: Connection,
@@ -108,6 +114,8 @@ enum Phase {
     Serving,
     /// These ask for a restart, and it is being found out whether one would bring us back. Commands are served.
     Preparing(Vec<Request>),
+    /// The restart is prepared, but the one that brought us here is still being announced. Commands are served.
+    Settling(Vec<Request>, Departure),
     /// A restart was asked for, and its marker is being written. Commands are served.
     Leaving(Restart),
     /// What runs is being finished; without a restart the process then ends.
@@ -132,17 +140,6 @@ struct InHand {
     lane: Option<Lane>,
     channel: ChannelId,
     created: Timestamp,
-}
-
-/// The reading of what was missed.
-#[derive(Debug, Default)]
-struct Sweep {
-    running: bool,
-    /// Another gap opened while a sweep was running, or the last one failed.
-    again: bool,
-    last: Option<Instant>,
-    /// The server's clock when it began.
-    as_of: Timestamp,
 }
 
 /// What is known of the connection.
@@ -203,6 +200,7 @@ impl State {
             rules,
             phase: Phase::Waiting,
             identity: None,
+            identifying: false,
             lanes: Lanes::default(),
             in_hand: HashMap::new(),
             remembered: VecDeque::new(),
@@ -211,6 +209,7 @@ impl State {
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
+            late: Late::default(),
             early: Vec::new(),
             connection,
             back,
@@ -243,7 +242,7 @@ impl State {
         self.identity.is_some()
             && matches!(
                 self.phase,
-                Phase::Serving | Phase::Preparing(_) | Phase::Leaving(_)
+                Phase::Serving | Phase::Preparing(_) | Phase::Settling(..) | Phase::Leaving(_)
             )
     }
 
@@ -289,7 +288,7 @@ impl State {
             let since = self.unwritten.entry(held.channel).or_insert(held.created);
             *since = held.created.min(*since);
             self.marks.reopen(held.channel);
-            self.sweep.again = true;
+            self.sweep.repeat();
         }
         let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
         if !self.serves() {
@@ -297,6 +296,18 @@ impl State {
             return Vec::new();
         }
         self.serve(now, next)
+    }
+
+    fn tick(&mut self, now: Now) -> Vec<Effect> {
+        if !self.serves() {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        if self.sweep.is_due(now.instant) {
+            effects.extend(self.sweep(now));
+        }
+        effects.extend(self.announce_return(now));
+        effects
     }
 
     fn remember(&mut self, id: (PostId, u16)) {
@@ -309,54 +320,6 @@ impl State {
             self.remembered_set.remove(&oldest);
         }
     }
-
-    /// Reads what may have been missed, or notes that it is to be read when the present reading has ended.
-    fn sweep(&mut self, now: Now) -> Vec<Effect> {
-        // Until the server answered a ping its clock is not known; the answer brings the sweep.
-        if self.sweep.running || !self.connection.alive || !self.serves() {
-            self.sweep.again = true;
-            return Vec::new();
-        }
-        let server_now = self.server_now(now);
-        self.sweep = Sweep {
-            running: true,
-            again: false,
-            last: Some(now.instant),
-            as_of: server_now,
-        };
-        let since = *self.connection.read_from.get_or_insert(server_now);
-        vec![Effect::Sweep(SweepPlan {
-            marks: self.marks.all(),
-            since,
-            server_now,
-        })]
-    }
-
-    fn tick(&mut self, now: Now) -> Vec<Effect> {
-        if !self.serves() {
-            return Vec::new();
-        }
-        let mut effects = vec![Effect::WriteUnrecorded];
-        let due = self
-            .sweep
-            .last
-            .is_none_or(|last| now.instant.duration_since(last) >= SWEEP_EVERY);
-        if due || self.sweep.again {
-            effects.extend(self.sweep(now));
-        }
-        effects.extend(self.announce_return(now));
-        effects
-    }
-
-    /// When the oldest post of `channel` was created whose calls are not all in the ledger.
-    fn oldest_unwritten(&self, channel: ChannelId) -> Option<Timestamp> {
-        let in_hand = self
-            .in_hand
-            .values()
-            .filter(|held| held.channel == channel)
-            .map(|held| held.created);
-        in_hand.chain(self.unwritten.get(&channel).copied()).min()
-    }
 }
 
 /// Decides `event`.
@@ -367,6 +330,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Ended { key, written } => state.ended(now, &key, written),
@@ -374,7 +338,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Prepared(result) => state.prepared(now, result),
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
-        Event::Returned { told } => state.returned(told),
+        Event::Returned { told } => state.returned(now, told),
         Event::Drained => state.drained(),
         Event::ForeignPost => {
             state.counters.foreign += 1;

@@ -9,6 +9,7 @@ use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
 use crate::timestamp::Timestamp;
 
+use super::event::Unread;
 use super::restart::{Request, Return};
 use super::status::Status;
 use super::ticket::Ticket;
@@ -24,10 +25,16 @@ pub enum Effect {
     Sweep(SweepPlan),
     /// Serve a call, or answer why it is not served.
     Serve(Box<Ticket>, Status),
+    /// Answer calls of one channel, which have expired, in one post.
+    Expire(Vec<Ticket>),
+    /// Tell a channel which of its posts are not read.
+    TellUnread(Unread),
     /// Write down how far a channel was read.
     Advance(Watermark),
     /// Write down that the server was heard at this instant of its clock.
     ProofOfLife(Timestamp),
+    /// The same for the first time, at once: without it a successor would not look back at all.
+    FirstProofOfLife(Timestamp),
     /// The server accepted our token: from now on a refusal is waited out.
     TokenWorked,
     /// Look whether a post of our account is ours.
@@ -62,8 +69,6 @@ pub enum Effect {
     AwaitReturn,
     /// Say "Back up." to whoever asked.
     AnnounceReturn(Box<Return>),
-    /// Write down what was answered while the ledger could not be written.
-    WriteUnrecorded,
     /// Finish what runs, for at most the drain's time.
     Drain,
     /// Tell the supervisor that the start has succeeded, and write it down.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::id::ChannelId;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
@@ -34,6 +35,8 @@ pub enum Event {
         /// The calls of these posts that have a row in the ledger.
         known: Vec<CallKey>,
     },
+    /// Posts of a channel were missed that are too many to be read.
+    Unread(Unread),
     /// A channel was read to its end, or as far as is allowed.
     Looked(Looked),
     /// A look over all channels has ended.
@@ -78,6 +81,17 @@ pub enum Event {
     GraceOver,
     /// Thirty seconds have passed.
     Tick,
+}
+
+/// Posts that catch-up passes over, since there are more than `Lifecycle.catch_up.max_posts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// The channel.
+    pub channel: ChannelId,
+    /// They were created after this, by the server's clock...
+    pub from: Timestamp,
+    /// ...and before this.
+    pub to: Timestamp,
 }
 
 /// The instant at which an event is decided, from the clocks of this host.

@@ -22,7 +22,7 @@ use crate::command::table;
 use crate::id::{ChannelId, PostId};
 use crate::ledger::{CallKey, Delivery, Kind, Ledger};
 use crate::mattermost::api::Api;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, shielded};
 use crate::timestamp::Timestamp;
 
 use super::causes::causes;
@@ -30,7 +30,6 @@ use super::identity::Identity;
 use posting::Posting;
 use step::{Progress, Start};
 
-pub use shape::unrecorded;
 pub use step::Timing;
 
 /// A refusal to open a direct message must repeat itself so often, from a server that is well, before it is believed.
@@ -129,11 +128,15 @@ impl Outbox {
             return;
         };
         while let Some(delivery) = self.next_of(thread) {
-            match self.deliver(&delivery, &identity).await {
-                End::Delivered(post) => self.ledger.delivered(delivery.id, post),
-                End::Undeliverable(reason) => {
+            match shielded(self.deliver(&delivery, &identity)).await {
+                Ok(End::Delivered(post)) => self.ledger.delivered(delivery.id, post),
+                Ok(End::Undeliverable(reason)) => {
                     tracing::warn!(channel = %delivery.channel, %reason, "an answer cannot be delivered");
                     self.ledger.undeliverable(delivery.id, reason);
+                }
+                Err(panicked) => {
+                    tracing::error!(%panicked, channel = %delivery.channel, key = delivery.key,
+                        "an answer is left to the next process");
                 }
             }
         }
@@ -172,7 +175,11 @@ impl Outbox {
         }
     }
 
-    async fn post(&self, delivery: &Delivery, identity: &Identity) -> Result<PostId, String> {
+    /// Makes `delivery` visible where it belongs, however long that takes.
+    ///
+    /// # Errors
+    /// It can never be, for this reason.
+    pub async fn post(&self, delivery: &Delivery, identity: &Identity) -> Result<PostId, String> {
         let progress = Progress::new(delivery, self.start, self.timing);
         let posting = Posting::new(
             self.api(delivery),

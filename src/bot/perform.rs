@@ -1,15 +1,17 @@
 //! Effects become deeds: what takes time runs as a task and comes back as an event.
 
+mod restart;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use crate::backoff::Backoff;
-use crate::ledger::{CallState, Kind, Part, Reply, Settlement};
-use crate::lifecycle::marker::{self, Marker};
+use crate::ledger::Unwritable;
+use crate::lifecycle::marker::Marker;
 use crate::logging::Logging;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, shielded};
 use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
@@ -17,11 +19,11 @@ use super::causes::causes;
 use super::context::Context;
 use super::effect::{Effect, End, SweepPlan};
 use super::event::Event;
+use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
-use super::reply;
-use super::restart::{Manner, Request, Return};
-use super::serve::{answer, serve};
+use super::restart::{Request, Return};
+use super::serve::serve;
 use super::supervision;
 
 /// "Back up." waits this long for catch-up.
@@ -31,10 +33,8 @@ const RETURN_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Performer {
     context: Arc<Context>,
-    /// Calls: what a drain waits for.
+    /// Calls: what a drain waits for; everything else is one of the context's chores.
     calls: Tasks,
-    /// Everything else; given up at the end.
-    chores: Tasks,
     logging: Arc<Logging>,
     /// Markers are written one after the other, in the order of asking.
     marker: Arc<Mutex<()>>,
@@ -42,19 +42,17 @@ pub struct Performer {
 }
 
 impl Performer {
-    /// A performer; `calls` are drained before the end, `chores` are not.
+    /// A performer; `calls` are drained before the end.
     #[must_use]
     pub fn new(
         context: Arc<Context>,
         calls: Tasks,
-        chores: Tasks,
         logging: Arc<Logging>,
         unsettled: Unsettled,
     ) -> Self {
         Self {
             context,
             calls,
-            chores,
             logging,
             marker: Arc::default(),
             unsettled: Arc::new(unsettled),
@@ -65,82 +63,38 @@ impl Performer {
     pub fn perform(&self, effect: Effect) -> Option<End> {
         let context = Arc::clone(&self.context);
         match effect {
-            Effect::Identify => drop(self.chores.spawn(identify(context))),
+            Effect::Identify => drop(context.chores.clone().spawn(identify(context))),
             Effect::Sweep(plan) => self.sweep(plan),
             Effect::Serve(ticket, status) => {
                 drop(self.calls.spawn(serve(context, *ticket, status)))
             }
+            Effect::Expire(tickets) => drop(self.calls.spawn(expired::settle(context, tickets))),
+            Effect::TellUnread(unread) => {
+                drop(
+                    context
+                        .chores
+                        .clone()
+                        .spawn(expired::tell_unread(context, unread)),
+                );
+            }
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
-            Effect::TokenWorked => drop(self.chores.spawn(async move {
-                if let Err(error) = context.ledger.token_worked().await {
-                    tracing::warn!(error = %causes(&error), "that the token works could not be noted");
-                }
-            })),
-            Effect::OwnPost { key } => {
-                if key.is_none_or(|key| !context.ledger.is_ours(&key)) {
-                    tracing::warn!(
-                        "somebody else writes with this bot's account; is another bot running on its token?"
-                    );
-                    context.tell(Event::ForeignPost);
-                }
-            }
-            Effect::Prepare => drop(self.chores.spawn(async move {
-                let prepared = supervision::prepare(&context).await;
-                context.tell(Event::Prepared(prepared));
-            })),
-            Effect::LeaveMarker { marker, named } => {
-                let turn = Arc::clone(&self.marker);
-                self.calls.spawn(async move {
-                    let _turn = turn.lock().await;
-                    let result = leave_marker(&context, *marker).await;
-                    context.tell(Event::MarkerLeft { named, result });
-                });
-            }
+            Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
+            Effect::TokenWorked => self.token_worked(),
+            Effect::OwnPost { key } => self.own_post(key.as_deref()),
+            Effect::Prepare => self.prepare(),
+            Effect::LeaveMarker { marker, named } => self.leave_marker(*marker, named),
             Effect::AnnounceRestart { request, joined } => {
                 drop(
                     self.calls
-                        .spawn(async move { announce_restart(&context, &request, joined).await }),
+                        .spawn(restart::announce(context, request, joined)),
                 );
             }
-            Effect::RefuseRestart { request, reason } => {
-                drop(
-                    self.calls
-                        .spawn(async move { refuse_restart(&context, &request, &reason).await }),
-                );
-            }
-            Effect::AwaitReturn => drop(self.chores.spawn(async move {
-                tokio::time::sleep(RETURN_WAIT).await;
-                context.tell(Event::ReturnDue);
-            })),
-            Effect::AnnounceReturn(back) => {
-                let unsettled = Arc::clone(&self.unsettled);
-                drop(
-                    self.calls
-                        .spawn(async move { announce_return(&context, &back, &unsettled).await }),
-                );
-            }
-            Effect::WriteUnrecorded => drop(
-                self.chores
-                    .spawn(async move { context.write_unrecorded().await }),
-            ),
-            Effect::Drain => {
-                let calls = self.calls.clone();
-                self.chores.spawn(async move {
-                    if !calls.drain(context.config.lifecycle.drain).await {
-                        tracing::warn!(cut_off = calls.running(), "the drain's time is over");
-                    }
-                    context.tell(Event::Drained);
-                });
-            }
-            Effect::Ready => {
-                context.notify.ready();
-                drop(self.chores.spawn(async move {
-                    if let Err(error) = context.ledger.ready().await {
-                        tracing::warn!(error = %causes(&error), "that the start succeeded could not be noted");
-                    }
-                }));
-            }
+            Effect::RefuseRestart { request, reason } => self.refuse_restart(request, reason),
+            Effect::AwaitReturn => self.await_return(),
+            Effect::AnnounceReturn(back) => self.announce_return(back),
+            Effect::Drain => self.drain(),
+            Effect::Ready => self.ready(),
             Effect::StillStarting { retry_in } => {
                 supervision::still_starting(context.notify, retry_in);
             }
@@ -151,6 +105,113 @@ impl Performer {
             Effect::Finish(end) => return Some(end),
         }
         None
+    }
+
+    /// Does `work`, which tells the loop of its end, as one of `tasks`. If it panics, the loop is told `instead`: it waits
+    /// for one or the other.
+    fn spawn(
+        &self,
+        tasks: &Tasks,
+        instead: Event,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let context = Arc::clone(&self.context);
+        drop(tasks.spawn(async move {
+            if let Err(panicked) = shielded(work).await {
+                tracing::error!(%panicked, ?instead, "a task failed, by a defect of this program");
+                context.tell(instead);
+            }
+        }));
+    }
+
+    fn first_proof_of_life(&self, server_time: Timestamp) {
+        let context = Arc::clone(&self.context);
+        context.ledger.proof_of_life(server_time);
+        drop(self.context.chores.spawn(async move {
+            noted(context.ledger.flush().await, "when the bot was here first");
+        }));
+    }
+
+    fn token_worked(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            noted(context.ledger.token_worked().await, "that the token works");
+        }));
+    }
+
+    fn ready(&self) {
+        self.context.notify.ready();
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            noted(context.ledger.ready().await, "that the start succeeded");
+        }));
+    }
+
+    fn own_post(&self, key: Option<&str>) {
+        if key.is_none_or(|key| !self.context.ledger.is_ours(key)) {
+            tracing::warn!(
+                "somebody else writes with this bot's account; is another bot running on its token?"
+            );
+            self.context.tell(Event::ForeignPost);
+        }
+    }
+
+    fn prepare(&self) {
+        let context = Arc::clone(&self.context);
+        let failed = Event::Prepared(Err("it could not be prepared".to_owned()));
+        self.spawn(&self.context.chores, failed, async move {
+            let prepared = supervision::prepare(&context).await;
+            context.tell(Event::Prepared(prepared));
+        });
+    }
+
+    fn leave_marker(&self, marker: Marker, named: usize) {
+        let (context, turn) = (Arc::clone(&self.context), Arc::clone(&self.marker));
+        let result = Err("the restart marker could not be written".to_owned());
+        self.spawn(
+            &self.calls,
+            Event::MarkerLeft { named, result },
+            async move {
+                let _turn = turn.lock().await;
+                let result = restart::leave_marker(&context, marker).await;
+                context.tell(Event::MarkerLeft { named, result });
+            },
+        );
+    }
+
+    fn refuse_restart(&self, request: Box<Request>, reason: String) {
+        let work = restart::refuse(Arc::clone(&self.context), request.clone(), reason);
+        match &request.asker {
+            Some(ticket) => {
+                let (key, written) = (ticket.key(), true);
+                self.spawn(&self.calls, Event::Ended { key, written }, work);
+            }
+            None => drop(self.calls.spawn(work)),
+        }
+    }
+
+    fn await_return(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            tokio::time::sleep(RETURN_WAIT).await;
+            context.tell(Event::ReturnDue);
+        }));
+    }
+
+    fn announce_return(&self, back: Box<Return>) {
+        let context = Arc::clone(&self.context);
+        let work = restart::announce_return(context, back, Arc::clone(&self.unsettled));
+        self.spawn(&self.calls, Event::Returned { told: false }, work);
+    }
+
+    fn drain(&self) {
+        let (context, calls) = (Arc::clone(&self.context), self.calls.clone());
+        self.spawn(&self.context.chores, Event::Drained, async move {
+            if !calls.drain(context.config.lifecycle.drain).await {
+                tracing::warn!(cut_off = calls.running(), "the drain's time is over");
+            }
+            context.tell(Event::Drained);
+        });
     }
 
     fn reload(&self) {
@@ -164,7 +225,7 @@ impl Performer {
     }
 
     fn sweep(&self, plan: SweepPlan) {
-        let context = Arc::clone(&self.context);
+        let context = &self.context;
         let Some(identity) = context.identity() else {
             return;
         };
@@ -176,7 +237,18 @@ impl Performer {
                 .unwrap_or(usize::MAX),
             events: context.events.clone(),
         };
-        self.chores.spawn(sweep.run(plan));
+        let failed = Event::Swept {
+            last: true,
+            complete: false,
+        };
+        self.spawn(&context.chores, failed, sweep.run(plan));
+    }
+}
+
+/// Something that the next process would like to know was written down, or not.
+fn noted(result: Result<(), Unwritable>, what: &str) {
+    if let Err(error) = result {
+        tracing::warn!(error = %causes(&error), "{what} could not be noted");
     }
 }
 
@@ -188,130 +260,22 @@ async fn identify(context: Arc<Context>) {
         fastrand::u64(..),
     );
     loop {
-        match Identity::ask(&context.api, &context.config).await {
-            Ok(identity) => {
-                context
-                    .identity
-                    .send_replace(Some(Arc::new(identity.clone())));
+        match shielded(Identity::ask(&context.api, &context.config)).await {
+            Ok(Ok(identity)) => {
+                let known = Some(Arc::new(identity.clone()));
+                context.identity.send_replace(known);
                 return context.tell(Event::Identified(Box::new(identity)));
             }
-            Err(Unidentified::Misconfigured(sentence)) => {
+            Ok(Err(Unidentified::Misconfigured(sentence))) => {
                 return context.tell(Event::Misconfigured(sentence));
             }
-            Err(Unidentified::NotNow(error)) => {
-                tracing::warn!("the server does not tell who we are: {error:#}")
+            Ok(Err(Unidentified::NotNow(error))) => {
+                tracing::warn!("the server does not tell who we are: {error:#}");
+            }
+            Err(panicked) => {
+                tracing::error!(%panicked, "asking who we are failed, by a defect of this program");
             }
         }
         tokio::time::sleep(backoff.next_delay()).await;
     }
-}
-
-/// Writes the marker on a thread where a slow disk holds nobody.
-async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Result<(), String> {
-    let shared = Arc::clone(context);
-    let write = move || {
-        marker::obstacle(&shared.directory, Timestamp::now())
-            .map_err(|obstacle| obstacle.to_string())?;
-        marker::leave(&shared.directory, &marker)
-            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
-    };
-    match tokio::task::spawn_blocking(write).await {
-        Ok(result) => result,
-        Err(error) => Err(format!("the restart marker could not be written: {error}")),
-    }
-}
-
-async fn announce_restart(context: &Context, request: &Request, joined: bool) {
-    tracing::info!("restarting");
-    let Some(ticket) = &request.asker else { return };
-    let reply = Reply {
-        kind: Kind::Progress,
-        ..answer(context, ticket, &reply::restarting(joined))
-    };
-    match context.ledger.queue(vec![reply]).await {
-        Ok(deliveries) => context.outbox.send(deliveries),
-        Err(error) => tracing::warn!(error = %causes(&error), "the restart could not be announced"),
-    }
-}
-
-async fn refuse_restart(context: &Context, request: &Request, reason: &str) {
-    tracing::error!("the restart is refused: {reason}");
-    context
-        .notify
-        .status(&format!("A restart was refused: {reason}"));
-    let Some(ticket) = &request.asker else { return };
-    let replies = vec![answer(context, ticket, &reply::restart_refused(reason))];
-    let settlement = Settlement {
-        call: ticket.call(),
-        state: CallState::Failed,
-        detail: reason.to_owned(),
-        replies,
-    };
-    let written = match context.ledger.settle(vec![settlement]).await {
-        Ok(deliveries) => {
-            context.outbox.send(deliveries);
-            true
-        }
-        Err(error) => {
-            tracing::error!(error = %causes(&error), "the refusal could not be recorded");
-            false
-        }
-    };
-    context.tell(Event::Ended {
-        key: ticket.key(),
-        written,
-    });
-}
-
-/// One transaction: the restart is over, its calls are done, a notice for each; then the marker goes.
-async fn announce_return(context: &Context, back: &Return, unsettled: &Unsettled) {
-    let text = reply::back(back, env!("CARGO_PKG_VERSION"));
-    tracing::info!(manner = ?back.manner, "{text}");
-    let settle = |request: &marker::Request| {
-        let call = unsettled.call(request);
-        let part = Part {
-            text: text.clone(),
-            attachment: None,
-        };
-        let notice = Reply {
-            channel: request.channel,
-            root: Some(request.root),
-            kind: Kind::Outcome,
-            calls: vec![call.key.clone()],
-            parts: vec![part],
-        };
-        let replies = if back.manner == Manner::Silent {
-            Vec::new()
-        } else {
-            vec![notice]
-        };
-        Settlement {
-            call,
-            state: CallState::Done,
-            detail: "restarted".to_owned(),
-            replies,
-        }
-    };
-    let settlements = back.marker.requests.iter().map(settle).collect();
-    let told = match context
-        .ledger
-        .settle_restart(&back.marker.nonce, settlements, Vec::new())
-        .await
-    {
-        Ok(deliveries) => {
-            context.outbox.send(deliveries.unwrap_or_default());
-            if let Err(error) = marker::remove(&context.directory) {
-                tracing::error!(
-                    "the restart marker could not be removed: {:#}",
-                    anyhow::Error::new(error)
-                );
-            }
-            true
-        }
-        Err(error) => {
-            tracing::error!(error = %causes(&error), "the return could not be recorded");
-            false
-        }
-    };
-    context.tell(Event::Returned { told });
 }

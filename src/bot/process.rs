@@ -2,6 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{self, Environment};
 use crate::lifecycle::reexec::Origin;
@@ -11,6 +12,9 @@ use crate::tasks::Tasks;
 
 use super::supervision::Launch;
 use super::{Bot, StartFailure};
+
+/// How long the last lines of the log may hold the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Serves, and starts anew as often as it is asked to.
 ///
@@ -42,6 +46,7 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
             strict: options.strict,
             mishap: mishap.take(),
         };
+        let last_words = Arc::clone(&logging);
         // The runtime is gone before anything is executed in its place.
         let outcome = run(async move {
             match Bot::start(config, logging, launch).await? {
@@ -49,6 +54,8 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
                 None => Ok(Outcome::Exit(Status::Stopped)),
             }
         });
+        let outcome = outcome.map_err(|failure| failure.logged(&last_words));
+        last_words.flush(LAST_LINES);
         match outcome? {
             Outcome::Exit(status) => return Ok(status),
             Outcome::Reexec => {

@@ -9,6 +9,7 @@ use crate::audit::Trouble;
 use crate::command::role::Denied;
 use crate::ledger::Call;
 use crate::text::{inline_code, neutralise};
+use crate::timestamp::Timestamp;
 
 use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
@@ -49,13 +50,16 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// The command that is asked for, as a word with a sigil.
+fn command(ticket: &Ticket) -> String {
+    let word = ticket.invocation.word.trim_start_matches(['@', '!']);
+    inline_code(&format!("@{word}"))
+}
+
 /// The asker may not; one sentence that names nothing that he may not know.
 #[must_use]
 pub fn denied(ticket: &Ticket, denied: Denied) -> String {
-    let command = inline_code(&format!(
-        "@{}",
-        ticket.invocation.word.trim_start_matches(['@', '!'])
-    ));
+    let command = command(ticket);
     match denied {
         Denied::NotPermitted => format!("You do not have permission to use {command}."),
         Denied::Deactivated => format!("A deactivated account cannot use {command}."),
@@ -76,10 +80,7 @@ const UNANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is said of a call that is not run, if anything is.
 #[must_use]
 pub fn declined(ticket: &Ticket) -> Option<String> {
-    let command = inline_code(&format!(
-        "@{}",
-        ticket.invocation.word.trim_start_matches(['@', '!'])
-    ));
+    let command = command(ticket);
     match ticket.fate {
         Fate::WrongChannel => Some(format!("{command} does not work in this channel.")),
         Fate::RateOver => Some(
@@ -99,6 +100,30 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
     }
 }
 
+/// `tickets` of one channel are not run; each is linked to, as `base` and the post's identifier.
+#[must_use]
+pub fn expired_together(tickets: &[Ticket], base: &str) -> String {
+    let mut text = format!(
+        "{} more were asked here while I was away or too long ago, so they were not run. Please ask again for what you \
+         still need:\n",
+        counted(tickets.len(), "command", "commands")
+    );
+    for ticket in tickets {
+        let link = format!("{base}/{}", ticket.post.id);
+        write!(text, "\n- {}: {link}", command(ticket)).ok();
+    }
+    text
+}
+
+/// Posts of this channel between `from` and `to` were too many to be read.
+#[must_use]
+pub fn unread(from: Timestamp, to: Timestamp) -> String {
+    format!(
+        "So much was posted here while I was away that I have not read all of it: commands asked between {from} and \
+         {to} were not run. Please ask again for what you still need."
+    )
+}
+
 /// A restart is being made.
 #[must_use]
 pub fn restarting(joined: bool) -> String {
@@ -116,6 +141,9 @@ pub fn restart_refused(reason: &str) -> String {
         neutralise(reason)
     )
 }
+
+/// Why a restart is refused that is asked for before the last one has its outcome, as half a sentence.
+pub const RETURN_UNRECORDED: &str = "I cannot write down that the last restart is over";
 
 /// We are back.
 #[must_use]
@@ -177,6 +205,19 @@ pub fn interrupted(call: &Call, is_restart: bool) -> String {
     let command = inline_code(&format!("@{}", call.key.name));
     format!(
         "I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again."
+    )
+}
+
+/// A defect of ours; whoever maintains the bot finds the reference in the log.
+#[must_use]
+pub fn defect(ticket: &Ticket) -> String {
+    let command = inline_code(&format!(
+        "@{}",
+        ticket.invocation.word.trim_start_matches(['@', '!'])
+    ));
+    format!(
+        "I failed at {command}, by a defect of mine. Those who maintain this bot find it in its log under `{}`.",
+        ticket.post.id
     )
 }
 

@@ -1,12 +1,13 @@
 //! One call, from its turn to its answer; read from top to bottom.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Verdict;
 use crate::command::role::{self, Denied, Grant};
 use crate::command::{Builtin, Role};
 use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
+use crate::tasks::{Panicked, shielded};
 use crate::text::{self, Rendered};
 
 use super::builtin::{self, Answer};
@@ -16,6 +17,7 @@ use super::event::Event;
 use super::reply;
 use super::status::Status;
 use super::ticket::{Fate, Ticket};
+use super::unrecorded::Record;
 
 /// The reaction to a call that takes longer than `Lifecycle.ack_after`.
 const SEEN: &str = "eyes";
@@ -24,27 +26,52 @@ const TOO_MANY: &str = "hourglass_flowing_sand";
 
 /// Serves `ticket` and tells the loop when that has ended.
 pub async fn serve(context: Arc<Context>, ticket: Ticket, status: Status) {
-    let key = ticket.key();
-    let written = match ticket.fate {
-        Fate::Run | Fate::Join => run(&context, &ticket, &status).await,
-        Fate::Edited => edited(&context, &ticket).await,
-        _ => decline(&context, &ticket).await,
+    let ending = match shielded(attempt(&context, &ticket, &status)).await {
+        Ok(ending) => ending,
+        Err(panicked) => failed(&context, &ticket, &panicked).await,
     };
-    match written {
-        Ok(Ending::Settled) => context.tell(Event::Ended { key, written: true }),
-        // The restart settles the call: the successor, or the loop if it cannot be prepared.
-        Ok(Ending::HandedOver) => {}
-        Err(unwritable) => {
-            let written = without_ledger(&context, &ticket, &status, &unwritable).await;
-            context.tell(Event::Ended { key, written });
-        }
-    }
+    let written = match ending {
+        Ending::Settled => true,
+        Ending::LeftOpen => false,
+        Ending::HandedOver => return,
+    };
+    let key = ticket.key();
+    context.tell(Event::Ended { key, written });
 }
 
 /// How the serving of a call ended.
 enum Ending {
+    /// It has its outcome; if the ledger did not take it, it is kept until that does.
     Settled,
+    /// It has none, and is to be found again by catch-up.
+    LeftOpen,
+    /// The restart settles it: the successor, or the loop if the restart cannot be prepared.
     HandedOver,
+}
+
+async fn attempt(context: &Arc<Context>, ticket: &Ticket, status: &Status) -> Ending {
+    if context.unrecorded.holds(&ticket.key()) {
+        return Ending::Settled;
+    }
+    let served = match ticket.fate {
+        Fate::Run | Fate::Join => run(context, ticket, status).await,
+        Fate::Edited => edited(context, ticket).await,
+        _ => decline(context, ticket).await,
+    };
+    match served {
+        Ok(ending) => ending,
+        Err(unwritable) => without_ledger(context, ticket, status, &unwritable).await,
+    }
+}
+
+/// Serving `ticket` panicked, started or not: it has failed, and is not tried again.
+async fn failed(context: &Arc<Context>, ticket: &Ticket, panicked: &Panicked) -> Ending {
+    tracing::error!(%panicked, post = %ticket.post.id, command = ticket.row().name,
+        "serving a command failed, by a defect of this program");
+    let outcome = Outcome::failed(panicked.to_string(), reply::defect(ticket));
+    let record = record(context, ticket, outcome);
+    context.record_or_keep(record).await;
+    Ending::Settled
 }
 
 /// Checks, starts, runs and settles a call.
@@ -56,13 +83,8 @@ async fn run(
     let grant = match check(context, ticket).await {
         Ok(grant) => grant,
         Err(denied) => {
-            return deny(
-                context,
-                ticket,
-                denied.code(),
-                reply::denied(ticket, denied),
-            )
-            .await;
+            let sentence = reply::denied(ticket, denied);
+            return deny(context, ticket, denied.code(), sentence).await;
         }
     };
     if let Err(refusal) = builtin::restart::allowance(context, ticket).await? {
@@ -72,24 +94,19 @@ async fn run(
         Started::New => {}
         Started::Known(_) => return Ok(Ending::Settled),
     }
-    let answer = acknowledging(
-        context,
-        ticket,
-        builtin::run(context, ticket, grant, status),
-    )
-    .await;
-    let (state, outcome, text) = match answer {
-        Answer::Text(text) => (CallState::Done, "done", text),
+    let work = builtin::run(context, ticket, grant, status);
+    let outcome = match acknowledging(context, ticket, work).await {
+        Answer::Text(text) => Outcome::done(text),
         Answer::Failed { reason, text } => {
             tracing::warn!(command = ticket.row().name, post = %ticket.post.id, %reason, "a command failed");
-            (CallState::Failed, "failed", text)
+            Outcome::failed(reason, text)
         }
         Answer::HandedOver => return Ok(Ending::HandedOver),
     };
-    context
-        .audit
-        .record(context.entry(ticket, Verdict::Allowed, None, Some(outcome)));
-    settle(context, ticket, state, outcome, Some(text)).await
+    // It has run: from here on there is only this outcome.
+    let record = record(context, ticket, outcome);
+    context.record_or_keep(record).await;
+    Ok(Ending::Settled)
 }
 
 /// The role check: a fresh look at the account for every command that needs a role.
@@ -138,32 +155,37 @@ async fn deny(
     code: &str,
     sentence: String,
 ) -> Result<Ending, Unwritable> {
-    context
-        .audit
-        .record(context.entry(ticket, Verdict::Denied, Some(code), None));
-    settle(context, ticket, CallState::Denied, code, Some(sentence)).await
+    let refused = (CallState::Denied, Verdict::Denied);
+    let outcome = Outcome::refused(refused, code, Some(sentence));
+    context.record(record(context, ticket, outcome)).await?;
+    Ok(Ending::Settled)
 }
 
 /// Records what was decided before the call's turn came.
 async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    let (state, verdict, code) = match ticket.fate {
+    let (state, verdict, code) = declined(ticket.fate);
+    let key = ticket.key();
+    if context.ledger.known(vec![key.post]).await?.contains(&key) {
+        return Ok(Ending::Settled);
+    }
+    if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
+        react(context, ticket, TOO_MANY).await;
+    }
+    let outcome = Outcome::refused((state, verdict), code, reply::declined(ticket));
+    context.record(record(context, ticket, outcome)).await?;
+    Ok(Ending::Settled)
+}
+
+/// How a call ends that is not run: in the ledger, in the audit trail, and in one word.
+#[must_use]
+pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
+    match fate {
         Fate::WrongChannel => (CallState::Denied, Verdict::Denied, "channel"),
         Fate::RateOver | Fate::RateStillOver => (CallState::Denied, Verdict::Limited, "rate"),
         Fate::WasAway => (CallState::Expired, Verdict::Expired, "away"),
         Fate::TooOld(_) => (CallState::Expired, Verdict::Expired, "age"),
         _ => (CallState::Denied, Verdict::Denied, "deleted"),
-    };
-    let key = ticket.key();
-    if context.ledger.known(vec![key.post]).await?.contains(&key) {
-        return Ok(Ending::Settled);
     }
-    context
-        .audit
-        .record(context.entry(ticket, verdict, Some(code), None));
-    if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
-        react(context, ticket, TOO_MANY).await;
-    }
-    settle(context, ticket, state, code, reply::declined(ticket)).await
 }
 
 /// An edited message never runs; one that was a call before it was edited has its outcome already, and of one so old
@@ -175,47 +197,92 @@ async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable
     {
         return Ok(Ending::Settled);
     }
-    context
-        .audit
-        .record(context.entry(ticket, Verdict::Denied, Some("edited"), None));
-    settle(
-        context,
-        ticket,
-        CallState::Denied,
-        "edited",
-        reply::declined(ticket),
-    )
-    .await
+    let refused = (CallState::Denied, Verdict::Denied);
+    let outcome = Outcome::refused(refused, "edited", reply::declined(ticket));
+    context.record(record(context, ticket, outcome)).await?;
+    Ok(Ending::Settled)
 }
 
-/// Writes the outcome and the answer down, and sends the answer.
-async fn settle(
-    context: &Context,
-    ticket: &Ticket,
+/// What became of a call.
+pub(super) struct Outcome {
     state: CallState,
-    detail: &str,
+    verdict: Verdict,
+    /// Why, where it was not done.
+    reason: Option<String>,
+    /// What the asker is told, if that is owed.
     text: Option<String>,
-) -> Result<Ending, Unwritable> {
-    let text = text
-        .filter(|_| state == CallState::Done || state == CallState::Failed || ticket.answer_owed());
-    let replies = text
+}
+
+impl Outcome {
+    fn done(text: String) -> Self {
+        Self {
+            state: CallState::Done,
+            verdict: Verdict::Allowed,
+            reason: None,
+            text: Some(text),
+        }
+    }
+
+    /// It may run, but did not succeed.
+    pub(super) fn failed(reason: String, text: String) -> Self {
+        Self {
+            state: CallState::Failed,
+            verdict: Verdict::Allowed,
+            reason: Some(reason),
+            text: Some(text),
+        }
+    }
+
+    fn refused((state, verdict): (CallState, Verdict), code: &str, text: Option<String>) -> Self {
+        Self {
+            state,
+            verdict,
+            reason: Some(code.to_owned()),
+            text,
+        }
+    }
+}
+
+/// `outcome` of `ticket` as ledger and audit trail keep it, with the answer that is owed.
+pub(super) fn record(context: &Context, ticket: &Ticket, outcome: Outcome) -> Record {
+    let word = match outcome.state {
+        CallState::Done => Some("done"),
+        CallState::Failed => Some("failed"),
+        _ => None,
+    };
+    let reason = outcome.reason.as_deref();
+    let entry = context.entry(ticket, outcome.verdict, reason, word);
+    let owed = word.is_some() || ticket.answer_owed();
+    let replies = outcome
+        .text
+        .filter(|_| owed)
         .map(|text| answer(context, ticket, &text))
         .into_iter()
         .collect();
     let settlement = Settlement {
         call: ticket.call(),
-        state,
-        detail: detail.to_owned(),
+        state: outcome.state,
+        detail: reason.or(word).unwrap_or_default().to_owned(),
         replies,
     };
-    let deliveries = context.ledger.settle(vec![settlement]).await?;
-    context.outbox.send(deliveries);
-    Ok(Ending::Settled)
+    Record { settlement, entry }
 }
 
 /// `text` as the posts that answer `ticket`.
 #[must_use]
 pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
+    Reply {
+        channel: ticket.post.channel_id,
+        root: Some(ticket.root()),
+        kind: Kind::Outcome,
+        calls: vec![ticket.key()],
+        parts: parts(context, ticket.row().name, text),
+    }
+}
+
+/// `text` cut into posts; if they were too many, the first of them and a file with this `name`.
+#[must_use]
+pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
     let limit = context
         .identity()
         .map_or(context.config.matterbot.msglength, |identity| {
@@ -225,23 +292,15 @@ pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
         text,
         attachment: None,
     };
-    let parts = match text::render(text, limit) {
+    match text::render(text, limit) {
         Rendered::Parts(parts) => parts.into_iter().map(part).collect(),
         Rendered::Attached { first, file } => {
-            let name = format!("{}.md", ticket.row().name);
+            let name = format!("{name}.md");
             vec![Part {
                 text: first,
                 attachment: Some(Attachment { name, text: file }),
             }]
         }
-    };
-    let (channel, root) = (ticket.post.channel_id, Some(ticket.root()));
-    Reply {
-        channel,
-        root,
-        kind: Kind::Outcome,
-        calls: vec![ticket.key()],
-        parts,
     }
 }
 
@@ -260,13 +319,13 @@ async fn react(context: &Context, ticket: &Ticket, emoji: &str) {
 }
 
 /// Without the ledger nothing runs. What only tells of us is told from memory, and its row is the first one written
-/// when the ledger can be written again; everything else is found again then. Says whether the call was answered.
+/// when the ledger can be written again; everything else is found again then.
 async fn without_ledger(
-    context: &Context,
+    context: &Arc<Context>,
     ticket: &Ticket,
     status: &Status,
     unwritable: &Unwritable,
-) -> bool {
+) -> Ending {
     tracing::error!(%unwritable, post = %ticket.post.id, "nothing is run");
     let text = match ticket.invocation.builtin {
         Builtin::Status if ticket.fate == Fate::Run => {
@@ -274,43 +333,40 @@ async fn without_ledger(
         }
         Builtin::Help if ticket.fate == Fate::Run => builtin::help::text(context, ticket).await,
         _ => {
-            if ticket.answer_owed()
-                && context
-                    .notices
-                    .first_within(ticket.post.channel_id, NOTICE_EVERY)
-            {
-                say(context, ticket, &reply::ledger_unwritable()).await;
+            let channel = ticket.post.channel_id;
+            if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {
+                let notice = Reply {
+                    kind: Kind::Notice,
+                    calls: Vec::new(),
+                    ..answer(context, ticket, &reply::ledger_unwritable())
+                };
+                say(context, ticket, notice).await;
             }
-            return false;
+            return Ending::LeftOpen;
         }
     };
-    let answered = say(context, ticket, &text).await;
-    if answered {
-        let detail = "answered while the ledger could not be written".to_owned();
-        let settlement = Settlement {
-            call: ticket.call(),
-            state: CallState::Done,
-            detail,
-            replies: Vec::new(),
-        };
-        context
-            .unrecorded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(settlement);
+    if !say(context, ticket, answer(context, ticket, &text)).await {
+        return Ending::LeftOpen;
     }
-    answered
+    let mut record = record(context, ticket, Outcome::done(text));
+    record.settlement.replies.clear();
+    "answered while the ledger could not be written".clone_into(&mut record.settlement.detail);
+    context.keep(record);
+    Ending::Settled
 }
 
-/// Posts without a record; says whether the server took it.
-async fn say(context: &Context, ticket: &Ticket, text: &str) -> bool {
-    let post =
-        super::outbox::unrecorded(&context.ledger, ticket.post.channel_id, ticket.root(), text);
-    let posted = context.api_for(ticket).create_post(&post).await;
-    if let Err(error) = &posted {
-        tracing::warn!(error = %causes(error), "an answer could not be posted");
+/// Posts without a row in the outbox; says whether all of it is visible.
+async fn say(context: &Context, ticket: &Ticket, reply: Reply) -> bool {
+    let Some(identity) = context.identity() else {
+        return false;
+    };
+    for delivery in context.ledger.unrecorded(reply) {
+        if let Err(reason) = context.outbox.post(&delivery, &identity).await {
+            tracing::warn!(reason, post = %ticket.post.id, "an answer could not be posted");
+            return false;
+        }
     }
-    posted.is_ok()
+    true
 }
 
 /// That the ledger cannot be written is said once a channel in this time.

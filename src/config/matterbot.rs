@@ -128,7 +128,13 @@ pub struct Welcome {
 }
 
 impl Matterbot {
-    /// The server's address without the API's path, `https://chat.example.org`; permalinks start with it.
+    /// What permalinks start with, `https://chat.example.org/ops/pl`; a slash and the post's identifier follow.
+    #[must_use]
+    pub fn permalink_base(&self) -> String {
+        format!("{}/{}/pl", self.base_url(), self.teamname)
+    }
+
+    /// The server's address without the API's path, `https://chat.example.org`.
     #[must_use]
     pub fn base_url(&self) -> String {
         let scheme = match self.scheme {

@@ -96,6 +96,8 @@ pub struct Recent {
     pub user: UserId,
     /// Where it stands.
     pub state: CallState,
+    /// What the operator should know beyond the state; empty while it runs.
+    pub detail: String,
     /// When its first row was written, of our clock.
     pub recorded_at: Timestamp,
 }
@@ -211,7 +213,7 @@ pub(super) fn recent(
     since: Timestamp,
 ) -> rusqlite::Result<Vec<Recent>> {
     let mut statement = connection.prepare_cached(
-        "SELECT post, ordinal, name, user, state, recorded_at FROM call ORDER BY id DESC",
+        "SELECT post, ordinal, name, user, state, recorded_at, detail FROM call ORDER BY id DESC",
     )?;
     let mut rows = statement.query([])?;
     let mut recent = Vec::new();
@@ -225,6 +227,7 @@ pub(super) fn recent(
                 key: key(row)?,
                 user: row.get(3)?,
                 state: row.get(4)?,
+                detail: row.get(6)?,
                 recorded_at,
             });
         }

@@ -91,30 +91,42 @@ pub(super) fn queue(
     first: i64,
     tag: &str,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let parts = u32::try_from(reply.parts.len()).unwrap_or(u32::MAX);
-    let queued_at = Timestamp::now();
-    let mut deliveries = Vec::with_capacity(reply.parts.len());
-    for ((id, part), content) in (first..).zip(1..).zip(reply.parts) {
-        let delivery = Delivery {
-            id,
-            key: new_key(tag),
-            channel: reply.channel,
-            root: reply.root,
-            kind: reply.kind,
-            calls: reply.calls.clone(),
-            part,
-            parts,
-            text: content.text,
-            attachment: content.attachment,
-            queued_at,
-            first_attempt_at: None,
-            last_attempt_ended_at: None,
-        };
-        insert(connection, &delivery)?;
-        deliveries.push(delivery);
+    let deliveries = deliveries(reply, first.., tag);
+    for delivery in &deliveries {
+        insert(connection, delivery)?;
     }
     Ok(deliveries)
 }
+
+/// The parts of `reply` as deliveries with these ids.
+pub(super) fn deliveries(
+    reply: Reply,
+    ids: impl IntoIterator<Item = i64>,
+    tag: &str,
+) -> Vec<Delivery> {
+    let parts = u32::try_from(reply.parts.len()).unwrap_or(u32::MAX);
+    let queued_at = Timestamp::now();
+    let numbered = ids.into_iter().zip(1..).zip(reply.parts);
+    let delivery = |((id, part), content): ((i64, u32), Part)| Delivery {
+        id,
+        key: new_key(tag),
+        channel: reply.channel,
+        root: reply.root,
+        kind: reply.kind,
+        calls: reply.calls.clone(),
+        part,
+        parts,
+        text: content.text,
+        attachment: content.attachment,
+        queued_at,
+        first_attempt_at: None,
+        last_attempt_ended_at: None,
+    };
+    numbered.map(delivery).collect()
+}
+
+/// The id of deliveries that have no row; the rows have ids from 1.
+pub(super) const NO_ROW: i64 = 0;
 
 fn insert(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
     let attachment = delivery.attachment.as_ref();

@@ -89,7 +89,6 @@ impl Store {
         &self,
         nonce: &str,
         settlements: Vec<Settlement>,
-        notices: Vec<Reply>,
     ) -> rusqlite::Result<Option<Vec<Delivery>>> {
         let inserted = self.connection.execute(
             "INSERT INTO restart (nonce, settled_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -98,9 +97,7 @@ impl Store {
         if inserted == 0 {
             return Ok(None);
         }
-        let mut deliveries = self.settle(settlements)?;
-        deliveries.extend(self.queue(notices)?);
-        Ok(Some(deliveries))
+        self.settle(settlements).map(Some)
     }
 
     pub(super) fn token_worked(&self) -> rusqlite::Result<()> {

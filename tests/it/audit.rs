@@ -194,6 +194,7 @@ fn a_file_that_may_be_a_trap_is_refused() {
     assert!(matches!(pipe, AuditError::NotOurs { .. }), "{pipe:?}");
     assert!(pipe.to_string().contains("audit.jsonl"));
 
-    let missing = Audit::open(Path::new("/nonexistent")).unwrap_err();
+    let directory = tempfile::tempdir().unwrap();
+    let missing = Audit::open(&directory.path().join("missing")).unwrap_err();
     assert!(matches!(missing, AuditError::Open { .. }), "{missing:?}");
 }

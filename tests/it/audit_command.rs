@@ -98,3 +98,25 @@ async fn a_long_audit_becomes_numbered_posts_and_at_last_a_file() {
     assert_eq!(file.matches("| allowed |").count(), 32, "{file}");
     scenario.finish(&mut bot).await;
 }
+
+#[tokio::test]
+async fn a_name_that_the_server_does_not_tell_in_time_is_not_waited_for() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (admin, olga, pat, lab) = (
+        &scenario.admin,
+        &scenario.olga,
+        &scenario.pat,
+        &scenario.lab,
+    );
+    for person in [pat, olga] {
+        person.asks(lab, "@status").await.outcome().await;
+    }
+    let hangs = json!({"kind": "slow_answer", "delay_ms": 600_000});
+    let whom = json!({"path": format!("/api/v4/users/{}", pat.id)});
+    scenario.fault(json!({"fault": hangs, "scope": whom})).await;
+    let shown = admin.asks(lab, "@audit").await.outcome().await;
+    assert!(shown.contains(&pat.id), "{shown}");
+    assert!(shown.contains(&olga.username), "{shown}");
+    scenario.finish(&mut bot).await;
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::support::bot::BotUnderTest;
@@ -113,10 +113,19 @@ async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
         .post("/users/tokens/revoke", token)
         .await
         .expect(200);
-    // The socket may stay open and deaf; what asks for a new connection is refused.
-    scenario.pat.says(&scenario.lab, "@status").await;
-    bot.terminate();
-    assert_eq!(bot.exit_code().await, Some(0));
+    // The socket may stay open and deaf: the next ping, at most 30 s later, tells.
+    let meanwhile = scenario.pat.asks(&scenario.lab, "@status").await;
+    let refused = "the server refuses the token (Matterbot.password)";
+    bot.says_within(refused, 1, Duration::from_secs(60)).await;
+    let path = format!("/users/{}/tokens", scenario.bot.id);
+    let token = json!({"description": "in place of the other"});
+    let token = scenario.admin.post(&path, token).await.expect(200);
+    let change = json!({"Matterbot": {"password": token["token"]}});
+    bot.configure(&scenario, change);
+    bot.signal(Signal::HUP);
+    meanwhile.outcome().await;
+    assert_eq!(bot.starts(), 1);
+    scenario.finish(&mut bot).await;
 }
 
 #[tokio::test]
@@ -162,59 +171,6 @@ async fn a_proxys_error_page_is_waited_out() {
         .await;
     bot.says("status 502 by something that is not Mattermost's API", 1)
         .await;
-    scenario.finish(&mut bot).await;
-}
-
-#[tokio::test]
-async fn a_full_disk_runs_nothing_and_loses_nothing() {
-    let scenario = Scenario::start().await;
-    let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
-    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
-    pat.asks(lab, "@help status").await.outcome().await;
-    bot.limit_files(Some(1));
-    let by_bot = async |post: &Value| {
-        let thread = pat.thread(post["id"].as_str().unwrap()).await;
-        thread
-            .into_iter()
-            .find(|answer| answer["user_id"] == scenario.bot.id.as_str())
-    };
-    // What only tells of the bot is told from memory; of the rest it is said once that nothing runs.
-    let status = pat.says(lab, "@status").await;
-    let answer = pat
-        .until("status was answered", async || by_bot(&status).await)
-        .await;
-    let text = answer["message"].as_str().unwrap();
-    assert!(text.contains("the ledger cannot be written"), "{text}");
-    assert!(!text.contains("Somebody else writes"), "{text}");
-    let help = pat.says(lab, "@help status").await;
-    pat.until("help was answered", async || by_bot(&help).await)
-        .await;
-    let restart = olga.asks(lab, "@restart").await;
-    let answer = olga
-        .until("the notice was posted", async || {
-            by_bot(&restart.post).await
-        })
-        .await;
-    let text = answer["message"].as_str().unwrap();
-    assert!(
-        text.starts_with("I cannot write my ledger at present"),
-        "{text}"
-    );
-    assert_eq!(answer["props"]["matterbot"]["kind"], "notice");
-    let audit = scenario.admin.asks(lab, "@audit").await;
-    bot.limit_files(None);
-    pat.asks(lab, "@status").await.outcome().await;
-    bot.terminate();
-    assert_eq!(bot.exit_code().await, Some(0));
-    assert_eq!(bot.starts(), 1);
-    // What was answered from memory is not answered again; what was not run has its outcome now.
-    bot.restart_process();
-    let late = restart.outcome().await;
-    assert!(
-        late.starts_with("I was down when you asked for `@restart`"),
-        "{late}"
-    );
-    assert!(audit.outcome().await.starts_with("| When |"));
     scenario.finish(&mut bot).await;
 }
 

@@ -5,6 +5,7 @@ mod life;
 mod pending;
 mod posts;
 mod sockets;
+mod threads;
 
 use serde_json::json;
 

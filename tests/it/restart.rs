@@ -55,10 +55,13 @@ async fn an_operator_restarts_the_bot_and_nobody_goes_unanswered() {
         .iter()
         .filter(|line| line["command"] == "@restart")
         .collect();
-    assert_eq!(restarts.len(), 1, "{restarts:?}");
-    assert_eq!(restarts[0]["verdict"], "allowed");
-    assert_eq!(restarts[0]["user"], olga.id.as_str());
-    assert_eq!(restarts[0]["post"], restart.post["id"]);
+    let outcomes: Vec<&Value> = restarts.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["restarting", "restarted"]);
+    for line in restarts {
+        assert_eq!(line["verdict"], "allowed");
+        assert_eq!(line["user"], olga.id.as_str());
+        assert_eq!(line["post"], restart.post["id"]);
+    }
 }
 
 #[tokio::test]
@@ -128,6 +131,52 @@ async fn who_joins_a_restart_during_the_drain_is_told_too() {
     waiting.outcome().await;
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 2);
+}
+
+#[tokio::test]
+async fn a_restart_before_the_last_one_is_told_loses_no_notice() {
+    let scenario = Scenario::with_faults().await;
+    let settings = json!({"Lifecycle": {"cooldown": "0s"}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    let (olga, otto, lab) = (&scenario.olga, &scenario.otto, &scenario.lab);
+    // Catch-up takes longer than "Back up." waits for it.
+    let slow = json!({"kind": "slow_answer", "delay_ms": 8_000});
+    let listing = json!({"path": "/api/v4/users/me/channels"});
+    scenario
+        .fault(json!({"fault": slow, "scope": listing}))
+        .await;
+    let first = olga.asks(lab, "@restart").await;
+    bot.ready(2).await;
+    let second = otto.asks(lab, "@restart").await;
+    assert_restarted(&texts(&first).await);
+    bot.ready(3).await;
+    scenario.mend().await;
+    assert_restarted(&texts(&second).await);
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.starts(), 3);
+}
+
+#[tokio::test]
+async fn those_who_join_a_restart_use_up_one_of_the_budget() {
+    let scenario = Scenario::with_faults().await;
+    let settings = json!({"Lifecycle": {"cooldown": "0s", "budget": {"count": 2, "window": "1h"}}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    let (olga, otto, lab) = (&scenario.olga, &scenario.otto, &scenario.lab);
+    scenario
+        .holds_up(&scenario.pat, Duration::from_millis(2_000))
+        .await;
+    let asked = [
+        olga.asks(lab, "@restart").await,
+        otto.asks(lab, "@restart").await,
+    ];
+    for call in &asked {
+        assert_restarted(&texts(call).await);
+    }
+    assert_restarted(&texts(&olga.asks(lab, "@restart").await).await);
+    let fourth = otto.asks(lab, "@restart").await.outcome().await;
+    assert!(fourth.starts_with("I restart at most 2 times"), "{fourth}");
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.starts(), 3);
 }
 
 #[tokio::test]
@@ -299,6 +348,17 @@ async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
     }
     bot.terminate();
     assert_eq!(bot.exit_code().await, Some(0));
+    let audit = bot.audit();
+    let outcomes = audit.iter().filter_map(|line| line["outcome"].as_str());
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        [
+            "restarting",
+            "restarted, and told late",
+            "restarting",
+            "restarted, and too late to tell"
+        ]
+    );
 }
 
 /// Makes the marker so much older.

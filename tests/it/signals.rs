@@ -72,42 +72,42 @@ async fn wait_for(file: &std::path::Path, words: &str) {
     eventually(words, contains).await;
 }
 
-#[tokio::test]
-async fn a_terminal_that_goes_away_stops_what_runs_in_it() {
-    let home = Home::new(&Settings::alone());
+/// A bot in a terminal of its own, as tmux or a window would be; killed, it drops the line. With `in_shell` the bot is
+/// what a shell there runs, else it is all that the terminal runs. What it writes stands in the file.
+fn in_terminal(home: &Home, in_shell: bool) -> (Program, std::path::PathBuf) {
     let log = home.path().join("typescript");
-    // `script` is the terminal; killed, it drops the line as a closed window does.
+    let bot = format!("'{PROGRAM}' --config '{}'", home.config().display());
     let mut script = command("script");
     script
         .args(["--quiet", "--flush", "--command"])
-        .arg(format!(
-            "exec '{PROGRAM}' --config '{}'",
-            home.config().display()
-        ))
+        .arg(if in_shell {
+            format!("{bot}; echo ended")
+        } else {
+            format!("exec {bot}")
+        })
         .arg(&log);
-    let mut terminal = Program::start(script);
-    wait_for(&log, "the next try is in").await;
-    terminal.signal(Signal::KILL);
-    terminal.end().await;
-    eventually("the end of what ran in the terminal", || {
-        home.ends() == [Some("stop".to_owned())]
-    })
-    .await;
+    (Program::start(script), log)
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_stops_what_runs_in_it() {
+    for in_shell in [false, true] {
+        let home = Home::new(&Settings::alone());
+        let (mut terminal, log) = in_terminal(&home, in_shell);
+        wait_for(&log, "the next try is in").await;
+        terminal.signal(Signal::KILL);
+        terminal.end().await;
+        eventually("the end of what ran in the terminal", || {
+            home.ends() == [Some("stop".to_owned())]
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
 async fn sighup_from_anybody_else_is_a_reload_in_a_terminal_too() {
     let home = Home::new(&Settings::alone());
-    let log = home.path().join("typescript");
-    let mut script = command("script");
-    script
-        .args(["--quiet", "--flush", "--command"])
-        .arg(format!(
-            "exec '{PROGRAM}' --config '{}'",
-            home.config().display()
-        ))
-        .arg(&log);
-    let mut terminal = Program::start(script);
+    let (mut terminal, log) = in_terminal(&home, false);
     wait_for(&log, "the next try is in").await;
     let pid = i32::try_from(home.runs()[0].pid).unwrap();
     let pid = rustix::process::Pid::from_raw(pid).unwrap();

@@ -1,6 +1,10 @@
 //! `@audit [n]`: the last decisions.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::{Instant, timeout_at};
 
 use crate::audit::Entry;
 use crate::bot::context::Context;
@@ -17,6 +21,10 @@ const USUAL: usize = 10;
 const MOST: usize = 200;
 /// At most so many people are looked up; the others are shown by their identifiers.
 const MOST_NAMES: usize = 20;
+/// So many of them at a time.
+const LOOK_UPS_AT_ONCE: usize = 4;
+/// The answer waits no longer for names.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shows the last decisions; `_grant` proves that the asker may see them.
 pub async fn last(context: &Context, ticket: &Ticket, _grant: Grant) -> Answer {
@@ -33,12 +41,17 @@ pub async fn last(context: &Context, ticket: &Ticket, _grant: Grant) -> Answer {
     Answer::Text(reply::audit(&entries, &names))
 }
 
-/// The names of those who stand in `entries`, as far as the server tells them.
+/// The names of those who stand in `entries`, as far as the server tells them in time.
 async fn names(context: &Context, entries: &[Entry]) -> HashMap<UserId, String> {
     let users: HashSet<UserId> = entries.iter().map(|entry| entry.user).collect();
+    let look_up = |user| context.api.user(user);
+    let mut found = stream::iter(users.into_iter().take(MOST_NAMES))
+        .map(look_up)
+        .buffer_unordered(LOOK_UPS_AT_ONCE);
+    let deadline = Instant::now() + PATIENCE;
     let mut names = HashMap::new();
-    for user in users.into_iter().take(MOST_NAMES) {
-        if let Ok(user) = context.api.user(user).await {
+    while let Ok(Some(user)) = timeout_at(deadline, found.next()).await {
+        if let Ok(user) = user {
             names.insert(user.id, user.username);
         }
     }

@@ -89,31 +89,34 @@ fn names_the_bot(ticket: &Ticket) -> bool {
         .all(|name| name.eq_ignore_ascii_case("bot"))
 }
 
-/// Holds `recent` restarts, newest first, against the cooldown and the budget.
+/// Holds `recent` restarts, newest call first, against the cooldown and the budget. A restart counts once, from when it
+/// was first asked for.
 fn within(
     recent: &[Recent],
     now: Timestamp,
     cooldown: Duration,
     budget: Quota,
 ) -> Result<(), Refusal> {
-    let restarts: Vec<Duration> = recent
-        .iter()
-        .filter(|call| matches!(call.state, CallState::Running | CallState::Done))
-        .map(|call| now.since(call.recorded_at))
-        .collect();
-    if let Some(age) = restarts.first().filter(|age| **age < cooldown) {
+    let mut restarts: Vec<(&str, Duration)> = Vec::new();
+    let counts = |call: &&Recent| matches!(call.state, CallState::Running | CallState::Done);
+    for call in recent.iter().filter(counts) {
+        // The detail of those that are done names the restart; what still runs is asked for of one only.
+        let (restart, age) = (call.detail.as_str(), now.since(call.recorded_at));
+        match restarts.iter_mut().find(|(known, _)| *known == restart) {
+            Some((_, since)) => *since = age.max(*since),
+            None => restarts.push((restart, age)),
+        }
+    }
+    let mut ages: Vec<Duration> = restarts.into_iter().map(|(_, age)| age).collect();
+    ages.sort_unstable();
+    if let Some(age) = ages.first().filter(|age| **age < cooldown) {
         return Err(Refusal::Cooldown(cooldown.saturating_sub(*age)));
     }
-    let counted: Vec<&Duration> = restarts
-        .iter()
-        .filter(|age| **age < budget.window)
-        .collect();
+    ages.retain(|age| *age < budget.window);
     let limit = usize::try_from(budget.count).unwrap_or(usize::MAX);
-    match counted.get(limit.saturating_sub(1)) {
-        Some(age) if counted.len() >= limit => {
-            Err(Refusal::Budget(budget, budget.window.saturating_sub(**age)))
-        }
-        _ => Ok(()),
+    match ages.get(limit.saturating_sub(1)) {
+        Some(age) => Err(Refusal::Budget(budget, budget.window.saturating_sub(*age))),
+        None => Ok(()),
     }
 }
 
@@ -140,7 +143,8 @@ mod tests {
 
     use super::*;
 
-    fn restart(seconds_ago: u64, state: CallState) -> Recent {
+    /// A call for a restart, so many seconds ago; those that are done name theirs.
+    fn call(seconds_ago: u64, state: CallState, detail: &str) -> Recent {
         let recorded_at = Timestamp(1_000_000).minus(Duration::from_secs(seconds_ago));
         let key = CallKey {
             post: PostId::random(),
@@ -151,52 +155,64 @@ mod tests {
             key,
             user: UserId::random(),
             state,
+            detail: detail.to_owned(),
             recorded_at,
         }
     }
 
-    fn check(recent: &[(u64, CallState)]) -> Result<(), Refusal> {
-        let recent: Vec<Recent> = recent
-            .iter()
-            .map(|(ago, state)| restart(*ago, *state))
-            .collect();
+    fn done(seconds_ago: u64, restart: &str) -> Recent {
+        call(seconds_ago, CallState::Done, restart)
+    }
+
+    fn check(recent: &[Recent]) -> Result<(), Refusal> {
         let budget = Quota {
             count: 3,
             window: Duration::from_secs(300),
         };
-        within(
-            &recent,
-            Timestamp(1_000_000),
-            Duration::from_secs(10),
-            budget,
-        )
+        let cooldown = Duration::from_secs(10);
+        within(recent, Timestamp(1_000_000), cooldown, budget)
     }
 
     #[test]
     fn a_restart_waits_for_the_cooldown() {
-        assert_eq!(
-            check(&[(6, CallState::Done)]),
-            Err(Refusal::Cooldown(Duration::from_secs(4)))
-        );
-        assert_eq!(check(&[(10, CallState::Done)]), Ok(()));
+        let left = Refusal::Cooldown(Duration::from_secs(4));
+        assert_eq!(check(&[done(6, "a")]), Err(left));
+        assert_eq!(check(&[done(10, "a")]), Ok(()));
     }
 
     #[test]
     fn the_budget_counts_restarts_and_not_denials() {
-        let done = |ago| (ago, CallState::Done);
-        assert_eq!(check(&[done(20), done(30)]), Ok(()));
-        let refused = check(&[done(20), done(30), done(40)]);
+        assert_eq!(check(&[done(20, "a"), done(30, "b")]), Ok(()));
+        let refused = check(&[done(20, "a"), done(30, "b"), done(40, "c")]);
         assert!(
             matches!(refused, Err(Refusal::Budget(_, wait)) if wait == Duration::from_secs(260))
         );
-        assert_eq!(
-            check(&[
-                (5, CallState::Denied),
-                (6, CallState::Failed),
-                done(20),
-                done(30)
-            ]),
-            Ok(())
-        );
+        let vain = [
+            call(5, CallState::Denied, "rate"),
+            call(6, CallState::Failed, "no such team"),
+            done(20, "a"),
+            done(30, "b"),
+        ];
+        assert_eq!(check(&vain), Ok(()));
+    }
+
+    #[test]
+    fn those_who_joined_a_restart_do_not_make_it_two() {
+        let joined = [
+            done(8, "b"),
+            done(9, "b"),
+            done(12, "b"),
+            done(30, "a"),
+            done(31, "a"),
+        ];
+        assert_eq!(check(&joined), Ok(()));
+        // What the process before was asked for, and is not settled yet.
+        let running = [
+            call(11, CallState::Running, ""),
+            call(12, CallState::Running, ""),
+            done(20, "b"),
+        ];
+        assert_eq!(check(&running), Ok(()));
+        assert!(check(&[&running[..], &[done(30, "a")]].concat()).is_err());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::bot::catch_up::Looked;
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
-use crate::bot::identity::{Identity, Room};
-use crate::bot::watermark::{Look, SETTLING};
+use crate::bot::identity::Identity;
+use crate::bot::watermark::SETTLING;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
@@ -56,7 +55,9 @@ impl State {
             effects.push(Effect::TokenWorked);
         }
         if self.identity.is_none() {
-            effects.push(Effect::Identify);
+            if !std::mem::replace(&mut self.identifying, true) {
+                effects.push(Effect::Identify);
+            }
         } else {
             effects.extend(self.gap(now));
         }
@@ -82,7 +83,7 @@ impl State {
             let mut effects = Vec::new();
             if self.connection.read_from.is_none() {
                 self.connection.read_from = Some(connected);
-                effects.push(Effect::ProofOfLife(connected.plus(SETTLING)));
+                effects.push(Effect::FirstProofOfLife(connected.plus(SETTLING)));
             }
             effects.extend(self.sweep(now));
             return effects;
@@ -167,59 +168,5 @@ impl State {
         } else {
             Vec::new()
         }
-    }
-
-    pub(super) fn listed(&mut self, rooms: Vec<Room>) -> Vec<Effect> {
-        self.rooms = rooms.into_iter().map(|room| (room.id, room)).collect();
-        Vec::new()
-    }
-
-    pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
-        let channel = looked.channel;
-        if looked.begins {
-            self.unwritten.remove(&channel);
-            if let Some(back) = &mut self.back {
-                back.unread.insert(channel);
-            }
-            return Vec::new();
-        }
-        if let Some(back) = &mut self.back {
-            back.unread.remove(&channel);
-        }
-        // What was posted since the drain began is the successor's to read.
-        if !self.serves() {
-            return Vec::new();
-        }
-        let unwritten = self.oldest_unwritten(channel);
-        let look = Look {
-            last_post_at: looked.last_post_at,
-            as_of: looked.as_of,
-            since: looked.since,
-            unwritten,
-        };
-        vec![Effect::Advance(self.marks.looked(channel, look))]
-    }
-
-    pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
-        let mut effects = if complete {
-            self.return_due(now)
-        } else {
-            Vec::new()
-        };
-        if last {
-            self.sweep.running = false;
-            self.sweep.again |= !complete;
-        }
-        if last && complete && self.serves() {
-            // Everything before this sweep is decided, in channels that are new to us as well: neither we nor a
-            // successor reads those from further back.
-            self.connection.read_from = Some(self.sweep.as_of.minus(SETTLING));
-            effects.push(Effect::ProofOfLife(self.sweep.as_of));
-        }
-        // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
-        if last && complete && self.sweep.again {
-            effects.extend(self.sweep(now));
-        }
-        effects
     }
 }

@@ -128,6 +128,9 @@ impl State {
         } else if !self.serves() {
             return Vec::new();
         }
+        let Some(ticket) = self.keep_late(ticket) else {
+            return Vec::new();
+        };
         if let Some(back) = &mut self.back
             && source == Source::CatchUp
             && ticket.fate == Fate::Run

@@ -2,6 +2,7 @@
 
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
+use crate::bot::reply;
 use crate::bot::restart::{Manner, Request, Return};
 use crate::bot::ticket::Ticket;
 use crate::command::Builtin;
@@ -18,7 +19,10 @@ impl State {
         ticket.invocation.builtin == Builtin::Restart
             && matches!(
                 self.phase,
-                Phase::Preparing(_) | Phase::Leaving(_) | Phase::Draining(Some(_))
+                Phase::Preparing(_)
+                    | Phase::Settling(..)
+                    | Phase::Leaving(_)
+                    | Phase::Draining(Some(_))
             )
     }
 
@@ -29,7 +33,7 @@ impl State {
                 self.phase = Phase::Preparing(vec![request]);
                 vec![Effect::Prepare]
             }
-            Phase::Preparing(askers) => {
+            Phase::Preparing(askers) | Phase::Settling(askers, _) => {
                 askers.push(request);
                 Vec::new()
             }
@@ -50,17 +54,23 @@ impl State {
         };
         let askers = std::mem::take(askers);
         match result {
-            Ok(departure) => {
-                let restart = self.restart(now, departure, askers);
-                let effect = restart.leave_marker();
-                self.phase = Phase::Leaving(restart);
-                vec![effect]
+            Ok(departure) if self.back.is_some() => {
+                self.phase = Phase::Settling(askers, departure);
+                self.return_now(now)
             }
+            Ok(departure) => self.leave(now, departure, askers),
             Err(reason) => {
                 self.go_on();
                 refuse(askers, &reason)
             }
         }
+    }
+
+    fn leave(&mut self, now: Now, departure: Departure, askers: Vec<Request>) -> Vec<Effect> {
+        let restart = self.restart(now, departure, askers);
+        let effect = restart.leave_marker();
+        self.phase = Phase::Leaving(restart);
+        vec![effect]
     }
 
     fn restart(&self, now: Now, departure: Departure, askers: Vec<Request>) -> Restart {
@@ -200,11 +210,15 @@ impl State {
     /// Says that we are back, if that is owed and due.
     pub(super) fn announce_return(&mut self, now: Now) -> Vec<Effect> {
         let possible = self.connection.since.is_some() && self.serves();
-        let Some(back) = self
-            .back
-            .as_mut()
-            .filter(|back| back.due && !back.announced && possible)
-        else {
+        match &self.back {
+            Some(back) if back.due && possible => self.return_now(now),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Says that we are back, if that is owed and not on its way.
+    fn return_now(&mut self, now: Now) -> Vec<Effect> {
+        let Some(back) = self.back.as_mut().filter(|back| !back.announced) else {
             return Vec::new();
         };
         back.announced = true;
@@ -223,14 +237,25 @@ impl State {
         vec![Effect::AnnounceReturn(Box::new(announcement))]
     }
 
-    /// The announcement is in the ledger, or will be tried again at the next tick.
-    pub(super) fn returned(&mut self, told: bool) -> Vec<Effect> {
+    /// The announcement is in the ledger, or will be tried again at the next tick; a restart that waits for it is refused
+    /// then, since the ledger cannot be written.
+    pub(super) fn returned(&mut self, now: Now, told: bool) -> Vec<Effect> {
         if told {
             self.back = None;
         } else if let Some(back) = &mut self.back {
             back.announced = false;
         }
-        Vec::new()
+        match std::mem::replace(&mut self.phase, Phase::Waiting) {
+            Phase::Settling(askers, departure) if told => self.leave(now, departure, askers),
+            Phase::Settling(askers, _) => {
+                self.go_on();
+                refuse(askers, reply::RETURN_UNRECORDED)
+            }
+            other => {
+                self.phase = other;
+                Vec::new()
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The decisions, by event in and effects out.
 
 mod connection;
+mod late;
 mod message;
 mod restart;
 

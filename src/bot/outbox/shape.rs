@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::id::{ChannelId, PostId, UserId};
-use crate::ledger::{Delivery, Kind, Ledger};
+use crate::id::UserId;
+use crate::ledger::{Delivery, Kind};
 use crate::mattermost::model::{NewPost, Post};
 use crate::timestamp::Timestamp;
 
@@ -58,18 +58,4 @@ fn stands_there(post: &Post, delivery: &Delivery, me: UserId) -> bool {
         && post.channel_id == delivery.channel
         && post.root_id == delivery.root
         && post.delete_at == Timestamp::default()
-}
-
-/// A post that the ledger does not know: what is said while it cannot be written.
-#[must_use]
-pub fn unrecorded(ledger: &Ledger, channel: ChannelId, root: PostId, text: &str) -> NewPost {
-    let key = ledger.new_key();
-    NewPost {
-        channel_id: channel,
-        root_id: Some(root),
-        message: text.to_owned(),
-        props: json!({ "matterbot": { "v": 1, "key": key, "calls": [], "kind": "notice", "part": 1, "parts": 1 } }),
-        file_ids: Vec::new(),
-        pending_post_id: key,
-    }
 }

@@ -8,7 +8,7 @@ use crate::playground::call::{Answer, Call, Reply, is_id, valid};
 use crate::playground::error::{ApiError, invalid_body, permissions, post_not_found};
 use crate::playground::state::channels::channel_not_found;
 use crate::playground::state::posts::Post;
-use crate::playground::state::reading::ThreadQuery;
+use crate::playground::state::reading::{Direction, ThreadQuery};
 use crate::playground::wire;
 
 mod change;
@@ -88,23 +88,13 @@ fn by_ids(call: &mut Call<'_>) -> Answer {
 fn thread(call: &mut Call<'_>, id: &str) -> Answer {
     let post = readable(call, id, false)?;
     let root = if post.root_id.is_empty() {
-        Some(post)
+        Some(post.clone())
     } else {
         call.state.posts.live(&post.root_id).cloned()
     };
     let root = root.ok_or_else(post_not_found)?;
-    let number = |key: &str| {
-        call.asked
-            .query(key)
-            .and_then(|text| text.parse::<i64>().ok())
-            .unwrap_or(0)
-    };
-    let query = ThreadQuery {
-        per_page: usize::try_from(number("perPage").clamp(0, 200)).unwrap_or(0),
-        from_create_at: number("fromCreateAt"),
-        upwards: call.asked.query("direction") == Some("up"),
-    };
-    let list = call.state.thread(&root, &query);
+    let query = thread_query(call)?;
+    let list = call.state.thread(&post, &root, &query);
     let last = list.posts.values().max_by_key(|post| post.update_at);
     let etag = last.map_or_else(String::new, |last| {
         let last_id = call
@@ -122,6 +112,38 @@ fn thread(call: &mut Call<'_>, id: &str) -> Answer {
     });
     let reply = Reply::json(200, &list);
     Ok(call.tagged(etag, reply))
+}
+
+/// Which part of a thread is asked for (`api4.getPostThread`); 5.37 reads none of it.
+fn thread_query(call: &Call<'_>) -> Result<ThreadQuery, ApiError> {
+    if call.state.is_old() {
+        return Ok(ThreadQuery::default());
+    }
+    let text = |key: &'static str| call.asked.query(key).filter(|text| !text.is_empty());
+    let number = |key: &'static str| {
+        let number = text(key).map_or(Ok(0), str::parse::<i64>);
+        number.map_err(|_| invalid_body(key))
+    };
+    let (per_page, from_create_at) = (number("perPage")?, number("fromCreateAt")?);
+    if per_page > 200 {
+        return Err(invalid_body("perPage"));
+    }
+    let from_post = text("fromPost").unwrap_or_default().to_owned();
+    if !from_post.is_empty() && from_create_at == 0 {
+        return Err(invalid_body("fromCreateAt"));
+    }
+    let direction = match text("direction") {
+        None => None,
+        Some("up") => Some(Direction::Up),
+        Some("down") => Some(Direction::Down),
+        Some(_) => return Err(invalid_body("direction")),
+    };
+    Ok(ThreadQuery {
+        per_page: usize::try_from(per_page).unwrap_or(0),
+        direction,
+        from_create_at,
+        from_post,
+    })
 }
 
 /// The channel's posts: what changed since an instant, what was made around a post, or a page from the newest end.

@@ -1,5 +1,6 @@
 //! Posts as they are shown, one by one and in lists.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::State;
@@ -249,30 +250,32 @@ impl State {
         before.map(|post| post.id.clone()).unwrap_or_default()
     }
 
-    /// A whole thread, or the part of it that is asked for; the root comes first.
-    pub(crate) fn thread(&self, root: &Post, query: &ThreadQuery) -> wire::PostList {
-        let is_wanted = |post: &&Post| match query.from_create_at {
-            0 => true,
-            instant if query.upwards => post.create_at < instant,
-            instant => post.create_at > instant,
-        };
-        let mut replies: Vec<&Post> = self.posts.replies(&root.id).filter(is_wanted).collect();
-        if query.upwards {
-            replies.reverse();
+    /// A whole thread, or the part of it that is asked for: `asked` comes first, then the rest in the order of creation,
+    /// the root among it. 5.37 knows no parts, and tells the root once more at the end (`SqlPostStore.Get`).
+    pub(crate) fn thread(&self, asked: &Post, root: &Post, query: &ThreadQuery) -> wire::PostList {
+        let replies = self.posts.replies(&root.id);
+        if self.is_old() {
+            let rows = std::iter::once(asked).chain(replies).chain([root]);
+            return self.list(rows, Company::Counted);
+        }
+        let mut rows: Vec<&Post> = std::iter::once(root)
+            .chain(replies)
+            .filter(|post| query.holds(post))
+            .collect();
+        rows.sort_by(|one, other| (one.create_at, &one.id).cmp(&(other.create_at, &other.id)));
+        if query.direction == Some(Direction::Up) {
+            rows.reverse();
         }
         let limit = if query.per_page == 0 {
-            replies.len()
+            rows.len()
         } else {
             query.per_page
         };
-        let has_next = replies.len() > limit;
-        replies.truncate(limit);
-        let mut list = self.list(std::iter::once(root).chain(replies), Company::Counted);
+        let has_next = rows.len() > limit;
+        rows.truncate(limit);
+        rows.retain(|post| post.id != asked.id);
+        let mut list = self.list(std::iter::once(asked).chain(rows), Company::Counted);
         list.has_next = self.newer(has_next);
-        if self.is_old() {
-            // The root once more, at the end.
-            list.order.push(root.id.clone());
-        }
         list
     }
 }
@@ -290,10 +293,36 @@ enum Company {
     Counted,
 }
 
-/// Which part of a thread is asked for; zero and false stand for all of it.
+/// Which part of a thread is asked for; the default is all of it.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadQuery {
+    /// How many posts, the root counted; zero for all.
     pub(crate) per_page: usize,
+    pub(crate) direction: Option<Direction>,
+    /// The cursor: a `create_at`, zero for none, and the post that has it, empty for none in particular.
     pub(crate) from_create_at: i64,
-    pub(crate) upwards: bool,
+    pub(crate) from_post: String,
+}
+
+/// Which way a thread is paged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+}
+
+impl ThreadQuery {
+    /// Whether `post` lies beyond the cursor: without a direction, that is before it. Posts of the cursor's own
+    /// millisecond are compared by id, and are left out where the cursor names no post.
+    fn holds(&self, post: &Post) -> bool {
+        if self.from_create_at == 0 {
+            return true;
+        }
+        let down = self.direction == Some(Direction::Down);
+        match post.create_at.cmp(&self.from_create_at) {
+            Ordering::Equal if self.from_post.is_empty() => false,
+            Ordering::Equal => post.id != self.from_post && (post.id > self.from_post) == down,
+            order => (order == Ordering::Greater) == down,
+        }
+    }
 }

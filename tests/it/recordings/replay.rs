@@ -86,6 +86,7 @@ impl Replay {
                     .checked_sub(1)
                     .map_or(0, |before| entry.at - self.entries[before].at);
                 self.scenario.let_time_pass(pause).await;
+                self.words.learn_sent(entry.at, self.scenario.now());
                 self.exchange(&entry, place, exchange).await;
                 self.settle(&entry.step).await;
             }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use matterbot::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::recording::{Answer, Exchange};
@@ -46,6 +47,11 @@ impl Scenario {
                 .await;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    /// The playground's clock.
+    pub(crate) fn now(&self) -> i64 {
+        Timestamp::now().0 + self.ahead
     }
 
     /// Does what the note says, if it says anything that was done.

@@ -8,7 +8,10 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     ids: HashMap<String, String>,
+    /// What both servers' clocks said of one thing.
     instants: BTreeMap<i64, i64>,
+    /// When requests were sent: much of what they did bears no instant that an answer shows.
+    sent: BTreeMap<i64, i64>,
 }
 
 /// Whether `text` has the form of an identifier or of a token: 26 letters or digits.
@@ -86,6 +89,11 @@ impl Dictionary {
         }
     }
 
+    /// A request was sent at the instant `recorded`, and now at `actual`.
+    pub(crate) fn learn_sent(&mut self, recorded: i64, actual: i64) {
+        self.sent.entry(recorded).or_insert(actual);
+    }
+
     /// What stands for the recorded identifier; `None` if no answer has named it.
     pub(crate) fn id(&self, recorded: &str) -> Option<&str> {
         self.ids.get(recorded).map(String::as_str)
@@ -115,15 +123,15 @@ impl Dictionary {
     /// The replay's instant for a recorded one: as long after the one known before it, and before the next.
     fn instant(&self, recorded: i64) -> i64 {
         let before = self.instants.range(..=recorded).next_back();
-        let after = self.instants.range(recorded..).next();
+        // A request is no lower bound: what it did may have happened in its own millisecond.
+        let after = [&self.instants, &self.sent].map(|known| known.range(recorded + 1..).next());
+        let after = after.into_iter().flatten().min_by_key(|(known, _)| **known);
         match (before, after) {
             (Some((known, actual)), after) => {
                 let shifted = actual + (recorded - known);
                 // What lay between two things that happened lies between them in the replay too, however fast it is.
-                let latest = after
-                    .filter(|(known, _)| **known > recorded)
-                    .map(|(_, actual)| actual - 1);
-                shifted.min(latest.unwrap_or(shifted).max(*actual))
+                let latest = after.map_or(shifted, |(_, actual)| actual - 1);
+                shifted.min(latest.max(*actual))
             }
             (None, Some((known, actual))) => actual - (known - recorded),
             (None, None) => recorded,
@@ -170,4 +178,19 @@ fn names_and_instants_are_translated_where_they_stand_alone() {
     // Something else happened sooner after it than in the recording.
     dictionary.learn(&1_700_000_000_009_i64.into(), &1_800_000_000_003_i64.into());
     assert_eq!(dictionary.path("1700000000005"), "1800000000002");
+}
+
+#[test]
+fn what_was_asked_before_a_request_lies_before_it_however_fast_the_replay_is() {
+    let mut dictionary = Dictionary::default();
+    let (recorded, actual) = (1_700_000_000_000_i64, 1_800_000_000_000_i64);
+    dictionary.learn(&recorded.into(), &actual.into());
+    // Sixty milliseconds later somebody pinned a post, which no answer shows; the replay took four.
+    dictionary.learn_sent(recorded + 60, actual + 4);
+    assert_eq!(dictionary.path("1700000000011"), "1800000000003");
+    assert_eq!(dictionary.path("1700000000002"), "1800000000002");
+    // A third request did something in the very millisecond in which it was sent.
+    dictionary.learn_sent(recorded + 90, actual + 9);
+    dictionary.learn(&(recorded + 93).into(), &(actual + 9).into());
+    assert_eq!(dictionary.path("1700000000092"), "1800000000008");
 }

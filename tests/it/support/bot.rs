@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use matterbot::tasks::Tasks;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -83,13 +84,18 @@ impl BotUnderTest {
 
     /// Until `text` stands in its log so often.
     pub(crate) async fn says(&self, text: &str, times: usize) {
+        self.says_within(text, times, DEADLINE).await;
+    }
+
+    /// The same for what takes longer than most.
+    pub(crate) async fn says_within(&self, text: &str, times: usize, deadline: Duration) {
         let mut grown = self.log.grown.subscribe();
         let said = async {
             while self.log().matches(text).count() < times {
                 grown.changed().await.unwrap();
             }
         };
-        if timeout(DEADLINE, said).await.is_err() {
+        if timeout(deadline, said).await.is_err() {
             panic!("waited in vain for {text:?} in the log");
         }
     }
@@ -124,6 +130,14 @@ impl BotUnderTest {
         let ledger = rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()?;
         let query = "SELECT last_post_at FROM watermark WHERE channel = ?";
         ledger.query_row(query, [channel], |row| row.get(0)).ok()
+    }
+
+    /// After which post its ledger says that `channel` is to be read.
+    pub(crate) fn anchor(&self, channel: &str) -> Option<String> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let ledger = rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()?;
+        let query = "SELECT anchor FROM watermark WHERE channel = ?";
+        ledger.query_row(query, [channel], |row| row.get(0)).ok()?
     }
 
     /// Replaces its configuration; the next start reads it.

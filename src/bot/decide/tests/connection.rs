@@ -44,6 +44,42 @@ fn every_hello_is_followed_by_a_sweep() {
 }
 
 #[test]
+fn the_server_is_asked_once_who_we_are_however_often_it_is_connected_to() {
+    let mut bench = Bench::new();
+    let mut asked = 0;
+    for _ in 0..3 {
+        let connected = Update::Connected {
+            connection_id: String::new(),
+            server_version: String::new(),
+        };
+        let effects = bench.decide(Event::Gateway(connected));
+        asked += effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Identify))
+            .count();
+        let cause = DisconnectCause::Silent;
+        bench.decide(Event::Gateway(Update::Disconnected {
+            cause,
+            retry_in: Duration::ZERO,
+        }));
+    }
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn where_an_empty_ledger_begins_is_written_at_once_and_once() {
+    let mut bench = Bench::new();
+    let first = |effects: &[Effect]| {
+        effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::FirstProofOfLife(_)))
+            .count()
+    };
+    assert_eq!(first(&bench.connect()), 1);
+    assert_eq!(first(&bench.connect()), 0);
+}
+
+#[test]
 fn a_gap_during_a_sweep_brings_another_one() {
     let mut bench = Bench::new();
     bench.connect();

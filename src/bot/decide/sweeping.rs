@@ -1,0 +1,137 @@
+//! Decisions about the reading of what was missed: when it is read, and how far it has come.
+
+use std::time::{Duration, Instant};
+
+use crate::bot::catch_up::Looked;
+use crate::bot::effect::{Effect, SweepPlan};
+use crate::bot::event::Now;
+use crate::bot::identity::Room;
+use crate::bot::watermark::{Look, SETTLING};
+use crate::id::ChannelId;
+use crate::timestamp::Timestamp;
+
+use super::State;
+
+/// Channels are read again after this long in any case: a post can exist without its event.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// The reading of what was missed.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    running: bool,
+    /// Another gap opened while a sweep was running, or the last one failed.
+    again: bool,
+    last: Option<Instant>,
+    /// The server's clock when it began.
+    as_of: Timestamp,
+}
+
+impl Sweep {
+    /// The next tick is to begin another one.
+    pub(super) fn repeat(&mut self) {
+        self.again = true;
+    }
+
+    /// Whether a tick at `now` is to begin another one.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.again
+            || self
+                .last
+                .is_none_or(|last| now.duration_since(last) >= SWEEP_EVERY)
+    }
+}
+
+impl State {
+    /// Reads what may have been missed, or notes that it is to be read when the present reading has ended.
+    pub(super) fn sweep(&mut self, now: Now) -> Vec<Effect> {
+        // Until the server answered a ping its clock is not known; the answer brings the sweep.
+        if self.sweep.running || !self.connection.alive || !self.serves() {
+            self.sweep.again = true;
+            return Vec::new();
+        }
+        let server_now = self.server_now(now);
+        self.sweep = Sweep {
+            running: true,
+            again: false,
+            last: Some(now.instant),
+            as_of: server_now,
+        };
+        let since = *self.connection.read_from.get_or_insert(server_now);
+        vec![Effect::Sweep(SweepPlan {
+            marks: self.marks.all(),
+            since,
+            server_now,
+        })]
+    }
+
+    pub(super) fn listed(&mut self, rooms: Vec<Room>) -> Vec<Effect> {
+        self.rooms = rooms.into_iter().map(|room| (room.id, room)).collect();
+        Vec::new()
+    }
+
+    pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
+        let channel = looked.channel;
+        if looked.begins {
+            self.unwritten.remove(&channel);
+            if let Some(back) = &mut self.back {
+                back.unread.insert(channel);
+            }
+            return Vec::new();
+        }
+        if let Some(back) = &mut self.back {
+            back.unread.remove(&channel);
+        }
+        // What was posted since the drain began is the successor's to read.
+        if !self.serves() {
+            return Vec::new();
+        }
+        let late = self.answer_late(channel);
+        let unwritten = self.oldest_unwritten(channel);
+        let look = Look {
+            last_post_at: looked.last_post_at,
+            as_of: looked.as_of,
+            since: looked.since,
+            unwritten,
+        };
+        let watermark = self.marks.looked(channel, look);
+        late.into_iter()
+            .chain([Effect::Advance(watermark)])
+            .collect()
+    }
+
+    pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
+        let mut effects = if complete {
+            self.return_due(now)
+        } else {
+            Vec::new()
+        };
+        if self.serves() {
+            effects.extend(self.answer_all_late(last));
+        }
+        if last {
+            self.sweep.running = false;
+            self.sweep.again |= !complete;
+        }
+        if last && complete && self.serves() {
+            // Everything before this sweep is decided, in channels that are new to us as well: neither we nor a
+            // successor reads those from further back.
+            self.connection.read_from = Some(self.sweep.as_of.minus(SETTLING));
+            effects.push(Effect::ProofOfLife(self.sweep.as_of));
+        }
+        // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
+        if last && complete && self.sweep.again {
+            effects.extend(self.sweep(now));
+        }
+        effects
+    }
+
+    /// When the oldest post of `channel` was created whose calls are not all in the ledger.
+    fn oldest_unwritten(&self, channel: ChannelId) -> Option<Timestamp> {
+        let in_hand = self
+            .in_hand
+            .values()
+            .filter(|held| held.channel == channel)
+            .map(|held| held.created);
+        in_hand.chain(self.unwritten.get(&channel).copied()).min()
+    }
+}

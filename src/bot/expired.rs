@@ -1,0 +1,87 @@
+//! What catch-up came to too late, told in one post a channel.
+
+use std::sync::Arc;
+
+use crate::ledger::{Kind, Reply, Settlement, Unwritable};
+use crate::tasks::shielded;
+
+use super::context::Context;
+use super::event::{Event, Unread};
+use super::reply;
+use super::serve::{declined, parts};
+use super::ticket::Ticket;
+
+/// Settles `tickets`, which are of one channel, and answers them in one post.
+pub async fn settle(context: Arc<Context>, tickets: Vec<Ticket>) {
+    let written = match shielded(record(&context, &tickets)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(unwritable)) => {
+            tracing::error!(%unwritable, "expired commands are answered later");
+            false
+        }
+        Err(panicked) => {
+            tracing::error!(%panicked, "expired commands were not answered, by a defect of this program");
+            false
+        }
+    };
+    for ticket in &tickets {
+        let key = ticket.key();
+        context.tell(Event::Ended { key, written });
+    }
+}
+
+async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable> {
+    let posts = tickets.iter().map(|ticket| ticket.post.id).collect();
+    let known = context.ledger.known(posts).await?;
+    let mut tickets = tickets.to_vec();
+    tickets.retain(|ticket| !known.contains(&ticket.key()));
+    let mut settlements: Vec<Settlement> = tickets.iter().map(settlement).collect();
+    let Some(first) = settlements.first_mut() else {
+        return Ok(());
+    };
+    let text = reply::expired_together(&tickets, &context.config.matterbot.permalink_base());
+    first.replies.push(Reply {
+        channel: first.call.channel,
+        root: None,
+        kind: Kind::Outcome,
+        calls: tickets.iter().map(Ticket::key).collect(),
+        parts: parts(context, "expired", &text),
+    });
+    let deliveries = context.ledger.settle(settlements).await?;
+    for ticket in &tickets {
+        let (_, verdict, code) = declined(ticket.fate);
+        let entry = context.entry(ticket, verdict, Some(code), None);
+        context.audit.record(entry);
+    }
+    context.outbox.send(deliveries);
+    Ok(())
+}
+
+fn settlement(ticket: &Ticket) -> Settlement {
+    let (state, _, code) = declined(ticket.fate);
+    Settlement {
+        call: ticket.call(),
+        state,
+        detail: code.to_owned(),
+        replies: Vec::new(),
+    }
+}
+
+/// Says in the channel which of its posts are not read.
+pub async fn tell_unread(context: Arc<Context>, unread: Unread) {
+    let text = reply::unread(unread.from, unread.to);
+    let notice = Reply {
+        channel: unread.channel,
+        root: None,
+        kind: Kind::Notice,
+        calls: Vec::new(),
+        parts: parts(&context, "unread", &text),
+    };
+    match context.ledger.queue(vec![notice]).await {
+        Ok(deliveries) => context.outbox.send(deliveries),
+        // The log has said it.
+        Err(unwritable) => {
+            tracing::warn!(%unwritable, "a channel could not be told what was not read")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What catch-up comes to too late: many expired calls of a channel, and more posts than are read.
+
+use serde_json::{Value, json};
+
+use crate::support::bot::BotUnderTest;
+use crate::support::poll;
+use crate::support::scenario::{Person, Scenario};
+
+/// The bot's posts in `channel` that belong to no thread, without those of the system.
+async fn spoken_up(scenario: &Scenario, channel: &str, reader: &Person) -> Vec<Value> {
+    let mut posts = reader.reads(channel).await;
+    posts.retain(|post| {
+        post["user_id"] == scenario.bot.id.as_str() && post["type"] == "" && post["root_id"] == ""
+    });
+    posts
+}
+
+#[tokio::test]
+async fn many_expired_calls_of_a_channel_are_answered_together() {
+    let scenario = Scenario::start().await;
+    let (olga, otto, pat, lab) = (&scenario.olga, &scenario.otto, &scenario.pat, &scenario.lab);
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    bot.kill().await;
+    let mut calls = Vec::new();
+    for index in 0..25 {
+        let asker = [olga, otto][index % 2];
+        calls.push(asker.asks(lab, "@restart").await);
+    }
+    bot.restart_process();
+    // Those that are not the first twenty stand in no thread.
+    let summary = olga
+        .until("the rest was answered", async || {
+            spoken_up(&scenario, lab, olga).await.pop()
+        })
+        .await;
+    let text = summary["message"].as_str().unwrap();
+    assert!(
+        text.starts_with("5 commands more were asked here"),
+        "{text}"
+    );
+    let props = &summary["props"]["matterbot"];
+    assert_eq!(props["kind"], "outcome");
+    let told = props["calls"].as_array().unwrap();
+    assert_eq!(told.len(), 5, "{summary}");
+    for call in &calls {
+        if told.contains(&json!(call.name())) {
+            let link = format!("/pl/{}", call.post["id"].as_str().unwrap());
+            assert!(text.contains(&link), "{text}");
+        } else {
+            let answer = call.outcome().await;
+            assert!(answer.starts_with("I was down when you asked"), "{answer}");
+        }
+    }
+    scenario.finish(&mut bot).await;
+    bot.restart_process();
+    bot.ready(3).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+    assert_eq!(spoken_up(&scenario, lab, olga).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_hears_once_which_posts_are_not_read() {
+    let scenario = Scenario::with_faults().await;
+    let settings = json!({"Lifecycle": {"catch_up": {"max_posts": 200, "max_age": "1h"}}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    let (olga, pat, lab) = (&scenario.olga, &scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    // A minute passes, for the server, and a sweep finds that all before it is settled.
+    let ahead = json!({"kind": "clock_offset", "offset_ms": 61_000});
+    scenario.fault(json!({"fault": ahead})).await;
+    let me = json!({"user": scenario.bot.id});
+    let close = json!({"fault": {"kind": "close"}, "scope": me});
+    scenario.fault(close).await;
+    let read = async || bot.looked_at(lab).filter(|read| *read > 0);
+    poll("the channel is read", read).await;
+    bot.kill().await;
+    let mut calls = Vec::new();
+    for index in 0..460 {
+        if [20, 230, 440].contains(&index) {
+            let post = json!({"channel_id": lab, "message": "@status"});
+            calls.push(pat.posts(post).await);
+        } else {
+            olga.says(lab, "talk").await;
+        }
+    }
+    bot.restart_process();
+    let notice = pat
+        .until("the channel was told", async || {
+            spoken_up(&scenario, lab, pat).await.pop()
+        })
+        .await;
+    assert_eq!(notice["props"]["matterbot"]["kind"], "notice", "{notice}");
+    let text = notice["message"].as_str().unwrap();
+    assert!(text.contains("I have not read all of it"), "{text}");
+    let [first, _, newest] = calls.as_slice() else {
+        unreachable!("three were asked");
+    };
+    for call in [first, newest] {
+        pat.notes(call.clone(), 0).outcome().await;
+    }
+    scenario.finish(&mut bot).await;
+    assert_eq!(spoken_up(&scenario, lab, pat).await.len(), 1);
+}
