@@ -116,8 +116,8 @@ fn who_may(failure: StartFailure) -> StartFailure {
         return failure;
     };
     StartFailure {
-        status: failure.status,
         error: anyhow!("{:#}: {advice}", failure.error),
+        ..failure
     }
 }
 

@@ -37,5 +37,5 @@ mod supervisor;
 mod survey;
 mod text;
 mod tidy;
-mod upkeep;
 mod traps;
+mod upkeep;
