@@ -206,9 +206,9 @@ pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
 /// that its calls may be forgotten nobody knows.
 async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
     let post = &ticket.post;
-    if !context.ledger.known(vec![post.id]).await?.is_empty()
-        || context.ledger.forgot(post.create_at).await?
-    {
+    let known = context.ledger.known(vec![post.id]).await?;
+    let forgotten = context.ledger.forgotten_until().await?;
+    if !known.is_empty() || forgotten >= Some(post.create_at) {
         return Ok(Ending::Settled);
     }
     let refused = (CallState::Denied, Verdict::Denied);

@@ -19,7 +19,7 @@ const BATCHES_PER_COMMIT: usize = 50;
 pub struct Pruned {
     /// The rows.
     pub forgotten: Forgotten,
-    /// So many calls are old enough and stay: they have no outcome, or their channel may still be read from before them.
+    /// So many calls are old enough and stay: they have no outcome, or are the last of all.
     pub kept: usize,
     /// Whether the server's clock was ever read; without it no call may go.
     pub clock_known: bool,

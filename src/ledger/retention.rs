@@ -1,13 +1,9 @@
 //! What the ledger may forget, and how: in small batches, so that nobody waits for long.
 //!
-//! ```text
-//!  a call's row:   written ──── older than the retention on both clocks ──── no sweep can read its post ──── deleted
-//! ```
-//!
-//! A row is all that keeps a call from being started again, so it goes only when nothing can bring its post back: it is
-//! old by our clock *and* by the server's, since either may have been wrong for a while; it has an outcome; and its
-//! channel was read beyond it, however long ago that was: a sweep begins at the anchor, be that ever so old. Channels
-//! without a watermark are read a day back.
+//! A row is all that keeps a call from being started again. So it goes only when it has an outcome and is old by our
+//! clock *and* by the server's, since either may have been wrong for a while; and with it the ledger remembers up to
+//! which instant its memory has gaps. A post that was created until then and has no row is passed over by whoever
+//! finds it later, be it that an edit brings it up, or a sweep from an anchor that is older than the retention.
 
 use std::time::Duration;
 
@@ -30,8 +26,7 @@ const BATCH: u32 = 100;
 ///
 /// The last row stays: rows are numbered after it, and a number that came back would lie below the settled ones.
 pub(super) const FORGETTABLE: &str = "state <> 'running' AND recorded_at < ?1 AND asked_at < ?2
-     AND id < (SELECT max(id) FROM call)
-     AND NOT EXISTS (SELECT 1 FROM watermark WHERE watermark.channel = call.channel AND anchor_at <= asked_at)";
+     AND id < (SELECT max(id) FROM call)";
 
 /// The other tables, in the order of a pass: what may go of each, given the limit of our clock.
 const OTHERS: [&str; 3] = [
@@ -151,7 +146,7 @@ impl Pass {
         Ok(())
     }
 
-    /// Forgets what may go of the calls that follow `after`; gives the last one that was looked at, if it goes on there.
+    /// Forgets what may go of the calls that follow `after`; gives the last one that was looked at, if more may follow.
     fn forget_calls(
         &mut self,
         connection: &Connection,
@@ -211,17 +206,14 @@ impl Ledger {
         .await
     }
 
-    /// Whether calls that were asked at `asked_at` (the server's clock) may have had a row that is forgotten.
+    /// The instant of the server's clock until which posts may have had calls whose rows are forgotten, if any are.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn forgot(&self, asked_at: Timestamp) -> Result<bool, Unwritable> {
-        self.transact(move |store| {
-            store.connection.query_row(
-                "SELECT coalesce(forgotten_until >= ?, 0) FROM state",
-                [asked_at],
-                |row| row.get(0),
-            )
+    pub async fn forgotten_until(&self) -> Result<Option<Timestamp>, Unwritable> {
+        self.transact(|store| {
+            let query = "SELECT forgotten_until FROM state";
+            store.connection.query_row(query, [], |row| row.get(0))
         })
         .await
     }

@@ -28,7 +28,8 @@ const LONGEST_CELL: usize = 48;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// At most so many calls, 1 to 10000
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
     /// Only calls of this state
     #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(STATES).try_map(|word| state(&word)))]

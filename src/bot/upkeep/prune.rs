@@ -79,8 +79,7 @@ fn in_words(pruned: &Pruned, age: Duration, dry_run: bool) -> String {
     } else if pruned.kept > 0 {
         let calls = counted(pruned.kept, "call", "calls");
         text.push_str(&format!(
-            "\n{calls} of that age may not go: without an outcome, or in a channel that may still be read from \
-             before it, or the latest of all."
+            "\n{calls} of that age may not go: without an outcome, or the last of all."
         ));
     }
     if !dry_run {

@@ -28,7 +28,8 @@ async fn for_ever(ledger: &Ledger) {
             Ok(forgotten) if forgotten == Forgotten::default() => {}
             Ok(forgotten) => tracing::info!(?forgotten, "what is older than 90 days is forgotten"),
             Err(error) => {
-                tracing::warn!(error = %causes(&error), "what is old could not be forgotten; it is tried again tomorrow");
+                let error = causes(&error);
+                tracing::warn!(%error, "what is old could not be forgotten; it is tried again tomorrow");
             }
         }
         tokio::time::sleep(EVERY).await;

@@ -15,7 +15,8 @@ const LONGEST_CELL: usize = 48;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// At most so many decisions, 1 to 2000
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=2_000))]
     count: u16,
     /// A JSON object a line, as in the file
     #[arg(long)]

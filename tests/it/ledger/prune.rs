@@ -7,7 +7,7 @@ use std::time::Duration;
 use matterbot::ledger::{self, CallState, Forgotten, Started, prune, would_prune};
 use rusqlite::Connection;
 
-use super::retention::{Old, connect, old, plant, used, watermark};
+use super::retention::{Old, connect, old, plant, used};
 use super::{a_call, count, open, reopen, settlement};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -19,9 +19,6 @@ async fn full() -> tempfile::TempDir {
     for age in 0..3_000 {
         plant(&connection, old(10 + age % 200, 10 + age % 200));
     }
-    let anchored = old(300, 300);
-    plant(&connection, anchored);
-    watermark(&connection, anchored.channel, 0);
     plant(
         &connection,
         Old {
@@ -50,7 +47,7 @@ async fn it_does_what_the_dry_run_said_and_makes_the_file_smaller() {
         "a dry run changes nothing"
     );
     assert_eq!(said.forgotten.calls, 15 * 119);
-    assert_eq!(said.kept, 2, "without an outcome, and behind its anchor");
+    assert_eq!(said.kept, 1, "without an outcome");
 
     let done = prune(home.path(), 90 * DAY).unwrap().unwrap();
     assert_eq!((done.forgotten, done.kept), (said.forgotten, said.kept));
@@ -69,7 +66,7 @@ async fn it_does_what_the_dry_run_said_and_makes_the_file_smaller() {
         "nothing is left beside it"
     );
 
-    assert_eq!(count(home.path(), "call"), 3_003 - 15 * 119);
+    assert_eq!(count(home.path(), "call"), 3_002 - 15 * 119);
     assert_eq!(count(home.path(), "outbox"), 1);
     let again = prune(home.path(), 90 * DAY).unwrap().unwrap();
     assert_eq!(again.forgotten, Forgotten::default());
@@ -92,8 +89,8 @@ async fn nothing_of_the_last_week_goes() {
         .unwrap();
     ledger.close().await.unwrap();
     prune(home.path(), Duration::ZERO).unwrap().unwrap();
-    // The outcome that waits, what runs, what its anchor keeps, and the call of today.
-    assert_eq!(count(home.path(), "call"), 4);
+    // The outcome that waits, what runs, and the call of today.
+    assert_eq!(count(home.path(), "call"), 3);
     let (ledger, _) = open(&home);
     assert_eq!(
         ledger.start(call).await,
@@ -114,7 +111,7 @@ async fn a_reader_keeps_the_file_as_large_as_it_is_and_harms_nothing() {
     assert_eq!(pruned.forgotten.calls, 15 * 119);
     assert!(pruned.obstacle.unwrap().contains("open"));
     drop(reader);
-    assert_eq!(count(home.path(), "call"), 3_003 - 15 * 119);
+    assert_eq!(count(home.path(), "call"), 3_002 - 15 * 119);
     assert!(!home.path().join("ledger.db.smaller").exists());
     let shrunk = prune(home.path(), 90 * DAY).unwrap().unwrap();
     assert!(shrunk.size < shrunk.size_before && shrunk.obstacle.is_none());

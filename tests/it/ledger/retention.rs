@@ -64,20 +64,6 @@ pub(super) fn plant(connection: &Connection, row: Old) -> PostId {
     post
 }
 
-pub(super) fn watermark(connection: &Connection, channel: ChannelId, anchor_at: i64) {
-    connection
-        .execute(
-            "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?)",
-            params![
-                channel.to_string(),
-                PostId::random().to_string(),
-                anchor_at,
-                anchor_at
-            ],
-        )
-        .unwrap();
-}
-
 /// An empty ledger that knows the server's clock.
 pub(super) async fn used() -> (TempDir, Ledger, Connection) {
     let home = tempfile::tempdir().unwrap();
@@ -144,34 +130,6 @@ async fn a_call_goes_when_it_is_old_by_both_clocks_and_has_an_outcome() {
 }
 
 #[tokio::test]
-async fn a_call_stays_while_a_sweep_could_read_its_post() {
-    let (_home, ledger, connection) = used().await;
-    let asked_at = days_ago(100);
-    let cases = [
-        ("read far beyond", asked_at + 1_000_000, false),
-        ("read just beyond", asked_at + 60_000, false),
-        ("itself the anchor, perhaps", asked_at, true),
-        ("behind an old anchor", asked_at - 60_000, true),
-        ("behind a very old anchor", days_ago(4_000), true),
-    ];
-    let planted = cases.map(|(what, anchor_at, stays)| {
-        let row = old(100, 100);
-        let post = plant(&connection, row);
-        let exactly = "UPDATE call SET asked_at = ? WHERE post = ?";
-        connection
-            .execute(exactly, params![asked_at, post.to_string()])
-            .unwrap();
-        watermark(&connection, row.channel, anchor_at);
-        (what, post, stays)
-    });
-    plant(&connection, old(0, 0));
-    forget(&ledger).await;
-    for (what, post, stays) in planted {
-        assert_eq!(is_there(&connection, post), stays, "{what}");
-    }
-}
-
-#[tokio::test]
 async fn a_clock_that_jumps_makes_nothing_forgotten() {
     let home = tempfile::tempdir().unwrap();
     let (ledger, _) = open(&home);
@@ -221,18 +179,24 @@ async fn numbers_of_rows_never_come_back() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_is_known_to_be_forgotten() {
-    let (_home, ledger, connection) = used().await;
-    assert_eq!(ledger.forgot(Timestamp(0)).await, Ok(false));
+async fn until_when_something_is_forgotten_is_remembered() {
+    let (home, ledger, connection) = used().await;
+    assert_eq!(ledger.forgotten_until().await, Ok(None));
     for age in [120, 100, 110, 1] {
         plant(&connection, old(age, age));
     }
-    forget(&ledger).await;
-    assert_eq!(
-        ledger.forgot(Timestamp(days_ago(100) - 60_000)).await,
-        Ok(true)
-    );
-    assert_eq!(ledger.forgot(Timestamp(days_ago(99))).await, Ok(false));
+    let latest = "SELECT asked_at FROM call WHERE id = 2";
+    let latest = connection.query_row(latest, [], |row| row.get(0)).unwrap();
+    for age in [100, 120] {
+        forget(&ledger).await;
+        let until = ledger.forgotten_until().await.unwrap();
+        assert_eq!(until, Some(Timestamp(latest)), "whatever goes later");
+        plant(&connection, old(age + 5, age + 5));
+        plant(&connection, old(0, 0));
+    }
+    let (ledger, _) = reopen(ledger, &home).await;
+    let until = ledger.forgotten_until().await.unwrap();
+    assert_eq!(until, Some(Timestamp(latest)), "by a successor too");
 }
 
 #[tokio::test]
@@ -320,8 +284,12 @@ async fn the_log_stays_small() {
         connection.execute_batch("COMMIT").unwrap();
     };
     fill(4_000);
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
     forget(&ledger).await;
-    assert!(log() <= MOST, "{}", log());
+    // At a thousand pages SQLite would make somebody's commit wait while it writes them all into the file.
+    assert!(log() < 600 * 4_120, "{}", log());
 
     let reader = connect(home.path());
     reader
@@ -380,6 +348,6 @@ async fn a_key_that_is_forgotten_is_no_other_calls_key() {
         name: "dice".to_owned(),
     };
     let again = Call { key, ..a_call() };
-    // What keeps it from running is that nothing reads its post again, and not the ledger.
+    // What keeps it from running is that whoever finds its post again asks until when the ledger has gaps.
     assert_eq!(ledger.start(again).await, Ok(Started::New));
 }
