@@ -19,9 +19,10 @@ const RUNS: usize = 10;
 /// # Errors
 /// The configuration or the state directory cannot be read.
 pub fn run(options: &config::Options) -> Result<Status, StartFailure> {
+    let environment = Environment::of_process().without_server();
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let loaded = config::load(&path, &Environment::of_process(), options.strict)
-        .map_err(StartFailure::configuration)?;
+    let loaded =
+        config::load(&path, &environment, options.strict).map_err(StartFailure::configuration)?;
     let path = loaded.config.lifecycle.state_dir;
     let Some(directory) = StateDirectory::look(&path)? else {
         print(format_args!(

@@ -29,9 +29,10 @@ enum Command {
 /// The bot runs, or the state directory or the ledger cannot be used.
 pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
     let Command::Restore = arguments.command;
+    let environment = Environment::of_process().without_server();
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let loaded = config::load(&path, &Environment::of_process(), options.strict)
-        .map_err(StartFailure::configuration)?;
+    let loaded =
+        config::load(&path, &environment, options.strict).map_err(StartFailure::configuration)?;
     let directory = StateDirectory::open(&loaded.config.lifecycle.state_dir)?;
     let _lock = directory.lock(Duration::ZERO)?;
     let restored = ledger::restore(directory.path())?;

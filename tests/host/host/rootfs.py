@@ -17,8 +17,12 @@ PACKAGES = (
     "dbus-user-session",
     "ca-certificates",
     "procps",
+    "s6",
 )
 """What a host needs beside Debian's smallest installation; for the user manager, dbus-user-session."""
+
+CONTAINERS = ("podman", "crun", "netavark", "aardvark-dns", "uidmap")
+"""Quadlet came with podman 4.4, which Debian 12 has not."""
 
 MAKING_TAKES_AT_MOST = 900
 """Seconds; a slow mirror is no failure, one that hangs is."""
@@ -30,7 +34,7 @@ class CannotMake(Exception):
 
 def cached(suite: str, log) -> Path:
     """The root file system of `suite`, which is made if this machine has none; nobody may change it."""
-    key = hashlib.sha256("\n".join((suite, *PACKAGES)).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\n".join((suite, *packages(suite))).encode()).hexdigest()[:12]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matterbot" / "host"
     base.mkdir(parents=True, exist_ok=True)
     root = base / f"{suite}-{key}"
@@ -39,6 +43,11 @@ def cached(suite: str, log) -> Path:
             log(f"making the root file system of Debian {suite}; this is done once")
             make(suite, root)
     return root
+
+
+def packages(suite: str) -> tuple[str, ...]:
+    """What is installed on a host of `suite`."""
+    return PACKAGES if suite == "bookworm" else PACKAGES + CONTAINERS
 
 
 @contextlib.contextmanager
@@ -55,7 +64,7 @@ def make(suite: str, root: Path) -> None:
     try:
         # A directory of its own, because a system's root directory is open to everybody and mkdtemp's is not.
         tree = scratch / "root"
-        command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(tree), mirror()]
+        command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages(suite))}", suite, str(tree), mirror()]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=MAKING_TAKES_AT_MOST
         )
