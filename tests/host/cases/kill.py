@@ -1,4 +1,4 @@
-"""`kill -9` at instants of a restart, under systemd: it starts the bot again, and whoever asked is told once and truly."""
+"""`kill -9` at instants of a restart: systemd starts the bot again, and whoever asked is told once and truly."""
 
 from host import wait
 from host.host import STATE, Host
