@@ -64,3 +64,18 @@ async fn it_changes_nothing() {
     assert!(text.contains("does not exist"), "{text}");
     assert!(!home.state().exists());
 }
+
+/// On a host the token is a credential of the unit, and a command by hand has none.
+#[tokio::test]
+async fn it_needs_no_token() {
+    let home = Home::new(&Settings::alone());
+    let config = std::fs::read_to_string(home.config()).unwrap();
+    let without: Vec<&str> = config
+        .lines()
+        .filter(|line| !line.contains("password"))
+        .collect();
+    std::fs::write(home.config(), without.join("\n")).unwrap();
+    assert!(status(&home).await.contains("not running"));
+    let output = home.output(&["ledger", "restore"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

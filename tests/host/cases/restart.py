@@ -90,6 +90,21 @@ def ten_within_the_start_limit_never_fail(host: Host) -> None:
 
 
 @case(TRIXIE)
+def ten_without_a_start_limit_all_leave_by_exit(host: Host) -> None:
+    """As with somebody who resets the unit's counter before each: nothing is left to be counted."""
+    host.drop_in("StartLimitIntervalSec=0", "Unit")
+    host.serve()
+    pids = {host.main_pid()}
+    for _ in range(10):
+        restart(host)
+        host.wait_for_state("active/running", 10)
+        pids.add(host.main_pid())
+    assert len(pids) == 11, pids
+    shown = host.show("NRestarts", "Result")
+    assert shown == {"NRestarts": "10", "Result": "success"}, shown
+
+
+@case(TRIXIE)
 def in_place_where_the_unit_does_not_restart(host: Host) -> None:
     host.drop_in("Restart=no")
     host.serve()

@@ -4,7 +4,7 @@ import signal
 import time
 
 from host import wait
-from host.host import CONFIG, UNIT, Host
+from host.host import CONFIG, CREDENTIAL, UNIT, Host
 from host.registry import BOOKWORM, TRIXIE, case
 
 SECONDS = 90
@@ -94,6 +94,25 @@ def reload_is_applied_and_returns(host: Host) -> None:
     host.run("systemctl", "reload", UNIT, timeout=15)
     assert host.state() == "active/running"
     assert host.main_pid() == pid
+    # The verdict of a reload is about the token, and this one is a credential.
+    assert host.get("StatusText").startswith("The token is a systemd credential"), host.get("StatusText")
+    host.answered(5)
+
+
+@case(TRIXIE)
+def a_reload_reads_a_token_in_the_file_again(host: Host) -> None:
+    host.run("rm", CREDENTIAL)
+    host.configure(password=host.server.bot_token)
+    host.start()
+    reload_says(host, "The token is the same")
+    host.machine.path(CONFIG).write_text("Matterbot:\n  host: [\n", encoding="utf-8")
+    reload_says(host, "The configuration has errors")
+    host.answered(5)
+
+
+def reload_says(host: Host, verdict: str) -> None:
+    host.run("systemctl", "reload", UNIT, timeout=15)
+    wait.until(lambda: host.get("StatusText").startswith(verdict), 10, verdict)
 
 
 @case(TRIXIE, BOOKWORM)
@@ -108,6 +127,7 @@ def a_process_that_hangs_is_killed_and_started_again(host: Host) -> None:
     host.replaced(pid, 30)
     host.note(f"replaced {time.monotonic() - begun:.1f} s after it hung")
     assert "Watchdog timeout" in host.journal()
+    host.answered()
 
 
 @case(TRIXIE, BOOKWORM)

@@ -55,3 +55,24 @@ def without_lingering_install_warns(host: Host) -> None:
     host.run("loginctl", "disable-linger", USER)
     said = mine(host, "/usr/local/bin/matterbot", "install", "--user", "--dry-run").stdout
     assert "loginctl enable-linger" in said, said
+
+
+@case(TRIXIE, BOOKWORM)
+def without_lingering_check_warns(host: Host) -> None:
+    mine(host, "/usr/local/bin/matterbot", "install", "--user")
+    token = {"password": host.server.bot_token}
+    config = configuration(host.server.port, [], "~/.local/state/matterbot", token)
+    host.machine.path(f"{HOME}/.config/matterbot/config.yaml").write_text(config, encoding="utf-8")
+    check = (f"{HOME}/.local/bin/matterbot", "--config", f"{HOME}/.config/matterbot/config.yaml", "check")
+    said = mine(host, *check).stdout
+    assert "enable-linger" not in said, said
+    # With a session the manager goes on.
+    session = ("--property=PAMName=login", f"--property=User={USER}")
+    host.run("systemd-run", "--unit=session", "--collect", "--no-block", *session, "sleep", "infinity")
+    sessions = ("loginctl", "show-user", USER, "--property=Sessions", "--value")
+    wait.until(lambda: host.run(*sessions).stdout.strip(), 20, "a session")
+    host.run("loginctl", "disable-linger", USER)
+    for arguments in ((), ("--online",)):
+        said = mine(host, *check, *arguments).stdout
+        assert "loginctl enable-linger" in said, said
+    host.run("systemctl", "stop", "session.service")

@@ -98,6 +98,17 @@ class Machine:
         if self.scratch is not None:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
+    def outside(self, pid: int) -> int:
+        """The id out here of the process that has `pid` inside."""
+        for group in self.cgroup.rglob("cgroup.procs"):
+            for process in group.read_text(encoding="ascii").split():
+                with contextlib.suppress(OSError):
+                    status = Path("/proc", process, "status").read_text(encoding="utf-8")
+                    numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+                    if int(numbers[-1]) == pid:
+                        return int(process)
+        raise Failed(f"process {pid} is not in {self.cgroup}")
+
     def path(self, inside: str) -> Path:
         """A path inside, as seen from here."""
         return Path(f"/proc/{self.leader}/root{inside}")
@@ -135,8 +146,10 @@ class Machine:
         answer = self.run("systemctl", *scope, "show", f"--property={','.join(properties)}", unit, user=user)
         return dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
 
-    def journal(self, unit: str) -> str:
-        return self.run("journalctl", "--no-pager", "--output=short-precise", f"--unit={unit}", check=False).stdout
+    def journal(self, unit: str, since: str = "0") -> str:
+        """What a unit logged since so many seconds after 1970."""
+        lines = ("--no-pager", "--output=short-precise", f"--since=@{since}", f"--unit={unit}")
+        return self.run("journalctl", *lines, check=False).stdout
 
 
 def forget_dead_cgroups(parent: Path) -> None:

@@ -17,8 +17,21 @@ PACKAGES = (
     "dbus-user-session",
     "ca-certificates",
     "procps",
+    "s6",
 )
 """What a host needs beside Debian's smallest installation; for the user manager, dbus-user-session."""
+
+CONTAINERS = ("podman", "crun", "netavark", "aardvark-dns", "uidmap")
+"""Quadlet came with podman 4.4, which Debian 12 has not."""
+
+MASKED = (
+    "systemd-firstboot.service",
+    "podman.service",
+    "podman-auto-update.service",
+    "podman-clean-transient.service",
+    "podman-restart.service",
+)
+"""The first would wait for a terminal that nobody sits at; the others are for hosts with containers of their own."""
 
 MAKING_TAKES_AT_MOST = 900
 """Seconds; a slow mirror is no failure, one that hangs is."""
@@ -30,7 +43,7 @@ class CannotMake(Exception):
 
 def cached(suite: str, log) -> Path:
     """The root file system of `suite`, which is made if this machine has none; nobody may change it."""
-    key = hashlib.sha256("\n".join((suite, *PACKAGES)).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\n".join((suite, *packages(suite), *MASKED)).encode()).hexdigest()[:12]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matterbot" / "host"
     base.mkdir(parents=True, exist_ok=True)
     root = base / f"{suite}-{key}"
@@ -39,6 +52,11 @@ def cached(suite: str, log) -> Path:
             log(f"making the root file system of Debian {suite}; this is done once")
             make(suite, root)
     return root
+
+
+def packages(suite: str) -> tuple[str, ...]:
+    """What is installed on a host of `suite`."""
+    return PACKAGES if suite == "bookworm" else PACKAGES + CONTAINERS
 
 
 @contextlib.contextmanager
@@ -55,7 +73,7 @@ def make(suite: str, root: Path) -> None:
     try:
         # A directory of its own, because a system's root directory is open to everybody and mkdtemp's is not.
         tree = scratch / "root"
-        command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(tree), mirror()]
+        command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages(suite))}", suite, str(tree), mirror()]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=MAKING_TAKES_AT_MOST
         )
@@ -72,10 +90,10 @@ def prepare(tree: Path) -> None:
     shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
     shutil.rmtree(tree / "var/lib/apt/lists", ignore_errors=True)
     (tree / "etc/machine-id").write_text("uninitialized\n", encoding="utf-8")
-    # First-boot questions would wait for a terminal that nobody sits at.
-    mask = tree / "etc/systemd/system/systemd-firstboot.service"
-    if not mask.is_symlink():
-        mask.symlink_to("/dev/null")
+    for unit in MASKED:
+        mask = tree / "etc/systemd/system" / unit
+        if not mask.is_symlink():
+            mask.symlink_to("/dev/null")
 
 
 def mirror() -> str:

@@ -290,7 +290,8 @@ async fn notice_sent_and_its_answer_unseen() {
     scenario.check_promise().await;
 }
 
-/// The server forgets the id of a request after a while, so the thread is read for the key, 35 s after the last attempt.
+/// The server forgets the id of a request after a while, so the thread is read for the key, 35 s after the last
+/// attempt.
 #[tokio::test]
 async fn notice_sent_long_ago_and_its_answer_unseen() {
     let scenario = Scenario::with_faults().await;

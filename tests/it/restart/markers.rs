@@ -24,7 +24,11 @@ fn forged(post: &Value, changes: &[(&str, Value)]) -> Vec<u8> {
         "version": 1,
         "nonce": "n1h7xqnd3fyw8mgqj5s9e6ro4a",
         "requests": [{
-            "channel": post["channel_id"], "root": post["id"], "post": post["id"], "ordinal": 0, "user": post["user_id"],
+            "channel": post["channel_id"],
+            "root": post["id"],
+            "post": post["id"],
+            "ordinal": 0,
+            "user": post["user_id"],
         }],
         "reason": "@restart",
         "from_version": "0.0.1",

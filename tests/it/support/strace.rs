@@ -177,8 +177,8 @@ impl Log {
         calls
     }
 
-    /// The instants of calls `name`, on `file` of the state directory if one is named, that a kill can meet again: those
-    /// whose number no other thread reaches earlier.
+    /// The instants of calls `name`, on `file` of the state directory if one is named, that a kill can meet again:
+    /// those whose number no other thread reaches earlier.
     pub(crate) fn instants(&self, name: &str, file: Option<&str>) -> Vec<Instant> {
         let mut counts: HashMap<u32, usize> = HashMap::new();
         let mut most = 0;
