@@ -4,6 +4,7 @@ mod access;
 mod life;
 mod pending;
 mod posts;
+mod setup;
 mod sockets;
 mod threads;
 
