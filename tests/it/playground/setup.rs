@@ -144,3 +144,26 @@ async fn nobody_deactivates_himself() {
     admin.put(&path, json!({"active": false})).await.expect(200);
     assert_eq!(pat.get("/users/me").await.status, 401);
 }
+
+#[tokio::test]
+async fn channels_and_bots_have_short_names_and_descriptions() {
+    let server = Server::start().await;
+    let admin = server.log_in("admin").await;
+    let team = admin.team().await;
+    for (key, length) in [("display_name", 65), ("header", 1_025), ("purpose", 251)] {
+        let mut channel =
+            json!({"team_id": team, "name": "room", "display_name": "Room", "type": "O"});
+        channel[key] = "x".repeat(length).into();
+        let error = format!("model.channel.is_valid.{key}.app_error");
+        refused(&admin, "POST", "/channels", channel, (400, &error)).await;
+    }
+    for (key, length, error) in [
+        ("display_name", 65, "user_id"),
+        ("description", 1_025, "description"),
+    ] {
+        let mut bot = json!({"username": "robot"});
+        bot[key] = "x".repeat(length).into();
+        let error = format!("model.bot.is_valid.{error}.app_error");
+        refused(&admin, "POST", "/bots", bot, (400, &error)).await;
+    }
+}
