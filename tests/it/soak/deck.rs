@@ -168,7 +168,7 @@ impl Deck {
             then: Then::Nothing,
             ..self.deed()
         };
-        vec![deed; 9]
+        vec![deed; 16]
     }
 
     /// Another switch, until all have been drawn.

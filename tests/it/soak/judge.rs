@@ -75,7 +75,10 @@ impl Evidence {
             .iter()
             .map(|(outcome, count)| format!("{count} {outcome}"));
         let counts: Vec<String> = counts.collect();
-        format!("{} calls: {}", self.asked.len(), counts.join(", "))
+        let in_parts = |post: &&Value| post["props"]["matterbot"]["parts"].as_u64() > Some(1);
+        let parts = self.posts.iter().filter(in_parts).count();
+        let (calls, counts) = (self.asked.len(), counts.join(", "));
+        format!("{calls} calls: {counts}; {parts} posts were parts of longer answers")
     }
 }
 

@@ -19,16 +19,12 @@ use crate::support::scenario::{Person, Scenario, WithFaults};
 /// be looked for only after 35 s.
 const SETTLED: Duration = Duration::from_secs(150);
 
-/// So often the bot may be killed before it has served; more of that makes it wait before it starts.
-const EARLY_KILLS: u32 = 2;
-
 /// Everything that a soak happens in.
 pub(super) struct World {
     pub(super) scenario: WithFaults,
     pub(super) people: Vec<Person>,
     places: Vec<Place>,
     asked: Mutex<BTreeMap<String, Asked>>,
-    early_kills: u32,
 }
 
 /// Where somebody can say something.
@@ -65,7 +61,6 @@ impl World {
             people: people.into(),
             scenario,
             asked: Mutex::default(),
-            early_kills: 0,
         }
     }
 
@@ -76,11 +71,11 @@ impl World {
     /// A bot that may be restarted often, says little at a time, and takes little of one person.
     pub(super) async fn bot(&self, host: Value) -> BotUnderTest {
         let mut settings = json!({
-            "Matterbot": {"helpcmds": ["@help", "!help", "help"], "msglength": 700},
+            "Matterbot": {"helpcmds": ["@help", "!help", "help"], "msglength": 250},
             "Lifecycle": {
                 "cooldown": "0s",
                 "budget": {"count": 100, "window": "1s"},
-                "rate": {"count": 6, "window": "1s"},
+                "rate": {"count": 12, "window": "1s"},
             },
         });
         if let Some(host) = host.as_object() {
@@ -110,11 +105,11 @@ impl World {
         names
     }
 
-    pub(super) async fn plays(&mut self, bot: &mut BotUnderTest, round: Round) {
+    pub(super) async fn plays(&self, bot: &mut BotUnderTest, round: Round) {
         if let Some(fault) = round.fault {
             self.scenario.fault(fault).await;
         }
-        let kills = round.kill.filter(|_| self.may_kill(bot));
+        let kills = round.kill.filter(|_| has_served(bot));
         let deeds = round.deeds.iter().map(|deed| self.does(deed));
         let kill = async {
             if let Some(after) = kills {
@@ -126,15 +121,6 @@ impl World {
         tokio::join!(futures_util::future::join_all(deeds), kill);
         // People take their time; nothing is waited for.
         sleep(round.pause).await;
-    }
-
-    /// Whether a kill would not make the bot wait for long at its next start.
-    fn may_kill(&mut self, bot: &BotUnderTest) -> bool {
-        let begun = bot.log().matches(" starting version=").count();
-        if bot.starts() < begun {
-            self.early_kills += 1;
-        }
-        bot.starts() >= begun || self.early_kills <= EARLY_KILLS
     }
 
     async fn does(&self, deed: &Deed) {
@@ -213,6 +199,11 @@ impl World {
         }
         wrong
     }
+}
+
+/// Whether the process has come so far. One that is killed earlier makes all that follow wait before they start.
+fn has_served(bot: &BotUnderTest) -> bool {
+    bot.starts() >= bot.log().matches(" starting version=").count()
 }
 
 /// Kills the bot, which must have been alive.
