@@ -27,7 +27,7 @@ impl World {
         poll("everything was as promised", fine).await;
     }
 
-    /// Until so many posts tell the outcome of `call`.
+    /// Until the outcome of `call` was told so often, or begins to be.
     async fn tells(&self, bot: &BotUnderTest, call: &str, times: usize) {
         let name = json!(call);
         let told = async || {
@@ -35,7 +35,8 @@ impl World {
             let tells = |post: &&Value| {
                 let props = &post["props"]["matterbot"];
                 let calls = props["calls"].as_array();
-                props["kind"] == "outcome" && calls.is_some_and(|calls| calls.contains(&name))
+                let first = props["kind"] == "outcome" && props["part"] == 1;
+                first && calls.is_some_and(|calls| calls.contains(&name))
             };
             (posts.iter().filter(tells).count() >= times).then_some(())
         };
@@ -65,7 +66,7 @@ async fn a_start_row_that_is_gone_between_two_kills_is_noticed() {
     world.tells(&bot, &call, 2).await;
     kill(&mut bot).await;
     let complaint = world.complaint(&bot, &call).await;
-    assert!(complaint.contains("parts [1, 1] of 1"), "{complaint}");
+    assert!(complaint.contains("parts [1, 1"), "{complaint}");
 }
 
 #[tokio::test]
@@ -115,7 +116,7 @@ async fn a_marker_and_a_ledger_that_are_put_back_are_noticed() {
     world.tells(&bot, &restart, 2).await;
     kill(&mut bot).await;
     let complaint = world.complaint(&bot, &restart).await;
-    assert!(complaint.contains("parts [1, 1] of 1"), "{complaint}");
+    assert!(complaint.contains("parts [1, 1"), "{complaint}");
 }
 
 fn copy_files(from: &Path, to: &Path) {
