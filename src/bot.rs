@@ -76,7 +76,6 @@ pub struct Bot {
     signals: Signals,
     events: mpsc::UnboundedReceiver<Event>,
     sending: Tasks,
-    chores: Tasks,
     lock: Lock,
 }
 
@@ -86,7 +85,7 @@ pub enum Ended {
     /// With the process, or an exec.
     Process(Outcome),
     /// Another one takes over in this process.
-    StartOver(Resumption),
+    StartOver(Box<Resumption>),
 }
 
 impl Bot {
@@ -126,7 +125,7 @@ impl Bot {
     /// A server that is down keeps the start from succeeding only for a while.
     fn await_grace(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.chores.spawn(async move {
+        drop(self.context.chores.spawn(async move {
             tokio::time::sleep(ready::GRACE).await;
             context.tell(Event::GraceOver);
         }));
@@ -145,7 +144,7 @@ impl Bot {
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
-        self.chores.stop();
+        self.context.chores.stop();
         let outcome = self.unless_stopped(outcome).await;
         close_stores(&self.context, outcome).await;
         Ended::Process(self.unless_stopped(outcome).await)
@@ -155,7 +154,7 @@ impl Bot {
     async fn start_over(mut self) -> Ended {
         tracing::info!("there is room again: starting over");
         self.gateway.close(GOODBYE).await;
-        self.chores.stop();
+        self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
             return Ended::Process(Outcome::Exit(Status::Failure));
         };
@@ -163,12 +162,12 @@ impl Bot {
             records: self.context.unrecorded.take(),
             heard_since: self.state.heard_since(),
         };
-        Ended::StartOver(Resumption {
+        Ended::StartOver(Box::new(Resumption {
             signals: self.signals,
             lock: self.lock,
             stores,
             carried,
-        })
+        }))
     }
 
     /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
@@ -194,12 +193,13 @@ async fn close_stores(context: &Context, outcome: Outcome) {
     drop(context.write_unrecorded().await);
     context.audit.close().await;
     // What could be opened only now has a run of its own.
-    let reopened = context.reopened.take().map(|stores| stores.ledger);
-    for ledger in reopened.into_iter().chain([context.ledger.clone()]) {
-        let ended = ledger.end_run(word).await;
-        if let Err(error) = ended.and(ledger.close().await) {
-            tracing::error!(error = %causes(&error), "the last marks could not be written");
-        }
+    if let Some(reopened) = context.reopened.take() {
+        reopened.close(word).await;
+    }
+    let ledger = context.ledger.clone();
+    let ended = ledger.end_run(word).await;
+    if let Err(error) = ended.and(ledger.close().await) {
+        tracing::error!(error = %causes(&error), "the last marks could not be written");
     }
 }
 

@@ -119,7 +119,7 @@ enum Phase {
     /// The restart is prepared, but the one that brought us here is still being announced. Commands are served.
     Settling(Vec<Request>, Departure),
     /// A restart was asked for, and its marker is being written. Commands are served.
-    Leaving(Restart),
+    Leaving(Box<Restart>),
     /// What runs is being finished.
     Draining(Sequel),
     /// The loop is about to end.
@@ -132,7 +132,7 @@ enum Sequel {
     /// The process ends.
     Stop,
     /// It restarts.
-    Restart(Restart),
+    Restart(Box<Restart>),
     /// The bot starts over in this process, with the ledger that can be opened now.
     StartOver,
 }
@@ -159,6 +159,8 @@ struct InHand {
 #[derive(Debug, Default)]
 struct Connection {
     since: Option<Instant>,
+    /// When the first one was made.
+    first: Option<Instant>,
     /// Whether a ping was answered since.
     alive: bool,
     /// The server's clock minus ours, in milliseconds.
@@ -362,7 +364,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
-        Event::Drained => state.drained(),
+        Event::Drained { all } => state.drained(all),
         Event::Reopened => state.reopened(),
         Event::ForeignPost => {
             state.counters.foreign += 1;

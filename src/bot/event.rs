@@ -72,7 +72,10 @@ pub enum Event {
         told: bool,
     },
     /// What ran has ended, or the drain's time is over.
-    Drained,
+    Drained {
+        /// Nothing is left that runs.
+        all: bool,
+    },
     /// The ledger and the audit trail, that found no room at the start, are open now.
     Reopened,
     /// A post of our own account was written by somebody else.

@@ -128,19 +128,20 @@ pub async fn inherit(
     carried: &Carried,
     boot_id: &str,
 ) -> Result<Estate, Unwritable> {
-    let (ledger, recovered) = (&stores.ledger, stores.recovered.clone());
-    let mut owed = undelivered(recovered.undelivered);
-    owed.extend(settle(stores, carried.records.clone()).await?);
+    let recovered = stores.recovered.clone();
+    if let (None, Some(first)) = (recovered.proof_of_life, carried.heard_since) {
+        // It rides on the commit that follows.
+        stores.ledger.proof_of_life(first.plus(SETTLING));
+    }
     let (kept, cut_off): (Vec<Call>, Vec<Call>) = recovered
         .unfinished
         .into_iter()
         .partition(|call| marker.as_ref().is_some_and(|marker| names(marker, call)));
     let interrupted = cut_off.len();
-    owed.extend(settle(stores, cut_off.into_iter().map(cut_off_record).collect()).await?);
-    if let (None, Some(first)) = (recovered.proof_of_life, carried.heard_since) {
-        ledger.proof_of_life(first.plus(SETTLING));
-        ledger.flush().await?;
-    }
+    let mut records = carried.records.clone();
+    records.extend(cut_off.into_iter().map(cut_off_record));
+    let mut owed = undelivered(recovered.undelivered);
+    owed.extend(settle(stores, records).await?);
     let alive = recovered.proof_of_life.map(|alive| alive.minus(SETTLING));
     Ok(Estate {
         owed,

@@ -114,7 +114,7 @@ impl Ground {
     /// None if it is asked to stop while it waits.
     async fn take(
         config: &Config,
-        resumption: Option<Resumption>,
+        resumption: Option<Box<Resumption>>,
     ) -> Result<Option<Self>, StartFailure> {
         let directory =
             StateDirectory::open(&config.lifecycle.state_dir).map_err(refusal::directory)?;
@@ -125,7 +125,7 @@ impl Ground {
                 lock,
                 stores,
                 carried,
-            } = resumption;
+            } = *resumption;
             let marker = recovery::marker(&directory)?;
             let ground = Self::bare((signals, lock), directory, boot_id);
             return Ok(Some(ground.with(stores, marker, carried).await));
@@ -136,14 +136,15 @@ impl Ground {
         let stores = match stores::open(ground.directory.path()).await {
             Ok(stores) => stores,
             Err(Unopened::NoRoom(reason)) => {
+                ground.announce();
                 return Ok(Some(ground.without(&reason, Carried::default())));
             }
             Err(Unopened::Failure(failure)) => return Err(failure),
         };
+        ground.announce();
         let marker = recovery::marker(&ground.directory)?;
         if !ground.hold_back(&stores, marker.is_some()).await {
-            stores.ledger.end_run(recovery::STOP).await?;
-            stores.ledger.close().await?;
+            stores.close(recovery::STOP).await;
             return Ok(None);
         }
         Ok(Some(ground.with(stores, marker, Carried::default()).await))
@@ -172,7 +173,6 @@ impl Ground {
         } else {
             crash_backoff::wait(failed, Timestamp::now())
         };
-        self.announce();
         supervision::hold_back(&mut self.signals, Notify::of_process(), wait).await
     }
 
@@ -194,9 +194,8 @@ impl Ground {
                 self
             }
             Err(unwritable) => {
-                // It is opened again, and settled then.
-                stores.audit.close().await;
-                stores.ledger.close().await.ok();
+                // It is opened again, and settled then; this run did not fail.
+                stores.close(recovery::STOP).await;
                 self.without(unwritable.reason(), carried)
             }
         }
@@ -228,7 +227,7 @@ impl Bot {
         config: Config,
         logging: Arc<Logging>,
         launch: Launch,
-        resumption: Option<Resumption>,
+        resumption: Option<Box<Resumption>>,
     ) -> Result<Option<Self>, StartFailure> {
         let Some(ground) = Ground::take(&config, resumption).await? else {
             return Ok(None);
@@ -249,25 +248,10 @@ impl Bot {
     ) -> Self {
         let estate = std::mem::take(&mut ground.estate);
         let (identity, known) = watch::channel(None);
-        let (sending, chores) = (Tasks::new(), Tasks::new());
+        let sending = Tasks::new();
+        let rules = rules(&config, &estate, ground.boot_id, launch.mishap);
         let outbox = Outbox::new(ground.ledger.clone(), api.clone(), known, sending.clone());
         outbox.send(estate.owed);
-        let vocabulary =
-            Vocabulary::new(&config.matterbot.helpcmds, &config.matterbot.lifecyclecmds);
-        let rules = Rules {
-            vocabulary: vocabulary.clone(),
-            rate: Rate::new(config.lifecycle.rate.count, config.lifecycle.rate.window),
-            max_age: config.lifecycle.catch_up.max_age,
-            notice_expiry: config.lifecycle.notice_expiry,
-            read_from: estate.read_from,
-            token_worked: estate.token_worked,
-            start: estate.start,
-            started: Instant::now(),
-            version: env!("CARGO_PKG_VERSION"),
-            boot_id: ground.boot_id,
-            mishap: launch.mishap,
-        };
-        let state = State::new(rules, estate.marks, estate.marker, estate.interrupted);
         let (tell, events) = mpsc::unbounded_channel();
         let context = Arc::new(Context {
             lifecycle_api: api.for_lifecycle(),
@@ -276,7 +260,7 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            vocabulary,
+            vocabulary: rules.vocabulary.clone(),
             policy: Policy {
                 admins: config.matterbot.botadmins.clone(),
                 operators: config.matterbot.botoperators.clone(),
@@ -290,12 +274,12 @@ impl Bot {
             notices: Notices::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
-            chores: chores.clone(),
+            chores: Tasks::new(),
             started_at: Timestamp::now(),
             events: tell,
         });
         if ground.without_stores {
-            drop(chores.spawn(stores::reopen(Arc::clone(&context))));
+            drop(context.chores.spawn(stores::reopen(Arc::clone(&context))));
         }
         Self {
             performer: Performer::new(
@@ -305,13 +289,30 @@ impl Bot {
                 estate.unsettled,
             ),
             context,
-            state,
+            state: State::new(rules, estate.marks, estate.marker, estate.interrupted),
             gateway: Gateway::new(api, fastrand::u64(..)),
             signals: ground.signals,
             events,
             sending,
-            chores,
             lock: ground.lock,
         }
+    }
+}
+
+/// What of the configuration and of what an earlier process left decides.
+fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<String>) -> Rules {
+    let (matterbot, lifecycle) = (&config.matterbot, &config.lifecycle);
+    Rules {
+        vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+        rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
+        max_age: lifecycle.catch_up.max_age,
+        notice_expiry: lifecycle.notice_expiry,
+        read_from: estate.read_from,
+        token_worked: estate.token_worked,
+        start: estate.start,
+        started: Instant::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        boot_id,
+        mishap,
     }
 }

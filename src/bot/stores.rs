@@ -5,16 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::audit::{Audit, AuditError};
+use crate::backoff::Backoff;
 use crate::ledger::{self, Ledger, OpenError, Recovered};
 use crate::lifecycle::{Status, marker};
 
+use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::refusal;
 use super::start::StartFailure;
 
-/// What could not be opened is tried again after this long.
-const RETRY: Duration = Duration::from_secs(3);
+/// The ceiling of the first wait before what could not be opened is tried again...
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// ...and of the longest: to open a large ledger takes its time.
+const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// The ledger and the audit trail, open, with a run of this process begun.
 #[derive(Debug)]
@@ -25,6 +29,17 @@ pub struct Stores {
     pub audit: Audit,
     /// What an earlier process left.
     pub recovered: Recovered,
+}
+
+impl Stores {
+    /// Ends the run in one `word`, and closes both.
+    pub async fn close(self, word: &str) {
+        self.audit.close().await;
+        let ended = self.ledger.end_run(word).await;
+        if let Err(error) = ended.and(self.ledger.close().await) {
+            tracing::error!(error = %causes(&error), "the last marks could not be written");
+        }
+    }
 }
 
 /// What could be opened after all, until the bot starts over with it.
@@ -71,13 +86,18 @@ async fn begin(
 ) -> Result<Stores, Unopened> {
     let (ledger, recovered) = opened.map_err(refuse)?;
     let boot_id = marker::boot_id()?;
-    // From here on whatever ends this start is counted by the next one.
-    let begun = ledger.begin_run(env!("CARGO_PKG_VERSION"), &boot_id).await;
-    let audit = match begun {
-        Ok(()) => open_audit(directory),
-        Err(unwritable) => Err(Unopened::NoRoom(unwritable.reason().to_owned())),
+    let begun = match open_audit(directory) {
+        // It is opened together with the ledger, or not at all; a run that nothing comes of is not begun.
+        Err(Unopened::NoRoom(reason)) => Err(Unopened::NoRoom(reason)),
+        audit => {
+            // From here on whatever ends this start is counted by the next one.
+            let begun = ledger.begin_run(env!("CARGO_PKG_VERSION"), &boot_id).await;
+            begun
+                .map_err(|unwritable| Unopened::NoRoom(unwritable.reason().to_owned()))
+                .and(audit)
+        }
     };
-    match audit {
+    match begun {
         Ok(audit) => Ok(Stores {
             ledger,
             audit,
@@ -109,8 +129,9 @@ fn open_audit(directory: &Path) -> Result<Audit, Unopened> {
 
 /// Tries again what found no room, until there is room; then the bot is to start over.
 pub async fn reopen(context: Arc<Context>) {
+    let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY, fastrand::u64(..));
     loop {
-        tokio::time::sleep(RETRY).await;
+        tokio::time::sleep(backoff.next_delay()).await;
         let directory = context.directory.path().to_owned();
         // To read a large ledger takes longer than the loop may wait.
         let path = directory.clone();

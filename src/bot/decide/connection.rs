@@ -46,6 +46,7 @@ impl State {
     fn connected(&mut self, now: Now) -> Vec<Effect> {
         self.counters.connections += 1;
         self.connection.since = Some(now.instant);
+        self.connection.first.get_or_insert(now.instant);
         self.early.clear();
         self.connection.alive = false;
         self.connection.refusals = None;
@@ -79,8 +80,8 @@ impl State {
             // process takes the settling time off again.
             let connected = self
                 .connection
-                .since
-                .map_or(server_time, |since| server_time.minus(now.instant - since));
+                .first
+                .map_or(server_time, |first| server_time.minus(now.instant - first));
             let mut effects = Vec::new();
             if self.connection.read_from.is_none() {
                 self.connection.read_from = Some(connected);

@@ -69,7 +69,7 @@ impl State {
     fn leave(&mut self, now: Now, departure: Departure, askers: Vec<Request>) -> Vec<Effect> {
         let restart = self.restart(now, departure, askers);
         let effect = restart.leave_marker();
-        self.phase = Phase::Leaving(restart);
+        self.phase = Phase::Leaving(Box::new(restart));
         vec![effect]
     }
 
@@ -184,8 +184,10 @@ impl State {
         vec![Effect::Drain]
     }
 
-    pub(super) fn drained(&mut self) -> Vec<Effect> {
+    pub(super) fn drained(&mut self, all: bool) -> Vec<Effect> {
         let end = match &self.phase {
+            // What still runs would answer beside the bot that takes over.
+            Phase::Draining(Sequel::StartOver) if !all => return vec![Effect::Drain],
             // Somebody joined at the last moment, and his marker is still being written.
             Phase::Draining(Sequel::Restart(restart)) if restart.told < restart.askers.len() => {
                 return vec![Effect::Drain];

@@ -4,6 +4,7 @@ mod connection;
 mod late;
 mod message;
 mod restart;
+mod returning;
 
 use std::time::{Duration, Instant};
 
