@@ -14,6 +14,7 @@ use crate::lifecycle::{Status, linger, marker};
 use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
+use super::causes::causes;
 use super::identity::{Identity, Unidentified};
 use super::process::runtime;
 use super::{StartFailure, advice, refusal, report};
@@ -158,7 +159,7 @@ async fn token(api: &Api, matterbot: &Matterbot) -> Result<(), Trouble> {
 impl Findings {
     /// Whether the server lets us in; no module is imported.
     async fn server(&mut self, config: &Config) {
-        let waits = "; the bot starts, and waits for it";
+        let waits = " (the bot starts, and waits for it)";
         match tokio::time::timeout(SERVER_PATIENCE, ask(config)).await {
             Ok(Ok(oddity)) => self.warnings.extend(oddity),
             Ok(Err(Trouble::Final(text))) => self.errors.push(text),
@@ -204,7 +205,16 @@ impl Findings {
             self.errors.push(obstacle.to_string());
         }
         Audit::check(directory.path()).map_err(refusal::audit)?;
-        ledger::check(directory.path()).map_err(refusal::ledger)
+        match ledger::check(directory.path()) {
+            Err(error) if error.wants_room().is_some() => {
+                self.warnings.push(format!(
+                    "{} (the bot starts, and runs nothing until it can be written)",
+                    causes(&error)
+                ));
+                Ok(())
+            }
+            result => result.map_err(refusal::ledger),
+        }
     }
 
     fn print(self, online: bool) -> Status {
