@@ -18,7 +18,7 @@ use crate::mattermost::model::Post;
 
 use super::{Phase, State};
 
-/// A lifecycle command younger than this is left to its event until the second look.
+/// A lifecycle command younger than this is left to its event until the next look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
 
 /// At most so many calls are taken from one message; more of them are no wish but a flood.
@@ -112,7 +112,11 @@ impl State {
             fate: Fate::Run,
         };
         let age = self.server_now(now).since(post.create_at);
-        if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+        if source == Source::CatchUp
+            && ticket.row().lifecycle
+            && age < LEFT_TO_ITS_EVENT
+            && self.sweep.leaves(id)
+        {
             self.unwritten
                 .entry(post.channel_id)
                 .or_insert(post.create_at);
