@@ -14,7 +14,6 @@ use crate::lifecycle::{Status, linger, marker};
 use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
-use super::causes::causes;
 use super::identity::{Identity, Unidentified};
 use super::process::runtime;
 use super::{StartFailure, advice, refusal, report};
@@ -205,16 +204,7 @@ impl Findings {
             self.errors.push(obstacle.to_string());
         }
         Audit::check(directory.path()).map_err(refusal::audit)?;
-        match ledger::check(directory.path()) {
-            Err(error) if error.wants_room().is_some() => {
-                self.warnings.push(format!(
-                    "{} (the bot starts, and runs nothing until it can be written)",
-                    causes(&error)
-                ));
-                Ok(())
-            }
-            result => result.map_err(refusal::ledger),
-        }
+        ledger::check(directory.path()).map_err(refusal::ledger)
     }
 
     fn print(self, online: bool) -> Status {

@@ -120,23 +120,3 @@ async fn files_that_are_none_of_ours_are_refused() {
     )
     .await;
 }
-
-#[tokio::test]
-async fn a_full_disk_is_a_warning() {
-    let home = home();
-    let mut program = home.start();
-    program.line("the next try is in").await;
-    program.stop().await;
-    let mut shell = command("sh");
-    // A file that may not grow is, to the program, a disk that is full.
-    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" --config \"$1\" check";
-    shell.args(["-c", script]).arg(PROGRAM).arg(home.config());
-    let output = shell.output().await.unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("ledger.db cannot be used"), "{said}");
-    assert!(
-        said.contains("runs nothing until it can be written"),
-        "{said}"
-    );
-}
