@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
+use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::command::Role;
 use crate::command::author::{self, Author, Why};
@@ -151,6 +152,7 @@ impl State {
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
             Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
             Verdict::Go if found && row.lifecycle => Fate::WasAway,
             Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
             Verdict::Go => Fate::Run,

@@ -121,14 +121,17 @@ impl Disk {
         self.history.len() == 1 && self.files.iter().all(|file| file.unsynced.is_empty())
     }
 
+    /// None if it concerns no file of the directory.
     fn apply(&mut self, called: &Called) -> Option<()> {
-        let rest = called.rest.as_str();
-        if rest.contains(") = -1 ") {
+        let Called {
+            arguments, result, ..
+        } = called;
+        if result.starts_with("-1 ") {
             return None;
         }
         match called.name.as_str() {
-            "open" | "openat" if rest.contains("O_CREAT") => {
-                let name = self.name(rest.rsplit_once(" = ")?.1)?;
+            "open" | "openat" if arguments.contains("O_CREAT") => {
+                let name = self.name(result)?;
                 if !self.names.contains_key(&name) {
                     self.names.insert(name, self.files.len());
                     self.files.push(File::default());
@@ -136,38 +139,28 @@ impl Disk {
                 }
             }
             "write" => {
-                let file = self.file(rest)?;
+                let file = self.file(arguments)?;
                 let end = file.now.len();
-                file.write(end, &quoted(rest)?);
+                file.write(end, &written(called));
             }
             "pwrite64" => {
-                let at = rest
-                    .rsplit_once(") = ")?
-                    .0
-                    .rsplit_once(", ")?
-                    .1
-                    .parse()
-                    .unwrap();
-                let data = quoted(rest)?;
-                self.file(rest)?.write(at, &data);
+                let file = self.file(arguments)?;
+                file.write(last_number(arguments), &written(called));
             }
-            "ftruncate" => {
-                let length = rest.split_once(", ")?.1.split_once(')')?.0.parse().unwrap();
-                self.file(rest)?.truncate(length);
-            }
-            "fsync" | "fdatasync" if self.names_directory(rest) => {
+            "ftruncate" => self.file(arguments)?.truncate(last_number(arguments)),
+            "fsync" | "fdatasync" if self.names_directory(arguments) => {
                 self.history = vec![self.names.clone()];
             }
-            "fsync" | "fdatasync" => self.file(rest)?.sync(),
+            "fsync" | "fdatasync" => self.file(arguments)?.sync(),
             "renameat" | "rename" => {
-                let mut names = rest.split('"').skip(1).step_by(2);
+                let mut names = arguments.split('"').skip(1).step_by(2);
                 let (from, to) = (base(names.next()?), base(names.next()?));
                 let number = self.names.remove(&from)?;
                 self.names.insert(to, number);
                 self.changed();
             }
             "unlink" | "unlinkat" => {
-                self.names.remove(&base(rest.split('"').nth(1)?))?;
+                self.names.remove(&base(arguments.split('"').nth(1)?))?;
                 self.changed();
             }
             _ => {}
@@ -224,9 +217,21 @@ fn base(path: &str) -> String {
     path.rsplit('/').next().unwrap().to_owned()
 }
 
-/// The bytes of the first string in `text`, as strace quotes them; as many as the call's result says.
+fn last_number(arguments: &str) -> usize {
+    arguments.rsplit(", ").next().unwrap().parse().unwrap()
+}
+
+/// What a call wrote, as many bytes as its result says.
+fn written(called: &Called) -> Vec<u8> {
+    let mut bytes = quoted(&called.arguments).unwrap();
+    let count: usize = called.result.parse().unwrap();
+    assert!(bytes.len() >= count, "strace cut a string: {called:?}");
+    bytes.truncate(count);
+    bytes
+}
+
+/// The bytes of the first string in `text`, as strace quotes them.
 fn quoted(text: &str) -> Option<Vec<u8>> {
-    let written: usize = text.rsplit_once(" = ")?.1.trim().parse().ok()?;
     let mut characters = text.split_once('"')?.1.chars().peekable();
     let mut bytes = Vec::new();
     while let Some(character) = characters.next() {
@@ -254,18 +259,16 @@ fn quoted(text: &str) -> Option<Vec<u8>> {
         };
         bytes.push(byte);
     }
-    assert!(bytes.len() >= written, "strace cut a string: {text}");
-    bytes.truncate(written);
     Some(bytes)
 }
 
 #[test]
 fn what_strace_quotes_is_read_as_it_was_written() {
     assert_eq!(
-        quoted(r#"(3</x>, "a\0\12\"\\\3770", 7) = 6"#).unwrap(),
-        b"a\0\n\"\\\xff"
+        quoted(r#"3</x>, "a\0\12\"\\\3770", 7"#).unwrap(),
+        b"a\0\n\"\\\xff0"
     );
-    assert_eq!(quoted(r#"(3</x>, "\1771", 2) = 2"#).unwrap(), b"\x7f1");
+    assert_eq!(quoted(r#"3</x>, "\1771", 2"#).unwrap(), b"\x7f1");
 }
 
 #[test]
@@ -273,28 +276,32 @@ fn a_name_and_its_content_are_synced_apart() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().to_str().unwrap();
     fs::write(home.path().join("old"), "old").unwrap();
-    let call = |name: &str, rest: String| Called {
-        thread: 1,
-        name: name.to_owned(),
-        rest,
+    let call = |name: &str, text: String| {
+        let (arguments, result) = text.split_once(" = ").unwrap();
+        Called {
+            thread: 1,
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+            result: result.to_owned(),
+        }
     };
     let mut disk = Disk::of(home.path());
     disk.replay(&[
         call(
             "openat",
-            format!("(9<{path}>, \"new\", O_WRONLY|O_CREAT, 0600) = 5<{path}/new>"),
+            format!("9<{path}>, \"new\", O_WRONLY|O_CREAT, 0600 = 5<{path}/new>"),
         ),
-        call("write", format!("(5<{path}/new>, \"new\", 3) = 3")),
-        call("pwrite64", format!("(6<{path}/old>, \"X\", 1, 1) = 1")),
-        call("fsync", format!("(5<{path}/new>) = 0")),
+        call("write", format!("5<{path}/new>, \"new\", 3 = 3")),
+        call("pwrite64", format!("6<{path}/old>, \"X\", 1, 1 = 1")),
+        call("fsync", format!("5<{path}/new> = 0")),
     ]);
     assert!(!disk.is_synced());
     disk.lose_power(Luck::None);
     assert!(!home.path().join("new").exists());
     assert_eq!(fs::read(home.path().join("old")).unwrap(), b"old");
     disk.replay(&[
-        call("fsync", format!("(9<{path}>) = 0")),
-        call("fdatasync", format!("(6<{path}/old>) = 0")),
+        call("fsync", format!("9<{path}> = 0")),
+        call("fdatasync", format!("6<{path}/old> = 0")),
     ]);
     assert!(disk.is_synced());
     disk.lose_power(Luck::None);

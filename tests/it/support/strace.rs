@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -22,6 +23,9 @@ const RECORDED: &str = "openat,open,fchmod,write,pwrite64,ftruncate,fsync,fdatas
 
 /// Longer than anything that is written at once.
 const STRINGS: &str = "70000";
+
+/// How long a strace may take to let go of everybody.
+const LETTING_GO: Duration = Duration::from_secs(5);
 
 /// Where to kill: at the `nth` call of this name that a thread makes, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,8 +106,9 @@ pub(crate) struct Log {
 pub(crate) struct Called {
     pub(crate) thread: u32,
     pub(crate) name: String,
-    /// From the parenthesis on, the result included.
-    pub(crate) rest: String,
+    /// What stands between the parentheses.
+    pub(crate) arguments: String,
+    pub(crate) result: String,
 }
 
 impl Log {
@@ -164,14 +169,15 @@ impl Log {
             let Some((name, rest)) = whole.split_once('(') else {
                 continue;
             };
-            // The last one, which the kill forestalled, has no result.
-            if name.contains(['+', '-', ' ']) || rest.ends_with("= ?") {
+            // The last one, which the kill forestalled, has no result. The others may have blanks before it.
+            let Some((arguments, result)) = rest.rsplit_once(" = ").filter(|it| it.1 != "?") else {
                 continue;
-            }
+            };
             calls.push(Called {
                 thread,
                 name: name.to_owned(),
-                rest: rest.to_owned(),
+                arguments: arguments.trim_end().strip_suffix(')').unwrap().to_owned(),
+                result: result.to_owned(),
             });
         }
         calls
@@ -185,7 +191,7 @@ impl Log {
         let mut instants = Vec::new();
         let concerns = |rest: &str| file.is_none_or(|file| rest.contains(&format!("/{file}>")));
         for called in self.calls() {
-            if called.name != name || !concerns(&called.rest) {
+            if called.name != name || !concerns(&called.arguments) {
                 continue;
             }
             let count = counts.entry(called.thread).or_default();
@@ -264,10 +270,10 @@ impl Strace {
             // It may have ended by itself, with the process.
             kill_process(pid, Signal::INT).ok();
         }
-        timeout(DEADLINE, self.child.wait())
-            .await
-            .expect("strace ends")
-            .unwrap();
+        if timeout(LETTING_GO, self.child.wait()).await.is_err() {
+            // It waits for a process that it has just seen die; the kernel lets go of the others.
+            self.child.kill().await.unwrap();
+        }
         self.log
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::identity::Room;
+use crate::bot::reply;
 use crate::bot::ticket::Fate;
 use crate::id::TeamId;
 use crate::id::UserId;
@@ -109,6 +110,15 @@ fn catch_up_never_runs_a_lifecycle_command() {
         .map(|ticket| ticket.fate)
         .collect();
     assert_eq!(fates, [Fate::WasAway, Fate::Run]);
+}
+
+#[test]
+fn a_lifecycle_command_of_another_day_is_not_answered_in_words() {
+    let mut bench = Bench::serving();
+    let post = bench.post(UserId::random(), "@restart");
+    bench.wait(25 * 60 * 60);
+    let ticket = one(&bench.found(vec![post]));
+    assert_eq!(reply::declined(&ticket), None);
 }
 
 #[test]
