@@ -38,7 +38,7 @@ pub use file::{OpenError, wants_room};
 pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
 pub use prune::{Pruned, prune, would_prune};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, is_sound, restore};
 pub use retention::{Forgotten, Pass, RETENTION, SHORTEST_RETENTION};
 pub use run::Run;
 pub use schema::check;

@@ -99,10 +99,15 @@ fn file_advice(path: &Path, error: &io::Error) -> Option<String> {
             "it has to be a file of the bot's own: move {shown} away"
         )),
         Errno::ACCESS | Errno::PERM => {
-            let directory = path.parent().unwrap_or(path).display();
+            // What is not there yet is to be made in its directory.
+            let (barrier, mode) = match path.symlink_metadata() {
+                Ok(_) => (path, "u+rw"),
+                Err(_) => (path.parent().unwrap_or(path), "u+rwx"),
+            };
+            let barrier = barrier.display();
             Some(format!(
-                "the bot runs as user id {us}, and {directory} and all in it have to be its own: type \
-                 `sudo chown -R {us} {directory}` and `sudo chmod -R u+rwX {directory}`"
+                "the bot runs as user id {us}, whose own this has to be: type `sudo chown {us} {barrier}` and \
+                 `sudo chmod {mode} {barrier}`"
             ))
         }
         Errno::ROFS => Some("mount it for writing".to_owned()),

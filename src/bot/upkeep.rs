@@ -38,7 +38,7 @@ enum Command {
     /// Delete what is old, and make the file smaller; the bot has to be down
     Prune(prune::Arguments),
     /// Set a damaged ledger aside, and go back to its last copy; without a copy the bot starts with an empty one
-    Restore,
+    Restore(restore::Arguments),
 }
 
 /// Does what `arguments` say to the ledger of the configured bot.
@@ -50,7 +50,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         Command::List(arguments) => list::run(options, arguments),
         Command::Show(arguments) => show::run(options, arguments),
         Command::Prune(arguments) => prune::run(options, arguments),
-        Command::Restore => restore::run(options),
+        Command::Restore(arguments) => restore::run(options, arguments),
     };
     done.map(|()| Status::Stopped).map_err(who_may)
 }

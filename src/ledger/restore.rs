@@ -63,9 +63,24 @@ fn stage(file: &LedgerFile, copy: &Path) -> Result<PathBuf, OpenError> {
     Ok(staged.path)
 }
 
+/// Whether there is a ledger in `directory` that is whole, and that this program can read; changes nothing.
+///
+/// # Errors
+/// The file cannot be read at all.
+pub fn is_sound(directory: &Path) -> Result<bool, OpenError> {
+    let file = LedgerFile::new(directory)?;
+    match file.read(|connection| Ok(file.check_pages(connection).is_ok())) {
+        Err(OpenError::Io { path, source }) => Err(OpenError::Io { path, source }),
+        found => Ok(found.ok().flatten().unwrap_or(false)),
+    }
+}
+
 /// Moves the ledger and what SQLite keeps beside it; the names still belong together afterwards.
 fn set_aside(file: &LedgerFile) -> Result<Option<PathBuf>, OpenError> {
-    let name = format!("{NAME}.set-aside-{}", Timestamp::now());
+    let name = unused_name(
+        &file.directory,
+        &format!("{NAME}.set-aside-{}", Timestamp::now()),
+    );
     let mut found = false;
     for suffix in COMPANIONS.into_iter().chain([""]) {
         let from = file.directory.join(format!("{NAME}{suffix}"));
@@ -76,4 +91,13 @@ fn set_aside(file: &LedgerFile) -> Result<Option<PathBuf>, OpenError> {
         }
     }
     Ok(found.then(|| file.directory.join(name)))
+}
+
+/// `name`, or with a number if something in `directory` has it already. Whoever asks holds the lock of the directory.
+fn unused_name(directory: &Path, name: &str) -> String {
+    let numbered = (1..).map(|number| format!("{name}.{number}"));
+    std::iter::once(name.to_owned())
+        .chain(numbered)
+        .find(|name| directory.join(name).symlink_metadata().is_err())
+        .unwrap_or_else(|| name.to_owned())
 }

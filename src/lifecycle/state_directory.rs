@@ -49,7 +49,7 @@ pub enum StateDirectoryError {
     },
     /// It belongs to somebody else.
     #[error("the state directory {} belongs to user id {owner}, and this process runs as user id {}: run it as the owner, \
-         or type `sudo chown -R {} {}`", path.display(), us(), us(), path.display())]
+         or name another directory in Lifecycle.state_dir, which `sudo install -d -m 0750 -o {} DIRECTORY` makes", path.display(), us(), us())]
     Foreign {
         /// The directory.
         path: PathBuf,

@@ -187,6 +187,9 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
     text
 }
 
+/// By this line of its configuration the playground knows the file again.
+const FIRST_LINE: &str = "# Written by `matterbot playground` at each start.";
+
 /// The configuration that the bot is started with, as one would write it for a real server.
 fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
     DirBuilder::new()
@@ -199,7 +202,7 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
     let address = playground.address();
     let (host, port, token) = (address.ip(), address.port(), playground.bot_token());
     let text = format!(
-        "# Written by `matterbot playground` at each start.\n\
+        "{FIRST_LINE}\n\
          Matterbot:\n\
          \x20 host: \"{host}\"\n\
          \x20 port: {port}\n\
@@ -218,6 +221,12 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
          \x20 state_dir: bot\n"
     );
     let path = directory.join("config.yaml");
+    let is_another = fs::read_to_string(&path).is_ok_and(|found| !found.starts_with(FIRST_LINE));
+    anyhow::ensure!(
+        !is_another,
+        "{} is not the playground's: give --state a directory of its own",
+        path.display()
+    );
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

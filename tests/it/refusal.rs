@@ -84,7 +84,7 @@ async fn what_is_no_directory_is_refused() {
 async fn a_directory_that_cannot_be_written_is_refused() {
     let home = home();
     set_mode(&home.state(), 0o500);
-    refuses(&home, &["Permission denied", "`sudo chmod -R u+rwX "]).await;
+    refuses(&home, &["Permission denied", "`sudo chmod u+rwx "]).await;
     set_mode(&home.state(), 0o770);
     refuses(
         &home,
@@ -114,9 +114,5 @@ async fn files_that_are_none_of_ours_are_refused() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, "").unwrap();
     set_mode(&path, 0o000);
-    refuses(
-        &home,
-        &["audit.jsonl", "Permission denied", "`sudo chown -R "],
-    )
-    .await;
+    refuses(&home, &["audit.jsonl", "Permission denied", "`sudo chown "]).await;
 }

@@ -304,3 +304,30 @@ async fn the_state_is_found_when_the_bot_could_not_start() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_ledger_that_is_sound_is_set_aside_only_by_force_and_nothing_is_overwritten() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario
+        .pat
+        .asks(&scenario.lab, "@status")
+        .await
+        .outcome()
+        .await;
+    scenario.finish(&mut bot).await;
+    let (status, why) = refused(&bot, &["ledger", "restore"]).await;
+    assert_eq!(status, Some(1));
+    assert!(why.contains("is sound") && why.contains("--force"), "{why}");
+    printed(&bot, &["ledger", "restore", "--force"]).await;
+    for damage in ["one", "another"] {
+        std::fs::write(bot.state("ledger.db"), damage.repeat(1_000)).unwrap();
+        let told = printed(&bot, &["ledger", "restore"]).await;
+        assert!(told.contains("The old ledger is now "), "{told}");
+    }
+    let aside = std::fs::read_dir(bot.state("")).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().contains("set-aside")
+    });
+    assert_eq!(aside.count(), 3);
+}

@@ -78,6 +78,22 @@ async fn what_another_playground_uses_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn somebody_elses_configuration_is_not_overwritten() {
+    let kept = tempfile::tempdir().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(kept.path(), mode).unwrap();
+    let path = kept.path().join("config.yaml");
+    std::fs::write(&path, "Matterbot: {password: mine}").unwrap();
+    let directory = kept.path().to_str().unwrap();
+    let errors = refused(&["--listen", "127.0.0.1:0", "--state", directory], 1).await;
+    assert!(errors.contains("is not the playground's"), "{errors}");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "Matterbot: {password: mine}"
+    );
+}
+
+#[tokio::test]
 async fn options_that_mean_nothing_are_refused() {
     for arguments in [&["--strict"][..], &["--config", "config.yaml"]] {
         let errors = refused(arguments, 64).await;
