@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::id::{ChannelId, PostId};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Unwritable};
 use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
@@ -39,6 +39,23 @@ pub struct Looked {
     pub since: Timestamp,
     /// The reading begins; else it has come to its end.
     pub begins: bool,
+}
+
+/// Why a look did not read everything.
+#[derive(Debug, thiserror::Error)]
+enum Incomplete {
+    /// The server did not give the posts.
+    #[error(transparent)]
+    Server(#[from] ApiError),
+    /// It is not known which calls were served before: one that was could be answered from memory a second time.
+    #[error(transparent)]
+    Ledger(#[from] Unwritable),
+}
+
+impl Incomplete {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Server(error) if error.is_refusal())
+    }
 }
 
 /// A sweep over all channels.
@@ -79,7 +96,7 @@ impl Sweep {
 
     /// One look over the channels that changed since they were read by the sweep before. The second look reads the
     /// same ones again: what was committed late does not move a channel's `last_post_at`.
-    async fn look(&self, plan: &SweepPlan) -> Result<(), ApiError> {
+    async fn look(&self, plan: &SweepPlan) -> Result<(), Incomplete> {
         let channels = self.api.my_channels(self.identity.team).await?;
         let rooms: HashMap<ChannelId, Room> = channels
             .iter()
@@ -105,6 +122,7 @@ impl Sweep {
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
                     tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
                 }
+                Err(error @ Incomplete::Ledger(_)) => return Err(error),
                 // One channel that cannot be read does not keep the others from it.
                 Err(error) => failure = Some(error),
             }
@@ -113,7 +131,7 @@ impl Sweep {
     }
 
     /// Reads a channel from its anchor, or from where reading starts without one, to its end.
-    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), ApiError> {
+    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), Incomplete> {
         let since = match mark.anchor {
             Some(anchor) if self.read_after(room, anchor).await? => return Ok(()),
             None if mark.from == Timestamp::default() => plan.since,
@@ -124,19 +142,19 @@ impl Sweep {
     }
 
     /// Pages forward from `anchor`; says whether the anchor still exists.
-    async fn read_after(&self, room: Room, mut anchor: PostId) -> Result<bool, ApiError> {
+    async fn read_after(&self, room: Room, mut anchor: PostId) -> Result<bool, Incomplete> {
         let mut count = 0;
         loop {
             let page = self.api.posts_after(room.id, anchor, PAGE).await?;
             if count == 0 && page.posts.is_empty() {
                 // An anchor that was deleted for good gives an empty page too.
-                return self.exists(anchor).await;
+                return Ok(self.exists(anchor).await?);
             }
             count += page.posts.len();
             let last = page.posts.last().filter(|_| page.full);
             let last = last.map(|post| post.create_at);
             let next = next_anchor(&page.posts);
-            self.found(room, page.posts).await;
+            self.found(room, page.posts).await?;
             match last.zip(next) {
                 Some((_, next)) if count < self.max_posts => anchor = next,
                 Some((last, _)) => {
@@ -149,7 +167,7 @@ impl Sweep {
     }
 
     /// Pages backward from the newest post to `since`, or as far as is allowed.
-    async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), ApiError> {
+    async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), Incomplete> {
         let mut posts: Vec<Post> = Vec::new();
         for number in 0.. {
             let page = self.api.latest_posts(room.id, number, PAGE).await?;
@@ -169,7 +187,7 @@ impl Sweep {
                 break;
             }
         }
-        self.found(room, posts).await;
+        self.found(room, posts).await?;
         Ok(())
     }
 
@@ -194,16 +212,16 @@ impl Sweep {
 
     /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again. Of posts
     /// so old that their rows may be forgotten nobody knows, and they are left alone.
-    async fn found(&self, room: Room, mut posts: Vec<Post>) {
+    async fn found(&self, room: Room, mut posts: Vec<Post>) -> Result<(), Unwritable> {
         let ids = posts.iter().map(|post| post.id).collect();
-        // A ledger that cannot be read refuses the calls themselves as well.
-        let known = self.ledger.known(ids).await.unwrap_or_default();
+        let known = self.ledger.known(ids).await?;
         // Asked later than the rows, so that none can be forgotten in between.
-        let forgotten = self.ledger.forgotten_until().await.unwrap_or_default();
+        let forgotten = self.ledger.forgotten_until().await?;
         posts.retain(|post| {
             forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
         });
         self.tell(Event::Found { room, posts, known });
+        Ok(())
     }
 
     async fn exists(&self, post: PostId) -> Result<bool, ApiError> {
@@ -227,3 +245,6 @@ fn next_anchor(posts: &[Post]) -> Option<PostId> {
     let before = posts.iter().rfind(|post| post.create_at < last.create_at);
     Some(before.unwrap_or(last).id)
 }
+
+#[cfg(test)]
+mod tests;
