@@ -24,7 +24,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(10);
 const PAGE: u16 = 200;
 
 /// Channels that nobody anchored are read no further back than this.
-const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A channel whose reading begins, or has come to its end.
 #[derive(Debug, Clone, Copy)]
@@ -132,13 +132,15 @@ impl Sweep {
 
     /// Reads a channel from its anchor, or from where reading starts without one, to its end.
     async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), Incomplete> {
+        let furthest = plan.server_now.minus(FURTHEST);
         let since = match mark.anchor {
+            // The server's clock was set back: what was posted since may be dated before the anchor.
+            _ if mark.from > plan.server_now => furthest,
             Some(anchor) if self.read_after(room, anchor).await? => return Ok(()),
             None if mark.from == Timestamp::default() => plan.since,
             _ => mark.from,
         };
-        self.read_since(room, since.max(plan.server_now.minus(FURTHEST)))
-            .await
+        self.read_since(room, since.max(furthest)).await
     }
 
     /// Pages forward from `anchor`; says whether the anchor still exists.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::bot::catch_up::Looked;
+use crate::bot::catch_up::{FURTHEST, Looked};
 use crate::bot::effect::{Effect, SweepPlan};
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
@@ -79,7 +79,11 @@ impl State {
             as_of: server_now,
             ..std::mem::take(&mut self.sweep)
         };
-        let since = *self.connection.read_from.get_or_insert(server_now);
+        let since = match *self.connection.read_from.get_or_insert(server_now) {
+            // The server's clock was set back by more than it can be misjudged: nothing is known of what was posted since.
+            from if from > server_now.plus(SETTLING) => server_now.minus(FURTHEST),
+            from => from.min(server_now),
+        };
         vec![Effect::Sweep(SweepPlan {
             marks: self.marks.all(),
             since,
