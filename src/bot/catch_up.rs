@@ -26,7 +26,18 @@ const PAGE: u16 = 200;
 /// Channels that nobody anchored are read no further back than this.
 pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A channel whose reading begins, or has come to its end.
+/// How far the reading of a channel has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It begins.
+    Begins,
+    /// The channel was read to its end, or as far as is allowed.
+    Ended,
+    /// The server does not let us read the channel; it is tried again with the next sweep.
+    Refused,
+}
+
+/// A channel whose reading begins, or is over.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked {
     /// The channel.
@@ -37,8 +48,8 @@ pub struct Looked {
     pub as_of: Timestamp,
     /// From when on a channel without an anchor was read.
     pub since: Timestamp,
-    /// The reading begins; else it has come to its end.
-    pub begins: bool,
+    /// How far the reading has come.
+    pub reading: Reading,
 }
 
 /// Why a look did not read everything.
@@ -110,17 +121,17 @@ impl Sweep {
             let read =
                 mark.looked_at == channel.last_post_at && channel.last_post_at <= plan.server_now;
             if let Some(room) = rooms.get(&channel.id).filter(|_| !read) {
-                self.tell_looked(channel, plan, true);
+                self.tell_looked(channel, plan, Reading::Begins);
                 changed.push((channel, *room, mark));
             }
         }
         let mut failure = None;
         for (channel, room, mark) in changed {
             match self.read(room, mark, plan).await {
-                Ok(()) => self.tell_looked(channel, plan, false),
-                // It stays unread, and is tried again with the next sweep.
+                Ok(()) => self.tell_looked(channel, plan, Reading::Ended),
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
                     tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
+                    self.tell_looked(channel, plan, Reading::Refused);
                 }
                 Err(error @ Incomplete::Ledger(_)) => return Err(error),
                 // One channel that cannot be read does not keep the others from it.
@@ -201,14 +212,14 @@ impl Sweep {
         self.tell(Event::Unread(Unread { channel, from, to }));
     }
 
-    fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, begins: bool) {
+    fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, reading: Reading) {
         let (last_post_at, as_of, since) = (channel.last_post_at, plan.server_now, plan.since);
         self.tell(Event::Looked(Looked {
             channel: channel.id,
             last_post_at,
             as_of,
             since,
-            begins,
+            reading,
         }));
     }
 
