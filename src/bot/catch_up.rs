@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::id::{ChannelId, PostId};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Unwritable};
 use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
@@ -24,9 +24,20 @@ const SECOND_LOOK: Duration = Duration::from_secs(10);
 const PAGE: u16 = 200;
 
 /// Channels that nobody anchored are read no further back than this.
-const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A channel whose reading begins, or has come to its end.
+/// How far the reading of a channel has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It begins.
+    Begins,
+    /// The channel was read to its end, or as far as is allowed.
+    Ended,
+    /// The server does not let us read the channel; it is tried again with the next sweep.
+    Refused,
+}
+
+/// A channel whose reading begins, or is over.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked {
     /// The channel.
@@ -37,8 +48,25 @@ pub struct Looked {
     pub as_of: Timestamp,
     /// From when on a channel without an anchor was read.
     pub since: Timestamp,
-    /// The reading begins; else it has come to its end.
-    pub begins: bool,
+    /// How far the reading has come.
+    pub reading: Reading,
+}
+
+/// Why a look did not read everything.
+#[derive(Debug, thiserror::Error)]
+enum Incomplete {
+    /// The server did not give the posts.
+    #[error(transparent)]
+    Server(#[from] ApiError),
+    /// It is not known which calls were served before: one that was could be answered from memory a second time.
+    #[error(transparent)]
+    Ledger(#[from] Unwritable),
+}
+
+impl Incomplete {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Server(error) if error.is_refusal())
+    }
 }
 
 /// A sweep over all channels.
@@ -79,7 +107,7 @@ impl Sweep {
 
     /// One look over the channels that changed since they were read by the sweep before. The second look reads the
     /// same ones again: what was committed late does not move a channel's `last_post_at`.
-    async fn look(&self, plan: &SweepPlan) -> Result<(), ApiError> {
+    async fn look(&self, plan: &SweepPlan) -> Result<(), Incomplete> {
         let channels = self.api.my_channels(self.identity.team).await?;
         let rooms: HashMap<ChannelId, Room> = channels
             .iter()
@@ -93,18 +121,19 @@ impl Sweep {
             let read =
                 mark.looked_at == channel.last_post_at && channel.last_post_at <= plan.server_now;
             if let Some(room) = rooms.get(&channel.id).filter(|_| !read) {
-                self.tell_looked(channel, plan, true);
+                self.tell_looked(channel, plan, Reading::Begins);
                 changed.push((channel, *room, mark));
             }
         }
         let mut failure = None;
         for (channel, room, mark) in changed {
             match self.read(room, mark, plan).await {
-                Ok(()) => self.tell_looked(channel, plan, false),
-                // It stays unread, and is tried again with the next sweep.
+                Ok(()) => self.tell_looked(channel, plan, Reading::Ended),
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
                     tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
+                    self.tell_looked(channel, plan, Reading::Refused);
                 }
+                Err(error @ Incomplete::Ledger(_)) => return Err(error),
                 // One channel that cannot be read does not keep the others from it.
                 Err(error) => failure = Some(error),
             }
@@ -113,30 +142,32 @@ impl Sweep {
     }
 
     /// Reads a channel from its anchor, or from where reading starts without one, to its end.
-    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), ApiError> {
+    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), Incomplete> {
+        let furthest = plan.server_now.minus(FURTHEST);
         let since = match mark.anchor {
+            // The server's clock was set back: what was posted since may be dated before the anchor.
+            _ if mark.from > plan.server_now => furthest,
             Some(anchor) if self.read_after(room, anchor).await? => return Ok(()),
             None if mark.from == Timestamp::default() => plan.since,
             _ => mark.from,
         };
-        self.read_since(room, since.max(plan.server_now.minus(FURTHEST)))
-            .await
+        self.read_since(room, since.max(furthest)).await
     }
 
     /// Pages forward from `anchor`; says whether the anchor still exists.
-    async fn read_after(&self, room: Room, mut anchor: PostId) -> Result<bool, ApiError> {
+    async fn read_after(&self, room: Room, mut anchor: PostId) -> Result<bool, Incomplete> {
         let mut count = 0;
         loop {
             let page = self.api.posts_after(room.id, anchor, PAGE).await?;
             if count == 0 && page.posts.is_empty() {
                 // An anchor that was deleted for good gives an empty page too.
-                return self.exists(anchor).await;
+                return Ok(self.exists(anchor).await?);
             }
             count += page.posts.len();
             let last = page.posts.last().filter(|_| page.full);
             let last = last.map(|post| post.create_at);
             let next = next_anchor(&page.posts);
-            self.found(room, page.posts).await;
+            self.found(room, page.posts).await?;
             match last.zip(next) {
                 Some((_, next)) if count < self.max_posts => anchor = next,
                 Some((last, _)) => {
@@ -149,7 +180,7 @@ impl Sweep {
     }
 
     /// Pages backward from the newest post to `since`, or as far as is allowed.
-    async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), ApiError> {
+    async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), Incomplete> {
         let mut posts: Vec<Post> = Vec::new();
         for number in 0.. {
             let page = self.api.latest_posts(room.id, number, PAGE).await?;
@@ -169,7 +200,7 @@ impl Sweep {
                 break;
             }
         }
-        self.found(room, posts).await;
+        self.found(room, posts).await?;
         Ok(())
     }
 
@@ -181,29 +212,29 @@ impl Sweep {
         self.tell(Event::Unread(Unread { channel, from, to }));
     }
 
-    fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, begins: bool) {
+    fn tell_looked(&self, channel: &Channel, plan: &SweepPlan, reading: Reading) {
         let (last_post_at, as_of, since) = (channel.last_post_at, plan.server_now, plan.since);
         self.tell(Event::Looked(Looked {
             channel: channel.id,
             last_post_at,
             as_of,
             since,
-            begins,
+            reading,
         }));
     }
 
     /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again. Of posts
     /// so old that their rows may be forgotten nobody knows, and they are left alone.
-    async fn found(&self, room: Room, mut posts: Vec<Post>) {
+    async fn found(&self, room: Room, mut posts: Vec<Post>) -> Result<(), Unwritable> {
         let ids = posts.iter().map(|post| post.id).collect();
-        // A ledger that cannot be read refuses the calls themselves as well.
-        let known = self.ledger.known(ids).await.unwrap_or_default();
+        let known = self.ledger.known(ids).await?;
         // Asked later than the rows, so that none can be forgotten in between.
-        let forgotten = self.ledger.forgotten_until().await.unwrap_or_default();
+        let forgotten = self.ledger.forgotten_until().await?;
         posts.retain(|post| {
             forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
         });
         self.tell(Event::Found { room, posts, known });
+        Ok(())
     }
 
     async fn exists(&self, post: PostId) -> Result<bool, ApiError> {
@@ -227,3 +258,6 @@ fn next_anchor(posts: &[Post]) -> Option<PostId> {
     let before = posts.iter().rfind(|post| post.create_at < last.create_at);
     Some(before.unwrap_or(last).id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub enum Event {
     },
     /// Posts of a channel were missed that are too many to be read.
     Unread(Unread),
-    /// A channel was read to its end, or as far as is allowed.
+    /// The reading of a channel begins, or is over.
     Looked(Looked),
     /// A look over all channels has ended.
     Swept {

@@ -80,13 +80,25 @@ impl Marks {
         self.marks.clone()
     }
 
-    /// `post` was decided.
-    pub fn decided(&mut self, channel: ChannelId, post: PostId, created: Timestamp) {
+    /// `post` was decided when the server's clock showed `server_now`.
+    ///
+    /// Whoever may import posts dates them at will, and a clock can be set back: what is dated later than now is no
+    /// anchor, and none that was keeps others from becoming one.
+    pub fn decided(
+        &mut self,
+        channel: ChannelId,
+        (post, created): (PostId, Timestamp),
+        server_now: Timestamp,
+    ) {
+        if created > server_now {
+            return;
+        }
         let candidates = self.candidates.entry(channel).or_default();
+        candidates.retain(|(_, at)| *at <= server_now);
         let anchored = self
             .marks
             .get(&channel)
-            .filter(|mark| mark.anchor.is_some())
+            .filter(|mark| mark.anchor.is_some() && mark.from <= server_now)
             .map(|mark| mark.from);
         let newest = candidates.back().map(|(_, at)| *at).or(anchored);
         if newest.is_none_or(|newest| created >= newest.plus(SPACING)) {
@@ -165,8 +177,9 @@ mod tests {
     fn an_anchor_is_settled_and_older_than_what_is_unwritten() {
         let (channel, old, young) = (ChannelId::random(), PostId::random(), PostId::random());
         let mut marks = Marks::default();
-        marks.decided(channel, old, Timestamp(100_000));
-        marks.decided(channel, young, Timestamp(150_000));
+        let now = Timestamp(150_000);
+        marks.decided(channel, (old, Timestamp(100_000)), now);
+        marks.decided(channel, (young, Timestamp(150_000)), now);
         let none = marks.looked(channel, look(159_000, None));
         assert_eq!(
             (none.anchor, none.anchor_at),
@@ -188,11 +201,13 @@ mod tests {
         let channel = ChannelId::random();
         let mut marks = Marks::default();
         for at in 0..10_000 {
-            marks.decided(channel, PostId::random(), Timestamp(at));
+            let at = Timestamp(at);
+            marks.decided(channel, (PostId::random(), at), at);
         }
         assert_eq!(marks.candidates.get(&channel).map(VecDeque::len), Some(2));
         for minute in 0..10_000 {
-            marks.decided(channel, PostId::random(), Timestamp(minute * 60_000));
+            let at = Timestamp(minute * 60_000);
+            marks.decided(channel, (PostId::random(), at), at);
         }
         assert!(
             marks
@@ -200,6 +215,28 @@ mod tests {
                 .get(&channel)
                 .is_some_and(|candidates| candidates.len() <= MOST_CANDIDATES)
         );
+    }
+
+    #[test]
+    fn a_post_of_next_year_keeps_nothing_from_being_an_anchor() {
+        let (channel, next_year, post) = (ChannelId::random(), PostId::random(), PostId::random());
+        let (then, now) = (Timestamp(31_536_000_000), Timestamp(100_000));
+        let mut marks = Marks::default();
+        marks.decided(channel, (next_year, then), now);
+        marks.decided(channel, (post, now), now);
+        let anchor = |marks: &mut Marks| marks.looked(channel, look(200_000, None)).anchor;
+        assert_eq!(anchor(&mut marks), Some(post));
+        // The server's clock showed next year once, and was set back.
+        let mut marks = Marks::default();
+        marks.decided(channel, (next_year, then), then);
+        marks.looked(channel, look(then.0 + 60_000, None));
+        marks.decided(
+            channel,
+            (PostId::random(), then.plus(SETTLING)),
+            then.plus(SETTLING),
+        );
+        marks.decided(channel, (post, now), now);
+        assert_eq!(anchor(&mut marks), Some(post));
     }
 
     #[test]

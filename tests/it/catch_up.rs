@@ -121,6 +121,31 @@ async fn what_is_too_old_expires() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_hides_nothing() {
+    let scenario = Scenario::with_faults().await;
+    let clock = async |offset_ms| {
+        let clock = json!({"kind": "clock_offset", "offset_ms": offset_ms});
+        scenario.fault(json!({"fault": clock})).await;
+    };
+    clock(3_600_000).await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (otto, pat, lab) = (&scenario.otto, &scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    bot.kill().await;
+    clock(0).await;
+    let missed = otto.asks(lab, "@status").await;
+    // Nothing is known of this channel, and the proof of life is of the time to come.
+    let direct = otto.direct(&scenario.bot).await;
+    let in_private = otto.asks(&direct, "@status").await;
+    bot.restart_process();
+    for call in [missed, in_private] {
+        let answer = call.outcome().await;
+        assert!(answer.starts_with("**matterbot**"), "{answer}");
+    }
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
 async fn commands_among_three_hundred_posts_are_all_found() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;

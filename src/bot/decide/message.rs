@@ -88,7 +88,8 @@ impl State {
             _ => {}
         }
         if serving {
-            self.marks.decided(channel, id, created);
+            let server_now = self.server_now(now);
+            self.marks.decided(channel, (id, created), server_now);
         }
         effects
     }

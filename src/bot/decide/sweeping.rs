@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::bot::catch_up::Looked;
+use crate::bot::catch_up::{FURTHEST, Looked, Reading};
 use crate::bot::effect::{Effect, SweepPlan};
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
@@ -79,7 +79,11 @@ impl State {
             as_of: server_now,
             ..std::mem::take(&mut self.sweep)
         };
-        let since = *self.connection.read_from.get_or_insert(server_now);
+        let since = match *self.connection.read_from.get_or_insert(server_now) {
+            // The server's clock was set back by more than it can be misjudged: nothing is known of what was posted since.
+            from if from > server_now.plus(SETTLING) => server_now.minus(FURTHEST),
+            from => from.min(server_now),
+        };
         vec![Effect::Sweep(SweepPlan {
             marks: self.marks.all(),
             since,
@@ -94,7 +98,7 @@ impl State {
 
     pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
         let channel = looked.channel;
-        if looked.begins {
+        if looked.reading == Reading::Begins {
             self.unwritten.remove(&channel);
             if let Some(back) = &mut self.back {
                 back.unread.insert(channel);
@@ -105,7 +109,7 @@ impl State {
             back.unread.remove(&channel);
         }
         // What was posted since the drain began is the successor's to read.
-        if !self.serves() {
+        if looked.reading == Reading::Refused || !self.serves() {
             return Vec::new();
         }
         let late = self.answer_late(channel);

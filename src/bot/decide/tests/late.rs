@@ -1,6 +1,6 @@
 //! Decisions about what catch-up came to too late.
 
-use crate::bot::catch_up::Looked;
+use crate::bot::catch_up::{Looked, Reading};
 use crate::bot::effect::Effect;
 use crate::bot::event::{Event, Unread};
 use crate::bot::ticket::{Fate, Ticket};
@@ -31,7 +31,7 @@ fn read(bench: &Bench) -> Event {
         last_post_at: Timestamp(1),
         as_of,
         since: Timestamp(0),
-        begins: false,
+        reading: Reading::Ended,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Decisions about saying that we are back, and about a restart that is asked for before that.
 
+use crate::bot::catch_up::{Looked, Reading};
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::restart::Manner;
@@ -41,6 +42,24 @@ fn the_return_is_announced_once_after_the_first_look() {
     assert_eq!(returned(&bench.decide(Event::ReturnDue)), None);
     bench.decide(Event::Returned { told: true });
     assert_eq!(returned(&bench.decide(Event::Tick)), None);
+}
+
+#[test]
+fn a_channel_that_may_not_be_read_is_not_being_read() {
+    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
+    bench.connect();
+    for reading in [Reading::Begins, Reading::Refused] {
+        let effects = bench.decide(Event::Looked(Looked {
+            channel: bench.channel,
+            last_post_at: bench.now().wall,
+            as_of: bench.now().wall,
+            since: bench.now().wall,
+            reading,
+        }));
+        assert!(effects.is_empty(), "{effects:?}");
+    }
+    let effects = bench.looked(false);
+    assert_eq!(returned(&effects), Some((Manner::Prompt, 0)));
 }
 
 #[test]
