@@ -15,9 +15,9 @@ use super::StartFailure;
 #[must_use]
 pub fn directory(error: StateDirectoryError) -> StartFailure {
     match &error {
-        StateDirectoryError::Foreign { .. } | StateDirectoryError::Writable { .. } => {
-            StartFailure::configuration(error)
-        }
+        StateDirectoryError::Foreign { .. }
+        | StateDirectoryError::Writable { .. }
+        | StateDirectoryError::NotRegular { .. } => StartFailure::configuration(error),
         StateDirectoryError::Locked { .. } => error.into(),
         StateDirectoryError::Io { path, source } => advised(directory_advice(path, source), error),
         StateDirectoryError::Lock { path, source } => advised(file_advice(path, source), error),

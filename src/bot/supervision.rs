@@ -39,7 +39,8 @@ pub async fn hold_back(signals: &mut Signals, notify: Notify, wait: Duration) ->
         wait.as_secs()
     );
     tracing::warn!("{text}");
-    notify.starting(&text, wait + ready::GRACE + START_MARGIN);
+    notify.status(&text);
+    notify.starting(wait + ready::GRACE + START_MARGIN);
     let over = tokio::time::sleep(wait);
     tokio::pin!(over);
     let mut alive = tokio::time::interval(notify.watchdog().unwrap_or(wait));
@@ -108,12 +109,10 @@ pub fn reread_token(context: &Context) -> String {
     }
 }
 
-/// The start takes longer, since the server refuses the token and is asked again in `retry_in`.
+/// The start takes longer, since the server refuses the token and is asked again in `retry_in`; the status, which says
+/// so, stays.
 pub fn still_starting(notify: Notify, retry_in: Duration) {
-    notify.starting(
-        "The server refuses the token (Matterbot.password)",
-        retry_in + START_MARGIN,
-    );
+    notify.starting(retry_in + START_MARGIN);
 }
 
 /// The websocket is open, but a request came to nothing for `reason`, and the server says that it is not well.

@@ -105,7 +105,12 @@ impl LedgerFile {
 
     fn trace(&self) -> Result<Option<Trace>, OpenError> {
         let look = |path: &Path| match fs::symlink_metadata(path) {
-            Ok(metadata) => Ok(Some(metadata)),
+            Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+            // SQLite would wait for the writer of a pipe.
+            Ok(_) => Err(OpenError::Refused {
+                path: path.to_owned(),
+                reason: "it is not a regular file",
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(OpenError::Io {
                 path: path.to_owned(),
@@ -117,9 +122,10 @@ impl LedgerFile {
             return Ok(None);
         };
         let log = look(&beside("-wal"))?.map(|log| log.len());
+        let index = look(&beside("-shm"))?;
         let quiet = match log {
             None => true,
-            Some(0) => look(&beside("-shm"))?.is_none(),
+            Some(0) => index.is_none(),
             Some(_) => false,
         };
         Ok(Some(Trace {

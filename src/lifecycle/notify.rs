@@ -61,8 +61,8 @@ impl Notify {
     }
 
     /// The start takes at most `within` from now, and is not to be given up before.
-    pub fn starting(&self, text: &str, within: Duration) {
-        self.send(&[NotifyState::Status(&one_line(text)), extension(within)]);
+    pub fn starting(&self, within: Duration) {
+        self.send(&[extension(within)]);
     }
 
     /// The main loop turns.

@@ -73,6 +73,12 @@ pub enum StateDirectoryError {
         #[source]
         source: std::io::Error,
     },
+    /// What carries the name of the lock's file is a pipe, a device or the like.
+    #[error("{} is not a regular file: move it away", path.display())]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process serves from it.
     #[error("the state directory {} is in use by {}: there can be one bot on it", path.display(), holder_in_words(*holder))]
     Locked {
@@ -176,7 +182,7 @@ impl StateDirectory {
     /// The lock file, or the directory that it is to be made in, cannot be written.
     pub fn can_be_locked(&self) -> Result<(), StateDirectoryError> {
         match self.open_lock_file(OFlags::empty()) {
-            Ok(_) => Ok(()),
+            Ok(descriptor) => return self.regular(descriptor).map(drop),
             Err(Errno::NOENT) => may_write(self.descriptor.as_fd(), Path::new(".")),
             Err(errno) => Err(errno),
         }
@@ -189,7 +195,7 @@ impl StateDirectory {
     /// Somebody else still holds it, or the lock file cannot be opened.
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
         let opened = self.open_lock_file(OFlags::CREATE);
-        let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
+        let file = self.regular(opened.map_err(|errno| self.lock_failed(errno))?)?;
         let deadline = Instant::now() + wait;
         let mut told = wait.is_zero();
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -231,8 +237,8 @@ impl StateDirectory {
     /// # Errors
     /// The lock file cannot be opened.
     pub fn holder(&self) -> Result<Holder, StateDirectoryError> {
-        let file = match self.open_lock(OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(descriptor) => File::from(descriptor),
+        let file = match self.open_lock(OFlags::RDONLY) {
+            Ok(descriptor) => self.regular(descriptor)?,
             Err(Errno::NOENT) => return Ok(Holder::Nobody),
             Err(errno) => return Err(self.lock_failed(errno)),
         };
@@ -246,22 +252,28 @@ impl StateDirectory {
 
     /// Opens the file of the lock; a lock needs no writing, but its file must be there.
     fn open_lock_file(&self, create: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match self.open_lock(flags | OFlags::RDWR | create) {
-            Err(Errno::ROFS) => self
-                .open_lock(flags | OFlags::RDONLY)
-                .map_err(|_| Errno::ROFS),
+        match self.open_lock(OFlags::RDWR | create) {
+            Err(Errno::ROFS) => self.open_lock(OFlags::RDONLY).map_err(|_| Errno::ROFS),
             opened => opened,
         }
     }
 
     fn open_lock(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(
-            &self.descriptor,
-            Self::LOCK,
-            flags,
-            Mode::from_raw_mode(0o600),
-        )
+        // Non-blocking, because opening a pipe that somebody put there could wait for ever.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::openat(&self.descriptor, Self::LOCK, flags, mode)
+    }
+
+    fn regular(&self, descriptor: OwnedFd) -> Result<File, StateDirectoryError> {
+        let file = File::from(descriptor);
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(file),
+            Ok(_) => Err(StateDirectoryError::NotRegular {
+                path: self.path.join(Self::LOCK),
+            }),
+            Err(error) => Err(self.lock_failed(error)),
+        }
     }
 
     fn failed(&self, errno: Errno) -> StateDirectoryError {

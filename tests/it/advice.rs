@@ -13,7 +13,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::support::playground::Server;
-use crate::support::program::{Home, NO_TOKEN, PROGRAM, Program, Settings};
+use crate::support::program::{Home, NO_TOKEN, PROGRAM, Program, Settings, output};
 
 /// Replaces `old` by `new` in the configuration.
 fn rewrite(home: &Home, old: &str, new: &str) {
@@ -36,7 +36,8 @@ async fn says(home: &Home, words: &[&str], status: Option<i32>) {
         None => program.stop().await,
     }
     let mut check = home.command(PROGRAM, &["check", "--online"]);
-    let checked = check.env("NO_PROXY", "*").output().await.unwrap();
+    check.env("NO_PROXY", "*");
+    let checked = output(check).await;
     let text = [checked.stdout, checked.stderr].concat();
     let text = String::from_utf8(text).unwrap();
     assert!(words.iter().all(|word| text.contains(word)), "{text}");

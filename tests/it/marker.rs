@@ -9,6 +9,7 @@ use matterbot::id::{ChannelId, PostId, UserId, random_token};
 use matterbot::lifecycle::marker::{self, Marker, Refused, Request};
 use matterbot::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
 use matterbot::timestamp::Timestamp;
+use rustix::fs::{FileType, Mode};
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_795_262_400_000);
@@ -382,6 +383,22 @@ fn a_successor_waits_for_its_predecessor_to_let_go() {
     other.lock(Duration::from_secs(10)).unwrap();
     assert!(since.elapsed() >= held);
     predecessor.join().unwrap();
+}
+
+#[test]
+fn a_pipe_in_place_of_the_lock_is_refused_and_waited_for_by_nobody() {
+    let place = Place::new();
+    let path = place.home.path().join(StateDirectory::LOCK);
+    let (fifo, mode) = (FileType::Fifo, Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
+    let errors = [
+        place.state.holder().unwrap_err(),
+        place.state.can_be_locked().unwrap_err(),
+        place.state.lock(Duration::ZERO).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
 }
 
 #[test]

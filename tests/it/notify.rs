@@ -115,7 +115,11 @@ async fn a_refused_token_is_a_start_that_takes_longer_until_the_token_is_mended(
         ..Settings::with(&server)
     });
     service.socket.until("EXTEND_TIMEOUT_USEC=").await;
-    assert!(!says(service.socket.told(), "READY=1"));
+    let told = service.socket.told();
+    assert!(!says(told, "READY=1"));
+    let status = told.iter().rfind(|line| line.starts_with("STATUS="));
+    let words = "STATUS=Not connected: the server refuses the token (Matterbot.password)";
+    assert!(status.unwrap().starts_with(words), "{status:?}");
     service.home.configure(&Settings::with(&server));
     service.program.signal(Signal::HUP);
     service.socket.until("STATUS=The token has changed").await;

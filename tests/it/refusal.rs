@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use crate::support::program::{Home, PROGRAM, Settings, command};
+use crate::support::program::{Home, PROGRAM, Settings, command, output};
 
 /// The program as a user whom permissions bind: root, too, without its capabilities.
 fn bound(home: &Home, arguments: &[&str]) -> Command {
@@ -29,7 +29,7 @@ fn bound(home: &Home, arguments: &[&str]) -> Command {
 /// Bot and checks end with 78, and their errors have these words.
 async fn refuses(home: &Home, words: &[&str]) {
     for arguments in [&[][..], &["check"], &["check", "--online"]] {
-        let output = bound(home, arguments).output().await.unwrap();
+        let output = output(bound(home, arguments)).await;
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78), "{arguments:?}: {errors}");
         for word in words {

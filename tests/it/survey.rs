@@ -1,5 +1,6 @@
 //! `matterbot status`: what the state directory tells, with and without a bot that runs.
 
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::Signal;
 
 use crate::support::program::{Home, Settings};
@@ -63,6 +64,22 @@ async fn it_changes_nothing() {
     let text = status(&home).await;
     assert!(text.contains("does not exist"), "{text}");
     assert!(!home.state().exists());
+}
+
+#[tokio::test]
+async fn it_waits_for_no_pipe() {
+    let (fifo, mode) = (FileType::Fifo, Mode::from_raw_mode(0o600));
+    let home = Home::new(&Settings::alone());
+    for name in ["ledger.db-shm", "ledger.db-wal", "ledger.db"] {
+        let path = home.state().join(name);
+        std::fs::write(home.state().join("ledger.db"), "").unwrap();
+        std::fs::remove_file(&path).ok();
+        rustix::fs::mknodat(CWD, &path, fifo, mode, 0).unwrap();
+        let text = status(&home).await;
+        let words = format!("{name} is refused: it is not a regular file");
+        assert!(text.contains(&words), "{text}");
+        std::fs::remove_file(&path).unwrap();
+    }
 }
 
 /// On a host the token is a credential of the unit, and a command by hand has none.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
 use crate::support::poll;
-use crate::support::program::{PROGRAM, command};
+use crate::support::program::{self, PROGRAM, command};
 use crate::support::scenario::{Call, Scenario};
 
 /// Runs the program beside `bot`, with its configuration.
@@ -19,7 +19,7 @@ async fn output(bot: &BotUnderTest, arguments: &[&str]) -> Output {
         .arg("--config")
         .arg(bot.config_path())
         .args(arguments);
-    command.output().await.unwrap()
+    program::output(command).await
 }
 
 /// What it prints when it succeeds.

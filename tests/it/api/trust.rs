@@ -22,6 +22,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::peer::{TOKEN, read_request};
 use crate::gateway::peer::{Peer, Script};
+use crate::support::program::output;
 
 /// A name that no resolver knows: only the proxy can lead there.
 const HOST: &str = "chat.matterbot.invalid";
@@ -58,9 +59,8 @@ async fn child(test: &str, environment: &[(&str, &str)]) -> String {
     command
         .args(["--exact", &format!("api::trust::{test}"), "--nocapture"])
         .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = command.output().await.unwrap();
+        .stdin(Stdio::null());
+    let output = output(command).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

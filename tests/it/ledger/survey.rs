@@ -235,7 +235,7 @@ async fn what_is_no_ledger_of_ours_is_said() {
     assert!(refused().to_string().contains("another program"));
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    assert!(matches!(refused(), OpenError::Database { .. }));
+    assert!(matches!(refused(), OpenError::Refused { .. }));
     fs::remove_file(&path).unwrap();
     drop(open(&home));
     let newer = Connection::open(&path).unwrap();

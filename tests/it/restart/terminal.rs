@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::support::playground::{Server, Socket};
-use crate::support::program::{Home, PROGRAM, Settings, command, eventually, needs};
+use crate::support::program::{Home, PROGRAM, Settings, command, eventually, needs, output};
 
 /// A tmux server of its own, with one session.
 struct Tmux {
@@ -43,7 +43,7 @@ impl Tmux {
             .arg("-S")
             .arg(&self.socket)
             .args(order);
-        let output = tmux.output().await.unwrap();
+        let output = output(tmux).await;
         assert!(output.status.success(), "{order:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }

@@ -151,12 +151,17 @@ impl Home {
 
     /// Runs the program to its end.
     pub(crate) async fn output(&self, arguments: &[&str]) -> Output {
-        let output = self.command(PROGRAM, arguments).output();
-        tokio::time::timeout(DEADLINE, output)
-            .await
-            .expect("it ends in time")
-            .unwrap()
+        output(self.command(PROGRAM, arguments)).await
     }
+}
+
+/// Runs `command` to its end, which must come in time: it is killed else.
+pub(crate) async fn output(mut command: Command) -> Output {
+    let output = command.kill_on_drop(true).output();
+    tokio::time::timeout(DEADLINE, output)
+        .await
+        .expect("it ends in time")
+        .unwrap()
 }
 
 /// Waits until `condition` holds: for what no line and no datagram tells of.

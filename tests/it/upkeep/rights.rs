@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Output;
 
-use crate::support::program::{Home, PROGRAM, Program, Settings};
+use crate::support::program::{Home, PROGRAM, Program, Settings, output};
 
 /// A user that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -14,7 +14,7 @@ async fn as_user(home: &Home, user: Option<u32>, arguments: &[&str]) -> Output {
     if let Some(user) = user {
         command.uid(user);
     }
-    command.output().await.unwrap()
+    output(command).await
 }
 
 /// A home whose bot runs as `user`; everybody can read the configuration.
