@@ -209,7 +209,6 @@ impl Ground {
         );
         self.ledger = Ledger::unopened(reason.to_owned());
         self.estate.read_from = carried.heard_since;
-        self.estate.starts = vec![Timestamp::now()];
         self.carried = carried;
         self
     }

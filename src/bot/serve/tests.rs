@@ -50,7 +50,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         config,
         origin: Origin::remember().unwrap(),
         strict: false,
-        starts: Vec::new(),
+        starts: None,
         notify: Notify::of_process(),
         vocabulary: Vocabulary::new(&[], &[]),
         policy: Policy::default(),
