@@ -165,7 +165,10 @@ fn names(marker: &Marker, call: &Call) -> bool {
 }
 
 /// Writes `records` down; gives the answers to send.
-async fn settle(stores: &Stores, records: Vec<Record>) -> Result<Vec<Delivery>, Unwritable> {
+///
+/// # Errors
+/// The ledger cannot be written.
+pub async fn settle(stores: &Stores, records: Vec<Record>) -> Result<Vec<Delivery>, Unwritable> {
     let (settlements, entries): (Vec<_>, Vec<_>) = records
         .into_iter()
         .map(|record| (record.settlement, record.entry))
