@@ -63,6 +63,10 @@ pub use start::StartFailure;
 const TICK: Duration = Duration::from_secs(30);
 /// How long answers that are being sent may hold the end; the ledger has them all.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// How long the last commit may hold the end; a run without it counts as cut off...
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+/// ...and when the end is to be now.
+const LAST_COMMIT_AT_ONCE: Duration = Duration::from_millis(200);
 /// How long the goodbye to the server may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -143,9 +147,9 @@ impl Bot {
 
     /// Says goodbye and closes what is open. A stop that is asked for meanwhile wins.
     async fn end(mut self, end: End) -> Ended {
-        let (outcome, answers) = match end {
-            End::Process(outcome) => (outcome, LAST_ANSWERS),
-            End::AtOnce(outcome) => (outcome, Duration::ZERO),
+        let (outcome, answers, commit) = match end {
+            End::Process(outcome) => (outcome, LAST_ANSWERS, LAST_COMMIT),
+            End::AtOnce(outcome) => (outcome, Duration::ZERO, LAST_COMMIT_AT_ONCE),
             End::StartOver => return self.start_over().await,
         };
         supervision::ending(self.context.notify, outcome);
@@ -156,7 +160,10 @@ impl Bot {
         }
         self.context.chores.stop();
         let outcome = self.unless_stopped(outcome).await;
-        close_stores(&self.context, outcome).await;
+        let closing = close_stores(&self.context, outcome);
+        if tokio::time::timeout(commit, closing).await.is_err() {
+            tracing::error!("the disk is too slow: the end does not wait for the last marks");
+        }
         Ended::Process(self.unless_stopped(outcome).await)
     }
 
@@ -201,16 +208,15 @@ async fn close_stores(context: &Context, outcome: Outcome) {
     };
     // The next process sends the answers.
     drop(context.write_unrecorded().await);
-    context.audit.close().await;
     // What could be opened only now has a run of its own.
     if let Some(reopened) = context.reopened.take() {
+        let records = context.unrecorded.take();
+        if let Err(error) = recovery::settle(&reopened, records).await {
+            tracing::error!(error = %causes(&error), "what was answered from memory could not be written");
+        }
         reopened.close(word).await;
     }
-    let ledger = context.ledger.clone();
-    let ended = ledger.end_run(word).await;
-    if let Err(error) = ended.and(ledger.close().await) {
-        tracing::error!(error = %causes(&error), "the last marks could not be written");
-    }
+    stores::close(context.ledger.clone(), &context.audit, word).await;
 }
 
 /// Ticks `period` apart, the first one after that; what was missed is not made up for.

@@ -44,8 +44,8 @@ pub struct Context {
     pub origin: Origin,
     /// Whether unknown keys of the configuration are errors.
     pub strict: bool,
-    /// When somebody else started the bot in this boot, this process included.
-    pub starts: Vec<Timestamp>,
+    /// When somebody else started the bot in this boot, this process included; not known without the ledger.
+    pub starts: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
     /// The words that are commands.

@@ -79,6 +79,8 @@ pub struct State {
     connection: Connection,
     health: Health,
     back: Option<Back>,
+    /// Whether the ledger, which could not be opened at the start, can be now.
+    has_reopened: bool,
     readiness: Readiness,
     counters: Counters,
 }
@@ -234,6 +236,7 @@ impl State {
             connection,
             health: Health::default(),
             back,
+            has_reopened: false,
             readiness: Readiness::default(),
             counters: Counters::default(),
         }

@@ -15,6 +15,8 @@ use super::{Bot, Ended, StartFailure};
 
 /// How long the last lines of the log may hold the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
+/// How long a file operation that does not return may hold the end.
+const LAST_FILES: Duration = Duration::from_millis(500);
 
 /// Serves, and starts anew as often as it is asked to.
 ///
@@ -89,7 +91,9 @@ async fn live(
 fn run(
     bot: impl Future<Output = Result<Outcome, StartFailure>> + Send + 'static,
 ) -> Result<Outcome, StartFailure> {
-    let ended = runtime()?.block_on(async { Tasks::new().spawn(bot).await });
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async { Tasks::new().spawn(bot).await });
+    runtime.shutdown_timeout(LAST_FILES);
     // Nobody cancels it, so that it can only have panicked, which the process is to end with.
     ended.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
 }
@@ -102,4 +106,26 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_operation_that_does_not_return_does_not_hold_the_end() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (tell, ended) = std::sync::mpsc::channel();
+        let process = std::thread::spawn(move || {
+            let outcome = run(async {
+                drop(tokio::task::spawn_blocking(move || released.recv()));
+                Ok(Outcome::Exit(Status::Stopped))
+            });
+            tell.send(outcome.unwrap()).unwrap();
+        });
+        let outcome = ended.recv_timeout(Duration::from_secs(20));
+        drop(release);
+        assert_eq!(outcome, Ok(Outcome::Exit(Status::Stopped)));
+        process.join().unwrap();
+    }
 }

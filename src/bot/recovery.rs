@@ -104,8 +104,8 @@ pub struct Estate {
     pub token_worked: bool,
     /// Why this process was started.
     pub start: StartReason,
-    /// When the bot was started by somebody else in this boot, this process included.
-    pub starts: Vec<Timestamp>,
+    /// When the bot was started by somebody else in this boot, this process included; not known without the ledger.
+    pub starts: Option<Vec<Timestamp>>,
 }
 
 /// What a bot that had to do without its ledger hands to the one that has it.
@@ -152,7 +152,7 @@ pub async fn inherit(
         read_from: alive.or(carried.heard_since),
         token_worked: recovered.token_worked,
         start: start_reason(&recovered.runs),
-        starts: starts(own_run(Timestamp::now(), boot_id), &recovered.runs),
+        starts: Some(starts(own_run(Timestamp::now(), boot_id), &recovered.runs)),
     })
 }
 
@@ -165,7 +165,10 @@ fn names(marker: &Marker, call: &Call) -> bool {
 }
 
 /// Writes `records` down; gives the answers to send.
-async fn settle(stores: &Stores, records: Vec<Record>) -> Result<Vec<Delivery>, Unwritable> {
+///
+/// # Errors
+/// The ledger cannot be written.
+pub async fn settle(stores: &Stores, records: Vec<Record>) -> Result<Vec<Delivery>, Unwritable> {
     let (settlements, entries): (Vec<_>, Vec<_>) = records
         .into_iter()
         .map(|record| (record.settlement, record.entry))

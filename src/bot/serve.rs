@@ -1,11 +1,13 @@
 //! One call, from its turn to its answer; read from top to bottom.
 
+mod memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Verdict;
+use crate::command::Role;
 use crate::command::role::{self, Denied, Grant};
-use crate::command::{Builtin, Role};
 use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
 use crate::tasks::{Panicked, shielded};
 use crate::text::{self, Rendered};
@@ -18,6 +20,7 @@ use super::reply;
 use super::status::Status;
 use super::ticket::{Fate, Ticket};
 use super::unrecorded::Record;
+use memory::without_ledger;
 
 /// The reaction to a call that takes longer than `Lifecycle.ack_after`.
 const SEEN: &str = "eyes";
@@ -336,61 +339,6 @@ async fn react(context: &Context, ticket: &Ticket, emoji: &str) {
         tracing::debug!(error = %causes(&error), emoji, "a reaction was not taken");
     }
 }
-
-/// Without the ledger nothing runs. What only tells of us is told from memory, and its row is the first one written
-/// when the ledger can be written again; everything else is found again then.
-async fn without_ledger(
-    context: &Arc<Context>,
-    ticket: &Ticket,
-    status: &Status,
-    unwritable: &Unwritable,
-) -> Ending {
-    tracing::debug!(%unwritable, post = %ticket.post.id, "nothing is run");
-    let text = match ticket.invocation.builtin {
-        Builtin::Status if ticket.fate == Fate::Run => {
-            reply::status(status, Some(&unwritable.to_string()))
-        }
-        Builtin::Help if ticket.fate == Fate::Run => builtin::help::text(context, ticket).await,
-        _ => {
-            let channel = ticket.post.channel_id;
-            if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {
-                tracing::error!(%unwritable, %channel, "nothing is run");
-                let notice = Reply {
-                    kind: Kind::Notice,
-                    calls: Vec::new(),
-                    ..answer(context, ticket, &reply::ledger_unwritable())
-                };
-                say(context, ticket, notice).await;
-            }
-            return Ending::LeftOpen;
-        }
-    };
-    if !say(context, ticket, answer(context, ticket, &text)).await {
-        return Ending::LeftOpen;
-    }
-    let mut record = record(context, ticket, Outcome::done(text));
-    record.settlement.replies.clear();
-    "answered while the ledger could not be written".clone_into(&mut record.settlement.detail);
-    context.keep(record);
-    Ending::Settled
-}
-
-/// Posts without a row in the outbox; says whether all of it is visible.
-async fn say(context: &Context, ticket: &Ticket, reply: Reply) -> bool {
-    let Some(identity) = context.identity() else {
-        return false;
-    };
-    for delivery in context.ledger.unrecorded(reply) {
-        if let Err(reason) = context.outbox.post(&delivery, &identity).await {
-            tracing::warn!(reason, post = %ticket.post.id, "an answer could not be posted");
-            return false;
-        }
-    }
-    true
-}
-
-/// That the ledger cannot be written is said once a channel in this time.
-const NOTICE_EVERY: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests;

@@ -126,8 +126,8 @@ impl Ground {
                 stores,
                 carried,
             } = *resumption;
-            let marker = recovery::marker(&directory)?;
             let ground = Self::bare((signals, lock), directory, boot_id);
+            let (stores, marker) = ground.marker(stores).await?;
             return Ok(Some(ground.with(stores, marker, carried).await));
         }
         let signals = Signals::listen().context("listening to signals")?;
@@ -142,7 +142,7 @@ impl Ground {
             Err(Unopened::Failure(failure)) => return Err(failure),
         };
         ground.announce();
-        let marker = recovery::marker(&ground.directory)?;
+        let (stores, marker) = ground.marker(stores).await?;
         if !ground.hold_back(&stores, marker.as_ref()).await {
             stores.close(recovery::STOP).await;
             return Ok(None);
@@ -162,6 +162,17 @@ impl Ground {
             estate: Estate::default(),
             carried: Carried::default(),
             without_stores: true,
+        }
+    }
+
+    /// Reads the marker of a predecessor. If that fails, the run that was begun in `stores` ends as failed.
+    async fn marker(&self, stores: Stores) -> Result<(Stores, Option<Marker>), StartFailure> {
+        match recovery::marker(&self.directory) {
+            Ok(marker) => Ok((stores, marker)),
+            Err(error) => {
+                stores.close(recovery::FAILURE).await;
+                Err(error.into())
+            }
         }
     }
 
@@ -209,7 +220,6 @@ impl Ground {
         );
         self.ledger = Ledger::unopened(reason.to_owned());
         self.estate.read_from = carried.heard_since;
-        self.estate.starts = vec![Timestamp::now()];
         self.carried = carried;
         self
     }
@@ -228,14 +238,14 @@ impl Bot {
         launch: Launch,
         resumption: Option<Box<Resumption>>,
     ) -> Result<Option<Self>, StartFailure> {
-        let Some(ground) = Ground::take(&config, resumption).await? else {
-            return Ok(None);
-        };
         let api = Api::new(&Connection::new(
             config.matterbot.api_url(),
             config.matterbot.token.clone(),
         ))
         .map_err(StartFailure::configuration)?;
+        let Some(ground) = Ground::take(&config, resumption).await? else {
+            return Ok(None);
+        };
         Ok(Some(Self::upon(ground, config, api, (logging, launch))))
     }
 
@@ -313,5 +323,30 @@ fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<Strin
         version: env!("CARGO_PKG_VERSION"),
         boot_id,
         mishap,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory under the name of a half-written marker cannot be removed as a file.
+    #[tokio::test]
+    async fn a_marker_that_cannot_be_read_fails_the_start_and_is_no_crash() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("restart-marker.tmp-half")).unwrap();
+        let directory = StateDirectory::open(home.path()).unwrap();
+        let lock = directory.lock(PREDECESSOR).unwrap();
+        let Ok(stores) = stores::open(home.path()).await else {
+            panic!("there is room");
+        };
+        let ground = Ground::bare(
+            (Signals::listen().unwrap(), lock),
+            directory,
+            "boot".to_owned(),
+        );
+        assert!(ground.marker(stores).await.is_err());
+        let (_, left) = Ledger::open(home.path()).unwrap();
+        assert_eq!(left.runs[0].exit.as_deref(), Some(recovery::FAILURE));
     }
 }

@@ -34,12 +34,18 @@ pub struct Stores {
 impl Stores {
     /// Ends the run in one `word`, and closes both.
     pub async fn close(self, word: &str) {
-        self.audit.close().await;
-        let ended = self.ledger.end_run(word).await;
-        if let Err(error) = ended.and(self.ledger.close().await) {
-            tracing::error!(error = %causes(&error), "the last marks could not be written");
-        }
+        close(self.ledger, &self.audit, word).await;
     }
+}
+
+/// Ends the run of `ledger` in one `word`, and closes both: the audit trail last, so that what the ledger takes at the
+/// last moment has its line.
+pub async fn close(ledger: Ledger, audit: &Audit, word: &str) {
+    let ended = ledger.end_run(word).await;
+    if let Err(error) = ended.and(ledger.close().await) {
+        tracing::error!(error = %causes(&error), "the last marks could not be written");
+    }
+    audit.close().await;
 }
 
 /// What could be opened after all, until the bot starts over with it.

@@ -67,7 +67,8 @@ pub async fn prepare(context: &Context) -> Result<Departure, String> {
         .await
         .map_err(|error| error.to_string())?;
     let manager = context.config.matterbot.service_manager;
-    let departure = supervisor::departure(manager, &context.starts, Timestamp::now()).await?;
+    let departure =
+        supervisor::departure(manager, context.starts.as_deref(), Timestamp::now()).await?;
     match &departure {
         Departure::Exit(Proof::Systemd(unit)) => {
             tracing::info!(unit, "leaving with status 75: systemd brings us back");

@@ -56,13 +56,14 @@ pub enum Proof {
 /// Finds out how to leave for a restart.
 ///
 /// `starts` are the starts of this bot by somebody else since the host was booted, this process's own among them, of our
-/// clock, as is `now`. They are held against the unit's start limit: a start too many would be the last.
+/// clock, as is `now`. They are held against the unit's start limit: a start too many would be the last. Where they are not
+/// known, nothing is proved of a unit that has such a limit.
 ///
 /// # Errors
 /// The configuration names a supervisor that demonstrably does not bring us back; why, as half a sentence.
 pub async fn departure(
     manager: ServiceManager,
-    starts: &[Timestamp],
+    starts: Option<&[Timestamp]>,
     now: Timestamp,
 ) -> Result<Departure, String> {
     match manager {
@@ -83,7 +84,7 @@ pub async fn departure(
     }
 }
 
-async fn auto(starts: &[Timestamp], now: Timestamp) -> Departure {
+async fn auto(starts: Option<&[Timestamp]>, now: Timestamp) -> Departure {
     if let Ok(proof) = s6() {
         return Departure::Exit(proof);
     }

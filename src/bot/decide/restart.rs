@@ -30,7 +30,8 @@ impl State {
     /// Somebody who may has asked for a restart: the first one starts it, the others join.
     pub(super) fn restart_asked(&mut self, request: Request) -> Vec<Effect> {
         match &mut self.phase {
-            Phase::Waiting | Phase::Serving => {
+            // A restart brings the ledger just as starting over does.
+            Phase::Waiting | Phase::Serving | Phase::Draining(Sequel::StartOver) => {
                 let acknowledge = acknowledge_later(&request);
                 self.phase = Phase::Preparing(vec![request]);
                 std::iter::once(Effect::Prepare)
@@ -77,10 +78,7 @@ impl State {
                 self.return_now(now)
             }
             Ok(departure) => self.leave(now, departure, askers),
-            Err(reason) => {
-                self.go_on();
-                refuse(askers, &reason)
-            }
+            Err(reason) => self.refuse(askers, &reason),
         }
     }
 
@@ -151,7 +149,7 @@ impl State {
                     .retain(|request| !refused.contains(&request.post));
                 // The marker of somebody who joined may still be left.
                 if leaving && restart.told == restart.askers.len() {
-                    self.go_on();
+                    return self.refuse(asked, &reason);
                 }
                 refuse(asked, &reason)
             }
@@ -165,13 +163,18 @@ impl State {
         }
     }
 
-    /// There is no restart after all.
-    fn go_on(&mut self) {
+    /// There is no restart after all; a ledger that could be opened meanwhile is started over with.
+    fn refuse(&mut self, askers: Vec<Request>, reason: &str) -> Vec<Effect> {
         self.phase = if self.identity.is_some() {
             Phase::Serving
         } else {
             Phase::Waiting
         };
+        let mut effects = refuse(askers, reason);
+        if self.has_reopened {
+            effects.extend(self.reopened());
+        }
+        effects
     }
 
     /// SIGTERM or SIGINT: finish what runs, then end; the second one ends at once.
@@ -193,9 +196,11 @@ impl State {
         }
     }
 
-    /// The ledger can be opened after all: the bot starts over with it, and catch-up finds what did not run.
+    /// The ledger can be opened after all: the bot starts over with it, and catch-up finds what did not run. Whoever leaves
+    /// already comes back with it.
     pub(super) fn reopened(&mut self) -> Vec<Effect> {
-        if matches!(self.phase, Phase::Draining(_) | Phase::Finished) {
+        self.has_reopened = true;
+        if !matches!(self.phase, Phase::Waiting | Phase::Serving) {
             return Vec::new();
         }
         self.phase = Phase::Draining(Sequel::StartOver);
@@ -277,10 +282,7 @@ impl State {
         }
         match std::mem::replace(&mut self.phase, Phase::Waiting) {
             Phase::Settling(askers, departure) if told => self.leave(now, departure, askers),
-            Phase::Settling(askers, _) => {
-                self.go_on();
-                refuse(askers, reply::RETURN_UNRECORDED)
-            }
+            Phase::Settling(askers, _) => self.refuse(askers, reply::RETURN_UNRECORDED),
             other => {
                 self.phase = other;
                 Vec::new()

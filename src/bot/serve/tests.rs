@@ -1,4 +1,4 @@
-//! What becomes of a call whose serving panics.
+//! What becomes of a call whose serving panics, and of an answer that only memory holds.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use crate::audit::Audit;
-use crate::bot::identity::Room;
+use crate::bot::identity::{Identity, Room};
 use crate::bot::notices::Notices;
 use crate::bot::outbox::Outbox;
 use crate::bot::stores::Reopened;
 use crate::bot::unrecorded::Unrecorded;
 use crate::command::{Policy, Vocabulary};
 use crate::config::{self, Environment};
-use crate::id::{ChannelId, UserId};
+use crate::id::{ChannelId, TeamId, UserId};
 use crate::ledger::Ledger;
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
@@ -50,7 +50,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         config,
         origin: Origin::remember().unwrap(),
         strict: false,
-        starts: Vec::new(),
+        starts: None,
         notify: Notify::of_process(),
         vocabulary: Vocabulary::new(&[], &[]),
         policy: Policy::default(),
@@ -136,4 +136,24 @@ async fn a_panic_without_a_ledger_is_kept_until_it_can_be_written() {
         "{ended:?}"
     );
     assert!(context.unrecorded.holds(&ticket.key()));
+}
+
+#[tokio::test]
+async fn an_answer_from_memory_is_not_tried_for_ever() {
+    let home = tempfile::tempdir().unwrap();
+    let (context, _events) = bot(home.path(), Ledger::unopened("as tested".to_owned()));
+    let identity = Identity {
+        me: UserId::random(),
+        username: "matter-bot".to_owned(),
+        is_bot: true,
+        team: TeamId::random(),
+        lifecycle_channels: None,
+        post_size: 16_383,
+    };
+    context.identity.send_replace(Some(Arc::new(identity)));
+    let ticket = ticket(&context);
+    let answer = answer(&context, &ticket, "as tested");
+    let saying = memory::say(&context, &ticket, answer, Duration::from_millis(50));
+    let said = tokio::time::timeout(Duration::from_secs(20), saying).await;
+    assert_eq!(said, Ok(false));
 }

@@ -47,7 +47,7 @@ pub fn executed_us() -> bool {
 }
 
 /// The name of our unit, if it starts again after status 75; see [`super::departure`] for `starts` and `now`.
-pub(super) async fn proof(starts: &[Timestamp], now: Timestamp) -> Result<String, Doubt> {
+pub(super) async fn proof(starts: Option<&[Timestamp]>, now: Timestamp) -> Result<String, Doubt> {
     if !executed_us() {
         let reason = "systemd did not start this process (SYSTEMD_EXEC_PID is not its id)";
         return Err(Doubt::Contradicted(reason.to_owned()));
@@ -66,7 +66,7 @@ pub(super) async fn proof(starts: &[Timestamp], now: Timestamp) -> Result<String
 }
 
 /// Whether `unit` starts its main process `pid` again after status 75.
-fn judge(unit: &Unit, pid: u32, starts: &[Timestamp], now: Timestamp) -> Result<(), Doubt> {
+fn judge(unit: &Unit, pid: u32, starts: Option<&[Timestamp]>, now: Timestamp) -> Result<(), Doubt> {
     let status = i32::from(Status::Restart.code());
     let Unit { id, restart, .. } = unit;
     if unit.main_pid != pid {
@@ -94,6 +94,11 @@ fn judge(unit: &Unit, pid: u32, starts: &[Timestamp], now: Timestamp) -> Result<
     if burst == 0 || interval == 0 {
         return Ok(());
     }
+    let Some(starts) = starts else {
+        return Err(Doubt::Unproved(format!(
+            "{id} limits its starts, and how often it was started is not known without the ledger"
+        )));
+    };
     let interval = Duration::from_micros(interval);
     // systemd's window begins with a start and does not slide, so ours counts no fewer.
     let counted = starts
@@ -250,14 +255,14 @@ mod tests {
 
     fn contradicted(unit: Unit) -> bool {
         matches!(
-            judge(&unit, PID, &[], NOW),
+            judge(&unit, PID, Some(&[]), NOW),
             Err(Doubt::Contradicted(reason)) if reason.contains("matterbot.service")
         )
     }
 
     #[test]
     fn a_unit_that_always_restarts_is_proof() {
-        assert_eq!(judge(&unit(), PID, &starts(&[5]), NOW), Ok(()));
+        assert_eq!(judge(&unit(), PID, Some(&starts(&[5])), NOW), Ok(()));
     }
 
     #[test]
@@ -267,7 +272,7 @@ mod tests {
             force: vec![75],
             ..unit()
         };
-        assert_eq!(judge(&forced, PID, &[], NOW), Ok(()));
+        assert_eq!(judge(&forced, PID, Some(&[]), NOW), Ok(()));
     }
 
     #[test]
@@ -304,14 +309,14 @@ mod tests {
     #[test]
     fn two_starts_must_be_left_within_the_interval() {
         let four = starts(&[0, 100, 200, 299]);
-        assert_eq!(judge(&unit(), PID, &four, NOW), Ok(()));
+        assert_eq!(judge(&unit(), PID, Some(&four), NOW), Ok(()));
         let five = starts(&[0, 100, 200, 298, 299]);
         assert!(matches!(
-            judge(&unit(), PID, &five, NOW),
+            judge(&unit(), PID, Some(&five), NOW),
             Err(Doubt::Unproved(_))
         ));
         let one_is_old = starts(&[0, 100, 200, 299, 300]);
-        assert_eq!(judge(&unit(), PID, &one_is_old, NOW), Ok(()));
+        assert_eq!(judge(&unit(), PID, Some(&one_is_old), NOW), Ok(()));
     }
 
     #[test]
@@ -323,7 +328,7 @@ mod tests {
                 start_limit_interval: interval,
                 ..unit()
             };
-            assert_eq!(judge(&unlimited, PID, &many, NOW), Ok(()));
+            assert_eq!(judge(&unlimited, PID, Some(&many), NOW), Ok(()));
         }
         let endless = Unit {
             start_limit_interval: u64::MAX,
@@ -331,8 +336,21 @@ mod tests {
         };
         let spread = starts(&[0, 10_000, 20_000, 30_000, 40_000]);
         assert!(matches!(
-            judge(&endless, PID, &spread, NOW),
+            judge(&endless, PID, Some(&spread), NOW),
             Err(Doubt::Unproved(_))
         ));
+    }
+
+    #[test]
+    fn starts_that_are_not_known_may_be_too_many() {
+        assert!(matches!(
+            judge(&unit(), PID, None, NOW),
+            Err(Doubt::Unproved(_))
+        ));
+        let unlimited = Unit {
+            start_limit_burst: 0,
+            ..unit()
+        };
+        assert_eq!(judge(&unlimited, PID, None, NOW), Ok(()));
     }
 }

@@ -313,3 +313,69 @@ fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
         Some(stopped)
     );
 }
+
+#[test]
+fn a_restart_that_is_under_way_outlasts_a_ledger_that_can_be_opened() {
+    let mut bench = Bench::serving();
+    bench.decide(Event::Signal(Signal::Restart));
+    assert!(bench.decide(Event::Reopened).is_empty(), "preparing");
+    let effects = prepared(&mut bench);
+    assert!(
+        matches!(effects.as_slice(), [Effect::LeaveMarker { .. }]),
+        "{effects:?}"
+    );
+    assert!(bench.decide(Event::Reopened).is_empty(), "leaving");
+    left(&mut bench, 1);
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(Outcome::Exit(Status::Restart))
+    );
+}
+
+#[test]
+fn a_restart_that_is_refused_leaves_the_way_to_the_ledger_open() {
+    let refusals: [fn(&mut Bench) -> Vec<Effect>; 2] = [
+        |bench| bench.decide(Event::Prepared(Err("no such team".to_owned()))),
+        |bench| {
+            prepared(bench);
+            not_left(bench, 1)
+        },
+    ];
+    for refused in refusals {
+        let mut bench = Bench::serving();
+        bench.decide(Event::Signal(Signal::Restart));
+        bench.decide(Event::Reopened);
+        let effects = refused(&mut bench);
+        assert!(
+            matches!(
+                effects.as_slice(),
+                [Effect::RefuseRestart { .. }, Effect::Drain]
+            ),
+            "{effects:?}"
+        );
+        let effects = bench.decide(Event::Drained { all: true });
+        assert!(
+            matches!(effects.as_slice(), [Effect::Finish(End::StartOver)]),
+            "{effects:?}"
+        );
+    }
+}
+
+#[test]
+fn a_restart_that_is_asked_for_while_the_bot_starts_over_takes_its_place() {
+    let mut bench = Bench::serving();
+    bench.decide(Event::Reopened);
+    let effects = bench.decide(Event::Signal(Signal::Restart));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Prepare]),
+        "{effects:?}"
+    );
+    let effects = bench.decide(Event::Drained { all: true });
+    assert!(effects.is_empty(), "the drain before it: {effects:?}");
+    prepared(&mut bench);
+    left(&mut bench, 1);
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(Outcome::Exit(Status::Restart))
+    );
+}
