@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Posts a message to the playground's town-square as one of its people, and prints the answers as they come.
 
-    python3 examples/chat.py PERSON MESSAGE...
+    python3 chat.py PERSON MESSAGE...
+
+PERSON is admin, olga, pat or guest. The variable PLAYGROUND names another address than http://127.0.0.1:8065.
+It ends with 0 once the message has its answer, and with 1 if none came or the server cannot be asked.
 """
 
 import json
@@ -33,13 +36,20 @@ def answers(root, token):
     return sorted(posts, key=lambda post: post["create_at"])
 
 
-def main():
-    if len(sys.argv) < 3:
-        sys.exit("usage: chat.py PERSON MESSAGE...   (admin, olga, pat or guest)")
-    person, message = sys.argv[1], " ".join(sys.argv[2:])
-    login = {"login_id": person, "password": "Playground-1"}
-    headers, _ = request("POST", "/users/login", login)
-    token = headers["Token"]
+def log_in(person):
+    """The token of a session of `person`."""
+    try:
+        headers, _ = request("POST", "/users/login", {"login_id": person, "password": "Playground-1"})
+    except urllib.error.HTTPError as error:
+        if error.code != 401:
+            raise
+        sys.exit(f"{SERVER} lets no {person!r} in: its people are admin, olga, pat and guest")
+    return headers["Token"]
+
+
+def converse(person, message):
+    """Posts the message and prints the answers; gives the exit status."""
+    token = log_in(person)
     _, channel = request("GET", "/teams/name/ops/channels/name/town-square", token=token)
     _, root = request("POST", "/posts", {"channel_id": channel["id"], "message": message}, token)
     seen, last = set(), time.monotonic()
@@ -48,16 +58,29 @@ def main():
             if post["id"] not in seen:
                 seen.add(post["id"])
                 last = time.monotonic()
-                print(post["message"] + "\n")
+                print(post["message"] + "\n", flush=True)
                 final = post["props"].get("matterbot", {})
                 if final.get("kind") == "outcome" and final.get("part") == final.get("parts"):
-                    return
+                    return 0
         time.sleep(0.1)
-    print("(no answer)" if not seen else "(no more answers)")
+    print("(no more answers)" if seen else "(no answer: is it a command, and does the bot run?)")
+    return 1
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit("usage: chat.py PERSON MESSAGE...   (admin, olga, pat or guest)")
+    try:
+        sys.exit(converse(sys.argv[1], " ".join(sys.argv[2:])))
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{SERVER} answers {error.code} ({error.reason}): {error.read(300).decode(errors='replace')}")
+    except (KeyError, ValueError) as error:
+        sys.exit(f"{SERVER} does not answer as a playground does ({error!r}); PLAYGROUND names another address")
+    except OSError as error:
+        sys.exit(f"{SERVER} cannot be reached: {getattr(error, 'reason', error)}; does `matterbot playground` run there?")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except urllib.error.URLError as error:
-        sys.exit(f"{SERVER}: {error}; is the playground running?")
+    main()

@@ -1,7 +1,8 @@
 //! The audit trail: every decision about a command, appended to `audit.jsonl`.
 //!
 //! The file belongs to a thread of its own behind a bounded channel, so that a slow disk blocks nobody. It is only ever
-//! appended to, also where an earlier line is torn.
+//! appended to, also where an earlier line is torn. Who wants it to begin anew renames it, and asks for the name to be
+//! opened again.
 
 mod entry;
 mod trail;
@@ -14,6 +15,9 @@ use tokio::sync::oneshot;
 
 pub use entry::{Entry, Verdict};
 use trail::Trail;
+
+/// The file in the state directory.
+const NAME: &str = "audit.jsonl";
 
 /// How many entries may wait for the disk; about 6 MB if all are as long as they can be. The places are taken from the
 /// memory at the start, used or not.
@@ -72,6 +76,7 @@ enum Message {
     Record(Box<Entry>),
     RecordDurably(Box<Entry>, oneshot::Sender<Result<(), AuditError>>),
     Last(usize, oneshot::Sender<Vec<Entry>>),
+    Reopen(PathBuf),
     Close(oneshot::Sender<()>),
 }
 
@@ -82,9 +87,29 @@ impl Audit {
     /// # Errors
     /// If the file cannot be opened, or is not a regular file of this user with one link.
     pub fn open(directory: &Path) -> Result<Self, AuditError> {
-        let path = directory.join("audit.jsonl");
-        let trail = Trail::open(directory, &path)?;
-        Self::start(trail).map_err(|source| AuditError::Open { path, source })
+        let trail = Trail::open(directory)?;
+        Self::start(trail).map_err(|source| AuditError::Open {
+            path: directory.join(NAME),
+            source,
+        })
+    }
+
+    /// Whether `audit.jsonl` in `directory` could be kept, if it exists; changes nothing.
+    ///
+    /// # Errors
+    /// As of [`Audit::open`].
+    pub fn check(directory: &Path) -> Result<(), AuditError> {
+        Trail::examine(directory)
+    }
+
+    /// A trail that could not be opened: what is recorded is lost, and told by [`Audit::trouble`].
+    #[must_use]
+    pub fn unopened() -> Self {
+        let (thread, _) = sync_channel(1);
+        Self {
+            thread,
+            trouble: Arc::default(),
+        }
     }
 
     fn start(trail: Trail) -> std::io::Result<Self> {
@@ -125,6 +150,14 @@ impl Audit {
         match self.send(Message::Last(count, answer)) {
             Ok(()) => answered.await.unwrap_or_default(),
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// Opens the name in `directory` again, which may have become another file; what was recorded before stands in the
+    /// old one. If that fails, the old one goes on, and the log says so. Never blocks.
+    pub fn reopen(&self, directory: &Path) {
+        if let Err(error) = self.send(Message::Reopen(directory.to_owned())) {
+            tracing::warn!(%error, "the audit trail could not be opened again");
         }
     }
 
@@ -176,6 +209,7 @@ fn write(mut trail: Trail, messages: &Receiver<Message>, trouble: &Mutex<Option<
                 });
                 answer.send(entries).unwrap_or_default();
             }
+            Message::Reopen(directory) => reopen(&mut trail, &directory),
             Message::Close(answer) => {
                 if let Err(error) = trail.sync() {
                     tracing::error!(%error, "cannot sync the audit trail");
@@ -185,6 +219,35 @@ fn write(mut trail: Trail, messages: &Receiver<Message>, trouble: &Mutex<Option<
             }
         }
     }
+}
+
+/// Takes the file that has the trail's name now.
+fn reopen(trail: &mut Trail, directory: &Path) {
+    let opened = trail
+        .sync()
+        .map_err(AuditError::Write)
+        .and_then(|()| Trail::open(directory));
+    match opened {
+        Ok(opened) => *trail = opened,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, "the audit trail goes on in the file that was open");
+        }
+    }
+}
+
+/// The last `count` entries of the trail in `directory`, as [`Audit::last`] gives them, for a process that only looks;
+/// none if there is no trail.
+///
+/// # Errors
+/// The file cannot be read, or is not a regular file.
+pub fn tail(directory: &Path, count: usize) -> Result<Vec<Entry>, AuditError> {
+    Trail::look(directory)?.map_or(Ok(Vec::new()), |trail| {
+        trail.last(count).map_err(|source| AuditError::Open {
+            path: directory.join(NAME),
+            source,
+        })
+    })
 }
 
 /// Keeps account of what is lost; logs the first error of a row of them.

@@ -112,17 +112,7 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Invalid> {
 /// # Errors
 /// Everything that is wrong with it, not only the first.
 pub fn load(path: &Path, environment: &Environment, strict: bool) -> Result<Loaded, Invalid> {
-    let file = file::read(path)?;
-    let unreadable = |error| Invalid::unreadable(path, error);
-    let places = locate::locate(&file.text).map_err(unreadable)?;
-    let tree = if places.any {
-        tree::decode(&file.text).map_err(unreadable)?
-    } else {
-        Tree::Null
-    };
-    let mut notes = Notes::new(path, &places, strict);
-    let config = read(&mut notes, &tree, &file, environment);
-    let diagnostics = notes.finish();
+    let (config, diagnostics) = read_file(path, environment, strict)?;
     if diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -134,6 +124,49 @@ pub fn load(path: &Path, environment: &Environment, strict: bool) -> Result<Load
             warnings: diagnostics,
         })
     }
+}
+
+/// The state directory that the file at `path` names, whatever else is wrong with it: a command that looks into the
+/// state is wanted most when the bot does not start, and by a person who has no token.
+///
+/// # Errors
+/// The file cannot be read, or what says where the directory is is wrong.
+pub fn state_directory(path: &Path, environment: &Environment) -> Result<PathBuf, Invalid> {
+    let (config, mut diagnostics) = read_file(path, environment, false)?;
+    let says_where = [
+        "Matterbot",
+        "Lifecycle",
+        "Lifecycle.state_dir",
+        "Matterbot.bindmap",
+        "",
+    ];
+    diagnostics.retain(|diagnostic| {
+        diagnostic.severity == Severity::Error && says_where.contains(&diagnostic.key.as_str())
+    });
+    if diagnostics.is_empty() {
+        Ok(config.lifecycle.state_dir)
+    } else {
+        Err(Invalid { diagnostics })
+    }
+}
+
+/// Reads the file at `path`, with everything that is wrong with it.
+fn read_file(
+    path: &Path,
+    environment: &Environment,
+    strict: bool,
+) -> Result<(Config, Vec<Diagnostic>), Invalid> {
+    let file = file::read(path)?;
+    let unreadable = |error| Invalid::unreadable(path, error);
+    let places = locate::locate(&file.text).map_err(unreadable)?;
+    let tree = if places.any {
+        tree::decode(&file.text).map_err(unreadable)?
+    } else {
+        Tree::Null
+    };
+    let mut notes = Notes::new(path, &places, strict);
+    let config = read(&mut notes, &tree, &file, environment);
+    Ok((config, notes.finish()))
 }
 
 /// Every key that the configuration understands, as `Section.key`, sections first.
@@ -166,7 +199,7 @@ fn read(
         );
     }
     let (mut matterbot, feedmap) = root.within("Matterbot", |section| {
-        matterbot::read(section, environment, file.mode)
+        matterbot::read(section, environment, file)
     });
     let (modules, other) = root.within("Modules", modules::read);
     if let Some(other) = other {

@@ -16,10 +16,14 @@ mod file;
 mod inspect;
 mod mark;
 mod outbox;
+mod prune;
+mod reader;
 mod restore;
+mod retention;
 mod run;
 mod schema;
 mod store;
+mod survey;
 mod watermark;
 mod writer;
 
@@ -30,12 +34,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
-pub use file::OpenError;
+pub use file::{OpenError, wants_room};
 pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
+pub use prune::{Pruned, prune, would_prune};
 pub use restore::{Restored, restore};
+pub use retention::{Forgotten, Pass, RETENTION, SHORTEST_RETENTION};
 pub use run::Run;
 pub use schema::check;
+pub use survey::{Owed, Query, Record, Survey, Undeliverable, Waiting, survey};
 pub use watermark::Watermark;
 
 use crate::id::{PostId, UserId};
@@ -54,6 +61,8 @@ pub const RIDE: Duration = Duration::from_secs(5);
 pub struct Ledger {
     tag: String,
     thread: Sender<Message>,
+    /// What is said when the thread is gone.
+    gone: Unwritable,
 }
 
 /// What an earlier process left behind.
@@ -90,9 +99,21 @@ impl Ledger {
             path: directory.to_owned(),
             source,
         })?;
-        let ledger = Self { tag, thread };
+        let gone = Unwritable("it is closed".to_owned());
+        let ledger = Self { tag, thread, gone };
         ledger.mark(Mark::DropProgress);
         Ok((ledger, recovered))
+    }
+
+    /// A ledger that could not be opened, for this reason: every request is answered [`Unwritable`].
+    #[must_use]
+    pub fn unopened(reason: String) -> Self {
+        let (thread, _) = std::sync::mpsc::channel();
+        Self {
+            tag: outbox::new_tag(),
+            thread,
+            gone: Unwritable(reason),
+        }
     }
 
     /// Whether `key` begins as the keys of this ledger's deliveries do; another bot on our account has other keys.
@@ -264,7 +285,7 @@ impl Ledger {
         let (asker, closed) = oneshot::channel();
         // A thread that has gone drops the asker, which the receiver notices.
         self.thread.send(Message::Close(asker)).ok();
-        closed.await.unwrap_or_else(|_| Err(Unwritable::closed()))
+        closed.await.unwrap_or(Err(self.gone))
     }
 
     /// Has the thread do `work` in its next transaction; the result is there once that is on the disk.
@@ -275,7 +296,7 @@ impl Ledger {
         let (job, done) = writer::job(work);
         // A thread that has gone drops the job, which the receiver notices.
         self.thread.send(Message::Job(job)).ok();
-        done.await.unwrap_or_else(|_| Err(Unwritable::closed()))
+        done.await.unwrap_or_else(|_| Err(self.gone.clone()))
     }
 
     fn mark(&self, mark: Mark) {
@@ -285,8 +306,10 @@ impl Ledger {
 }
 
 impl Unwritable {
-    fn closed() -> Self {
-        Self("it is closed".to_owned())
+    /// Why, in the system's words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.0
     }
 }
 

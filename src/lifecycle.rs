@@ -17,6 +17,7 @@ pub mod crash_backoff;
 pub mod linger;
 pub mod marker;
 pub mod notify;
+pub mod parent;
 pub mod preflight;
 pub mod ready;
 pub mod reexec;

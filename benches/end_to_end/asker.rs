@@ -33,6 +33,9 @@ pub(crate) const AT_ONCE: usize = 20;
 /// An answer that takes longer never comes.
 const NEVER: Duration = Duration::from_secs(20);
 
+/// How often somebody asks a bot that is away.
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
 /// The server's addresses, as one sees them.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -52,6 +55,7 @@ pub(crate) struct Person {
 struct Answer {
     at: Instant,
     root: String,
+    text: String,
 }
 
 /// Questions one after the other.
@@ -69,6 +73,7 @@ pub(crate) struct Askers {
     pub(crate) people: Vec<Person>,
     pub(crate) admin: Person,
     pub(crate) bot: Person,
+    pub(crate) team: String,
     pub(crate) channel: String,
     answers: mpsc::UnboundedReceiver<Answer>,
     heard: Arc<AtomicU64>,
@@ -157,6 +162,7 @@ impl Askers {
             people,
             admin,
             bot,
+            team,
             channel,
             answers,
             heard,
@@ -220,6 +226,42 @@ impl Askers {
             dispatch.syncs.push(disk.two_syncs()?);
         }
         Ok(dispatch)
+    }
+
+    /// Has the administrator restart the bot, and asks all the time from its goodbye on; gives the time from there to the
+    /// first answer, and to "Back up.".
+    ///
+    /// # Errors
+    /// If it does not go, or does not come back.
+    pub(crate) async fn restart(&mut self) -> anyhow::Result<(Duration, Duration)> {
+        let restart = self.server.say(&self.admin, &self.channel, "@restart");
+        let (restart, goodbye) = tokio::try_join!(restart, receive(&mut self.answers))?;
+        anyhow::ensure!(
+            goodbye.root == restart && goodbye.text.starts_with("Restarting now"),
+            "it does not restart: {}",
+            goodbye.text
+        );
+        let (mut served, mut back) = (None, None);
+        let until = goodbye.at + NEVER;
+        while served.is_none() || back.is_none() {
+            anyhow::ensure!(Instant::now() < until, "it did not come back");
+            if served.is_none() {
+                self.server
+                    .say(&self.people[0], &self.channel, COMMAND)
+                    .await?;
+            }
+            let answer = tokio::time::timeout(ASK_EVERY, self.answers.recv());
+            if let Ok(answer) = answer.await {
+                let answer = answer.context("the ear is deaf")?;
+                let gap = Some(answer.at - goodbye.at);
+                if answer.root != restart {
+                    served = served.or(gap);
+                } else if answer.text.starts_with("Back up.") {
+                    back = gap;
+                }
+            }
+        }
+        Ok((served.unwrap_or_default(), back.unwrap_or_default()))
     }
 
     /// Asks `count` times with [`AT_ONCE`] questions open; gives how many a second were answered.
@@ -312,6 +354,7 @@ struct Data<'a> {
 struct Post {
     user_id: String,
     root_id: String,
+    message: String,
 }
 
 /// Counts events and tells of the posts of `bot`, until the connection ends.
@@ -335,8 +378,8 @@ async fn hear(
             .filter(|frame| frame.event == "posted")
             .and_then(|frame| serde_json::from_str::<Post>(&frame.data.post?).ok());
         if let Some(post) = post.filter(|post| post.user_id == bot) {
-            let root = post.root_id;
-            if tell.send(Answer { at, root }).is_err() {
+            let (root, text) = (post.root_id, post.message);
+            if tell.send(Answer { at, root, text }).is_err() {
                 return;
             }
         }

@@ -20,9 +20,40 @@ pub(crate) enum Kind {
     Floor,
 }
 
+/// What of the bot's configuration differs from measure to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    service_manager: &'static str,
+    /// Lines of the section `Lifecycle`.
+    lifecycle: &'static str,
+}
+
+impl Settings {
+    /// For a bot that serves one user who asks more than a person would.
+    pub(crate) const SERVING: Self = Self {
+        service_manager: "none",
+        lifecycle: "",
+    };
+
+    /// The same for one that is restarted again and again.
+    pub(crate) const fn restarting(service_manager: &'static str) -> Self {
+        Self {
+            service_manager,
+            lifecycle: "  cooldown: 0s\n  budget: {count: 100}\n",
+        }
+    }
+}
+
+/// What a supervisor waits before it starts the bot again: `RestartSec=` of our unit.
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
+
+/// The exit status that asks for a new start.
+const RESTART: i32 = 75;
+
 /// A running client; dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Client {
+    command: Command,
     child: Child,
     started: Instant,
     process: PathBuf,
@@ -35,44 +66,75 @@ impl Client {
     /// # Errors
     /// If a file or the process cannot be made.
     pub(crate) fn start(kind: Kind, home: &Path, playground: &Playground) -> anyhow::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(home.join("state"))?;
+        match kind {
+            Kind::Bot => Self::start_bot(Settings::SERVING, home, playground),
+            Kind::Floor => {
+                let mut command = command(&std::env::current_exe()?);
+                command
+                    .arg("--floor")
+                    .arg(playground.address().to_string())
+                    .arg(playground.bot_token());
+                Self::state(home)?;
+                Self::spawn(command, home)
+            }
+        }
+    }
+
+    /// Starts the bot.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn start_bot(
+        settings: Settings,
+        home: &Path,
+        playground: &Playground,
+    ) -> anyhow::Result<Self> {
+        Self::state(home)?;
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_matterbot")));
+        command
+            .arg("--config")
+            .arg(write_config(settings, home, playground)?);
+        Self::spawn(command, home)
+    }
+
+    /// The state directory in `home`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn state(home: &Path) -> anyhow::Result<PathBuf> {
+        let state = home.join("state");
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&state)?;
+        Ok(state)
+    }
+
+    fn spawn(mut command: Command, home: &Path) -> anyhow::Result<Self> {
         let output = home.join("output");
         let file = File::create(&output)?;
-        let program = match kind {
-            Kind::Bot => PathBuf::from(env!("CARGO_BIN_EXE_matterbot")),
-            Kind::Floor => std::env::current_exe()?,
-        };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one child of a benchmark, with no environment"
-        )]
-        let mut command = Command::new(&program);
-        match kind {
-            Kind::Bot => command.arg("--config").arg(write_config(home, playground)?),
-            Kind::Floor => command
-                .arg("--floor")
-                .arg(playground.address().to_string())
-                .arg(playground.bot_token()),
-        };
+        command.stdout(file.try_clone()?).stderr(file);
         let started = Instant::now();
-        let child = command
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
+        let child = command.spawn().context("starting the client")?;
         let number = child.id().context("the client ended at once")?;
         Ok(Self {
+            command,
             child,
             started,
             process: PathBuf::from(format!("/proc/{number}")),
             output,
         })
+    }
+
+    /// Starts it again whenever it ends because it wants to be; returns only if it ends otherwise.
+    ///
+    /// # Errors
+    /// Always.
+    pub(crate) async fn supervise<T>(&mut self) -> anyhow::Result<T> {
+        loop {
+            let status = self.child.wait().await?;
+            anyhow::ensure!(status.code() == Some(RESTART), "the bot ended: {status}");
+            tokio::time::sleep(RESTART_PAUSE).await;
+            self.child = self.command.spawn()?;
+        }
     }
 
     /// The instant before its program was executed.
@@ -118,7 +180,26 @@ impl Client {
     }
 }
 
-fn write_config(home: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
+/// `program` in an empty environment; it dies with us.
+fn command(program: &Path) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the child of a benchmark, with no environment"
+    )]
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn write_config(
+    settings: Settings,
+    home: &Path,
+    playground: &Playground,
+) -> anyhow::Result<PathBuf> {
+    let Settings {
+        service_manager,
+        lifecycle,
+    } = settings;
     let (address, token) = (playground.address(), playground.bot_token());
     let text = format!(
         "Matterbot:\n\
@@ -129,12 +210,13 @@ fn write_config(home: &Path, playground: &Playground) -> anyhow::Result<PathBuf>
          \x20 password: {token}\n\
          \x20 teamname: ops\n\
          \x20 botadmins: [system_admin]\n\
-         \x20 service_manager: none\n\
+         \x20 service_manager: {service_manager}\n\
          \x20 bindmap: state/bindmap.json\n\
          \x20 feedmap: state/feedmap.json\n\
          Lifecycle:\n\
          \x20 state_dir: state\n\
-         \x20 rate: {{count: 0}}\n",
+         \x20 rate: {{count: 0}}\n\
+         {lifecycle}",
         address.ip(),
         address.port()
     );

@@ -8,15 +8,18 @@
 //!
 //! The floor ([`floor`]) is the least code on the bot's own libraries that answers one command. Each of a few rounds
 //! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times between the
-//! commands what the disk takes ([`disk`]). Targets are reported, never asserted ([`report`]).
+//! commands what the disk takes ([`disk`]). Then the bot alone is restarted ([`restart`]) and asked with a large ledger
+//! ([`large_ledger`]). Targets are reported, never asserted ([`report`]).
 
 mod asker;
 mod chatter;
 mod client;
 mod disk;
 mod floor;
+mod large_ledger;
 mod machine;
 mod report;
+mod restart;
 mod samples;
 mod session;
 
@@ -29,9 +32,14 @@ use clap::Parser;
 
 use client::Kind;
 use disk::Scratch;
+use large_ledger::Size;
 use machine::Machine;
-use report::{Report, Round};
+use report::{Alone, Report, Round};
+use restart::RESTARTS;
 use session::Extent;
+
+/// How often each kind of restart is made; in brief, once.
+const RESTARTS_EACH: usize = 15;
 
 /// No round may take longer.
 const ROUND_AT_MOST: Duration = Duration::from_secs(300);
@@ -93,14 +101,19 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let rounds = runtime.block_on(async {
+    let measured = async {
+        let rounds = all(arguments.rounds, extent, scratch.path()).await?;
+        let alone = alone(arguments.brief, scratch.path()).await?;
+        anyhow::Ok((rounds, alone))
+    };
+    let (rounds, alone) = runtime.block_on(async {
         // Whatever ends the waiting, the children are killed when they are dropped.
         tokio::select! {
-            rounds = all(arguments.rounds, extent, scratch.path()) => rounds,
+            measured = measured => measured,
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
         }
     })?;
-    let report = Report::new(machine, rounds);
+    let report = Report::new(machine, rounds, &alone);
     if arguments.json {
         print!("{}", report.json_lines()?);
     } else {
@@ -122,6 +135,21 @@ async fn all(count: u32, extent: Extent, directory: &Path) -> anyhow::Result<Vec
         rounds.push(round);
     }
     Ok(rounds)
+}
+
+/// What is measured of the bot alone, each once.
+async fn alone(brief: bool, directory: &Path) -> anyhow::Result<Alone> {
+    let count = if brief { 1 } else { RESTARTS_EACH };
+    let mut restarts = Vec::new();
+    for (number, restart) in (1..).zip(RESTARTS) {
+        eprintln!("restart by {}", restart.name);
+        let home = directory.join(format!("restart-{number}"));
+        restarts.push((restart, restart::run(restart, count, &home).await?));
+    }
+    let size = if brief { Size::BRIEF } else { Size::FULL };
+    eprintln!("a ledger of {} rows", size.rows);
+    let ledgers = large_ledger::run(size, directory).await?;
+    Ok(Alone { restarts, ledgers })
 }
 
 /// Who goes first changes, so that a machine that warms up or fills up favours nobody.

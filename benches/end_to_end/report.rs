@@ -1,5 +1,6 @@
 //! The figures of all rounds: medians, ratios, targets.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::asker::Dispatch;
+use crate::large_ledger::Answers;
 use crate::machine::Machine;
-use crate::samples::median;
+use crate::restart::{Gaps, Restart};
+use crate::samples::{Samples, median};
 use crate::session::Measures;
 
 /// One round.
@@ -27,10 +30,17 @@ impl Round {
     }
 }
 
+/// What is measured of the bot alone.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    pub(crate) restarts: Vec<(Restart, Gaps)>,
+    pub(crate) ledgers: Answers,
+}
+
 /// A line of the table; medians over the rounds.
 #[derive(Debug, Serialize)]
 struct Figure {
-    figure: &'static str,
+    figure: Cow<'static, str>,
     unit: &'static str,
     bot: Option<f64>,
     floor: Option<f64>,
@@ -72,8 +82,9 @@ impl fmt::Display for Round {
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine, rounds: Vec<Round>) -> Self {
-        let figures = figures(&rounds);
+    pub(crate) fn new(machine: Machine, rounds: Vec<Round>, alone: &Alone) -> Self {
+        let mut figures = figures(&rounds);
+        figures.extend(alone.figures());
         Self {
             machine,
             rounds,
@@ -101,7 +112,7 @@ impl Report {
                 Some(true) => "yes",
                 Some(false) => "no",
             };
-            let (name, unit) = (figure.figure, figure.unit);
+            let (name, unit) = (&figure.figure, figure.unit);
             let (bot, floor) = (value(figure.bot), value(figure.floor));
             // Writing to a String cannot fail.
             writeln!(
@@ -162,8 +173,8 @@ fn mebibytes(bytes: u64) -> f64 {
 fn figures(rounds: &[Round]) -> Vec<Figure> {
     let all = |of: &dyn Fn(&Round) -> f64| median(rounds.iter().map(of));
     // A figure of both clients, without a comparison.
-    let both = |figure, unit, of: &dyn Fn(&Measures) -> f64| Figure {
-        figure,
+    let both = |figure: &'static str, unit, of: &dyn Fn(&Measures) -> f64| Figure {
+        figure: figure.into(),
         unit,
         bot: Some(all(&|round| of(&round.bot))),
         floor: Some(all(&|round| of(&round.floor))),
@@ -236,7 +247,50 @@ fn figures(rounds: &[Round]) -> Vec<Figure> {
     ]
 }
 
+impl Alone {
+    fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::new();
+        for (restart, gaps) in &self.restarts {
+            for (what, samples) in [
+                ("the first command served", &gaps.served),
+                ("“Back up.”", &gaps.back),
+            ] {
+                let name = format!("from “Restarting now” to {what}, by {}", restart.name);
+                let figure = Figure::of_bot(name, p50(samples));
+                figures.push(match restart.target {
+                    Some(most) => figure.target(Target::Bot(most)),
+                    None => figure,
+                });
+            }
+        }
+        let Answers { empty, large, rows } = &self.ledgers;
+        let name = format!("dispatch p50 with a ledger of {rows} calls");
+        let ratio = p50(large) / p50(empty);
+        let large = Figure::of_bot(name, p50(large)).compared(ratio, "× with an empty ledger");
+        figures.push(large.target(Target::Compared(1.1)));
+        figures
+    }
+}
+
+fn p50(samples: &Samples) -> f64 {
+    milliseconds(samples.percentile(50))
+}
+
 impl Figure {
+    /// A figure of the bot alone, in milliseconds.
+    fn of_bot(figure: String, milliseconds: f64) -> Self {
+        Self {
+            figure: figure.into(),
+            unit: "ms",
+            bot: Some(milliseconds),
+            floor: None,
+            compared: None,
+            comparison: "",
+            target: None,
+            met: None,
+        }
+    }
+
     fn compared(self, compared: f64, comparison: &'static str) -> Self {
         Self {
             compared: Some(compared),

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::AuditError;
 use super::entry::Entry;
+use super::{AuditError, NAME};
 
 /// How much of the file's end is read, in bytes.
 const READ_AT_MOST: u64 = 1 << 20;
@@ -22,30 +22,33 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Opens or creates the file at `path` in `directory`.
-    pub(super) fn open(directory: &Path, path: &Path) -> Result<Self, AuditError> {
-        let failed = |source| AuditError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        // Non-blocking, because opening a pipe that somebody put there could wait for ever.
-        let flags = OFlags::RDWR
-            | OFlags::CREATE
-            | OFlags::APPEND
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| failed(error.into()))?;
-        let file = File::from(file);
-        let metadata = file.metadata().map_err(failed)?;
-        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        if !metadata.is_file() || !is_ours || metadata.nlink() != 1 {
-            return Err(AuditError::NotOurs {
-                path: path.to_owned(),
-            });
+    /// Opens or creates the file in `directory`.
+    pub(super) fn open(directory: &Path) -> Result<Self, AuditError> {
+        let path = directory.join(NAME);
+        let file = ours(&path, OFlags::CREATE)?;
+        Self::prepare(file, directory).map_err(|source| failed(&path, source))
+    }
+
+    /// Looks at the file in `directory`, if there is one, as one that we would write.
+    pub(super) fn examine(directory: &Path) -> Result<(), AuditError> {
+        match ours(&directory.join(NAME), OFlags::empty()) {
+            Err(AuditError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(())
+            }
+            result => result.map(drop),
         }
-        Self::prepare(file, directory).map_err(failed)
+    }
+
+    /// Opens the file in `directory` for reading alone, whosever it is; none if there is none.
+    pub(super) fn look(directory: &Path) -> Result<Option<Self>, AuditError> {
+        let path = directory.join(NAME);
+        let file = open(&path, OFlags::RDONLY);
+        match file.and_then(|file| Ok((file.metadata()?.is_file(), file))) {
+            Ok((true, file)) => Ok(Some(Self::of(file))),
+            Ok((false, _)) => Err(AuditError::NotOurs { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(AuditError::Open { path, source }),
+        }
     }
 
     /// Closes the file to others, makes its name durable, and ends a torn line.
@@ -110,6 +113,38 @@ impl Trail {
         entries.reverse();
         Ok(entries)
     }
+}
+
+fn failed(path: &Path, source: io::Error) -> AuditError {
+    AuditError::Open {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Opens the file at `path` for writing, and makes sure that it is ours alone.
+fn ours(path: &Path, create: OFlags) -> Result<File, AuditError> {
+    let file = open(path, OFlags::RDWR | OFlags::APPEND | create)
+        .map_err(|source| failed(path, source))?;
+    let metadata = file.metadata().map_err(|source| failed(path, source))?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !metadata.is_file() || !is_ours || metadata.nlink() != 1 {
+        return Err(AuditError::NotOurs {
+            path: path.to_owned(),
+        });
+    }
+    Ok(file)
+}
+
+/// Opens `path` itself, and no other file through a link.
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
+    // Non-blocking, because opening a pipe that somebody put there could wait for ever.
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(
+        path,
+        flags,
+        Mode::RUSR | Mode::WUSR,
+    )?))
 }
 
 #[cfg(test)]

@@ -192,11 +192,17 @@ impl Sweep {
         }));
     }
 
-    /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again.
-    async fn found(&self, room: Room, posts: Vec<Post>) {
+    /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again. Of posts
+    /// so old that their rows may be forgotten nobody knows, and they are left alone.
+    async fn found(&self, room: Room, mut posts: Vec<Post>) {
         let ids = posts.iter().map(|post| post.id).collect();
         // A ledger that cannot be read refuses the calls themselves as well.
         let known = self.ledger.known(ids).await.unwrap_or_default();
+        // Asked later than the rows, so that none can be forgotten in between.
+        let forgotten = self.ledger.forgotten_until().await.unwrap_or_default();
+        posts.retain(|post| {
+            forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
+        });
         self.tell(Event::Found { room, posts, known });
     }
 

@@ -15,11 +15,17 @@ pub fn causes(error: &dyn Error) -> Causes<'_> {
 
 impl Display for Causes<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)?;
+        let mut last = self.0.to_string();
+        formatter.write_str(&last)?;
         let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(formatter, ": {cause}")?;
-            source = cause.source();
+        while let Some(error) = source {
+            let cause = error.to_string();
+            // Some libraries repeat the cause in the error itself.
+            if !last.ends_with(&cause) {
+                write!(formatter, ": {cause}")?;
+            }
+            last = cause;
+            source = error.source();
         }
         Ok(())
     }
@@ -33,6 +39,10 @@ mod tests {
     #[error("the outer one")]
     struct Outer(#[source] fmt::Error);
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("again: {0}")]
+    struct Repeats(#[source] fmt::Error);
+
     #[test]
     fn a_cause_stands_behind_what_it_caused() {
         let cause = fmt::Error.to_string();
@@ -41,5 +51,7 @@ mod tests {
             format!("the outer one: {cause}")
         );
         assert_eq!(causes(&fmt::Error).to_string(), cause);
+        let repeated = Repeats(fmt::Error);
+        assert_eq!(causes(&repeated).to_string(), format!("again: {cause}"));
     }
 }

@@ -1,21 +1,22 @@
 //! `matterbot check`: whether the bot would start. Errors go to standard error, everything else to standard output.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rustix::process::{Pid, getppid};
 
-use crate::config::{self, Config, Environment, Report, Severity};
+use crate::audit::Audit;
+use crate::config::{self, Config, Environment, Matterbot, Report, Severity};
 use crate::ledger;
-use crate::lifecycle::state_directory::StateDirectory;
+use crate::lifecycle::state_directory::{StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::{print, print_error};
 use crate::lifecycle::{Status, linger, marker};
 use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
-use super::StartFailure;
 use super::identity::{Identity, Unidentified};
 use super::process::runtime;
+use super::{StartFailure, advice, refusal, report};
 
 /// How long the server may take to answer all questions; with the rest it stays below the preflight's patience.
 const SERVER_PATIENCE: Duration = Duration::from_secs(8);
@@ -32,7 +33,7 @@ const NO_LINGER: &str = "warning: this bot is a service of your user, and ends w
 /// The arguments of `matterbot check`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Ask the server too, and look at the state directory and the ledger; nothing is changed
+    /// Ask the server too, whether it lets the bot in and has the team and the channels
     #[arg(long)]
     online: bool,
 }
@@ -76,17 +77,21 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
     if runtime.block_on(linger::is_missing()) {
         print(NO_LINGER);
     }
-    if !arguments.online {
-        return Ok(Status::Stopped);
-    }
-    let findings = runtime.block_on(async {
-        tokio::select! {
-            // Whoever waited for the verdict is gone, and nothing is left undone.
-            () = orphaned(parent) => None,
-            findings = online(&config) => Some(findings),
+    let mut findings = Findings::default();
+    findings.state(&config);
+    if arguments.online {
+        let asked = runtime.block_on(async {
+            tokio::select! {
+                // Whoever waited for the verdict is gone, and nothing is left undone.
+                () = orphaned(parent) => false,
+                () = findings.server(&config) => true,
+            }
+        });
+        if !asked {
+            return Ok(Status::Failure);
         }
-    });
-    Ok(findings.map_or(Status::Failure, |findings| findings.print()))
+    }
+    Ok(findings.print(arguments.online))
 }
 
 /// Completes when `parent` has ended, and we have another one.
@@ -96,37 +101,16 @@ async fn orphaned(parent: Option<Pid>) {
     }
 }
 
-/// Everything that a start needs beside the configuration; no module is imported.
-async fn online(config: &Config) -> Findings {
-    let mut findings = Findings::default();
-    findings.state(config);
-    let asked = tokio::time::timeout(SERVER_PATIENCE, server(config)).await;
-    match asked {
-        Ok(Ok(())) => {}
-        Ok(Err(Trouble::Final(text))) => findings.errors.push(text),
-        Ok(Err(Trouble::Passing(error))) => {
-            findings
-                .warnings
-                .push(format!("{error:#}; the bot starts, and waits for it"));
-        }
-        Err(_) => findings.warnings.push(format!(
-            "the server did not answer within {} s; the bot starts, and waits for it",
-            SERVER_PATIENCE.as_secs()
-        )),
-    }
-    findings
-}
-
 /// What is the matter with the server.
 enum Trouble {
     /// A person must mend it.
     Final(String),
     /// It may pass.
-    Passing(anyhow::Error),
+    Passing(String),
 }
 
-/// Whether the server accepts the token, and has what the configuration names.
-async fn server(config: &Config) -> Result<(), Trouble> {
+/// Whether the server accepts the token, and has what the configuration names; gives what is odd about it.
+async fn ask(config: &Config) -> Result<Option<String>, Trouble> {
     let timeouts = Timeouts {
         connect: ANSWER_PATIENCE,
         answer: ANSWER_PATIENCE,
@@ -139,19 +123,17 @@ async fn server(config: &Config) -> Result<(), Trouble> {
     };
     let api = Api::new(&connection)
         .map_err(|error| Trouble::Final(format!("{:#}", anyhow::Error::new(error))))?;
-    token(&api).await?;
+    token(&api, &config.matterbot).await?;
     match Identity::ask(&api, config).await {
-        Ok(_) => Ok(()),
+        Ok(identity) => Ok(report::odd_account(&identity)),
         Err(Unidentified::Misconfigured(sentence)) => Err(Trouble::Final(sentence)),
-        Err(Unidentified::NotNow(error)) => Err(Trouble::Passing(error)),
+        Err(Unidentified::NotNow(error)) => Err(Trouble::Passing(format!("{error:#}"))),
     }
 }
 
 /// A refusal counts only from a server that is well before it and after it: a database that is down answers 401 too.
-async fn token(api: &Api) -> Result<(), Trouble> {
-    let passing = |error: ApiError| {
-        Trouble::Passing(anyhow::Error::new(error).context("the server cannot be asked who we are"))
-    };
+async fn token(api: &Api, matterbot: &Matterbot) -> Result<(), Trouble> {
+    let passing = |error: ApiError| Trouble::Passing(advice::unreachable(&error, matterbot));
     match api.me().await {
         Ok(_) => return Ok(()),
         Err(error) if error.is_unauthorized() => {}
@@ -161,49 +143,84 @@ async fn token(api: &Api) -> Result<(), Trouble> {
     match api.me().await {
         Ok(_) => Ok(()),
         Err(error) if !error.is_unauthorized() => Err(passing(error)),
-        Err(_) if healthy_before && api.healthy().await => Err(Trouble::Final(
-            "the server refuses the token (Matterbot.password): it was revoked, or is of another server".to_owned(),
-        )),
-        Err(error) => Err(passing(error)),
+        Err(_) => {
+            let healthy = healthy_before && api.healthy().await;
+            let sentence = report::refused(&matterbot.token_source, healthy);
+            Err(if healthy {
+                Trouble::Final(sentence)
+            } else {
+                Trouble::Passing(sentence)
+            })
+        }
     }
 }
 
 impl Findings {
-    /// The state directory and the ledger, as far as they exist.
+    /// Whether the server lets us in; no module is imported.
+    async fn server(&mut self, config: &Config) {
+        let waits = "; the bot starts, and waits for it";
+        match tokio::time::timeout(SERVER_PATIENCE, ask(config)).await {
+            Ok(Ok(oddity)) => self.warnings.extend(oddity),
+            Ok(Err(Trouble::Final(text))) => self.errors.push(text),
+            Ok(Err(Trouble::Passing(text))) => self.warnings.push(format!("{text}{waits}")),
+            Err(_) => self.warnings.push(format!(
+                "the server did not answer within {} s{waits}",
+                SERVER_PATIENCE.as_secs()
+            )),
+        }
+    }
+
+    /// The state directory and what lies in it, as far as they exist: what a start would stumble over.
     fn state(&mut self, config: &Config) {
-        if let Err(error) = self.look(config) {
+        if let Err(StartFailure { error, .. }) = self.look(&config.lifecycle.state_dir) {
             self.errors.push(format!("{error:#}"));
         }
     }
 
-    fn look(&mut self, config: &Config) -> anyhow::Result<()> {
-        let path = &config.lifecycle.state_dir;
-        let Some(directory) = StateDirectory::look(path)? else {
+    fn look(&mut self, path: &Path) -> Result<(), StartFailure> {
+        let Some(directory) = StateDirectory::look(path).map_err(refusal::directory)? else {
+            StateDirectory::can_be_made(path).map_err(refusal::directory)?;
             self.warnings.push(format!(
-                "the state directory {} does not exist yet; the bot makes it, but not what it lies in",
+                "the state directory {} does not exist yet; the bot makes it",
                 path.display()
             ));
             return Ok(());
         };
-        directory.verify()?;
+        match directory.verify() {
+            Err(StateDirectoryError::Foreign { owner, .. })
+                if rustix::process::geteuid().is_root() =>
+            {
+                self.warnings.push(format!(
+                    "the state directory {} belongs to user id {owner}, which is right if the bot runs as that user; \
+                     what lies in it was not looked at",
+                    path.display()
+                ));
+                return Ok(());
+            }
+            verified => verified.map_err(refusal::directory)?,
+        }
+        directory.can_be_locked().map_err(refusal::directory)?;
         if let Err(obstacle) = marker::obstacle(&directory, Timestamp::now()) {
             self.errors.push(obstacle.to_string());
         }
-        ledger::check(directory.path()).context("the ledger cannot be used")
+        Audit::check(directory.path()).map_err(refusal::audit)?;
+        ledger::check(directory.path()).map_err(refusal::ledger)
     }
 
-    fn print(self) -> Status {
+    fn print(self, online: bool) -> Status {
         for warning in &self.warnings {
             print(format_args!("warning: {warning}"));
         }
         for error in &self.errors {
             print_error(error);
         }
-        if self.errors.is_empty() {
-            print("the bot would start");
-            Status::Stopped
-        } else {
-            Status::Configuration
+        if !self.errors.is_empty() {
+            print("the bot would not start");
+            return Status::Configuration;
         }
+        if online {
+            print("the bot would start");
+        }
+        Status::Stopped
     }
 }

@@ -19,6 +19,7 @@ use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
 use super::outbox::Outbox;
+use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
 
@@ -57,6 +58,8 @@ pub struct Context {
     pub notices: Notices,
     /// The outcomes that the ledger did not take.
     pub unrecorded: Unrecorded,
+    /// What the bot starts over with.
+    pub reopened: Reopened,
     /// What is given up at the end.
     pub chores: Tasks,
     /// When this process was started, by this host's clock.

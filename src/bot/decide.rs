@@ -8,10 +8,13 @@
 //!                          └────────────────────────────── stop ────────────────────────────────────────┘
 //! ```
 //!
+//! A bot that had to start without its ledger drains as soon as that can be opened, and starts over.
+//!
 //! Commands are served until the drain begins, since the restart may still be refused. There is one marker: one that
 //! brought us here is settled before the next one is written.
 
 mod connection;
+mod health;
 mod late;
 mod message;
 mod restart;
@@ -43,6 +46,7 @@ use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
 
+use health::Health;
 use late::Late;
 use sweeping::Sweep;
 
@@ -73,6 +77,7 @@ pub struct State {
     /// Events that came before we knew who we are.
     early: Vec<ServerEvent>,
     connection: Connection,
+    health: Health,
     back: Option<Back>,
     readiness: Readiness,
     counters: Counters,
@@ -117,11 +122,22 @@ enum Phase {
     /// The restart is prepared, but the one that brought us here is still being announced. Commands are served.
     Settling(Vec<Request>, Departure),
     /// A restart was asked for, and its marker is being written. Commands are served.
-    Leaving(Restart),
-    /// What runs is being finished; without a restart the process then ends.
-    Draining(Option<Restart>),
+    Leaving(Box<Restart>),
+    /// What runs is being finished.
+    Draining(Sequel),
     /// The loop is about to end.
     Finished,
+}
+
+/// What follows a drain.
+#[derive(Debug)]
+enum Sequel {
+    /// The process ends.
+    Stop,
+    /// It restarts.
+    Restart(Box<Restart>),
+    /// The bot starts over in this process, with the ledger that can be opened now.
+    StartOver,
 }
 
 /// The restart that is under way.
@@ -146,6 +162,8 @@ struct InHand {
 #[derive(Debug, Default)]
 struct Connection {
     since: Option<Instant>,
+    /// When the first one was made.
+    first: Option<Instant>,
     /// Whether a ping was answered since.
     alive: bool,
     /// The server's clock minus ours, in milliseconds.
@@ -155,6 +173,8 @@ struct Connection {
     token_worked: bool,
     /// From when on a channel without an anchor is read, on the server's clock.
     read_from: Option<Timestamp>,
+    /// When the first hello came, on the server's clock, if nothing is known of an earlier process.
+    heard_since: Option<Timestamp>,
 }
 
 /// The return that is still to be announced.
@@ -212,10 +232,17 @@ impl State {
             late: Late::default(),
             early: Vec::new(),
             connection,
+            health: Health::default(),
             back,
             readiness: Readiness::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// From when on this process is to read, on the server's clock; of one that has no ledger, when it heard first.
+    #[must_use]
+    pub fn heard_since(&self) -> Option<Timestamp> {
+        self.rules.read_from.or(self.connection.heard_since)
     }
 
     /// What `@status` tells.
@@ -299,10 +326,10 @@ impl State {
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = self.ask_health().into_iter().collect();
         if !self.serves() {
-            return Vec::new();
+            return effects;
         }
-        let mut effects = Vec::new();
         if self.sweep.is_due(now.instant) {
             effects.extend(self.sweep(now));
         }
@@ -327,7 +354,9 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
     match event {
         Event::Gateway(update) => state.gateway(now, update),
         Event::Identified(identity) => state.identified(now, *identity),
-        Event::Misconfigured(_) => state.finish(End::of(Outcome::Exit(ExitStatus::Configuration))),
+        Event::Misconfigured(_) => {
+            state.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)))
+        }
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
@@ -340,7 +369,10 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
-        Event::Drained => state.drained(),
+        Event::Drained { all } => state.drained(all),
+        Event::RequestFailed(reason) => state.request_failed(reason),
+        Event::HealthTold { well } => state.health_told(well),
+        Event::Reopened => state.reopened(),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

@@ -84,6 +84,12 @@ pub enum Effect {
     },
     /// Tell the supervisor that the process ends after the drain.
     Stopping,
+    /// Ask the server how it is.
+    AskHealth,
+    /// Tell the log and the supervisor that the server serves no requests.
+    ServerIll(String),
+    /// Tell them that it serves requests again.
+    ServerWell,
     /// Open the log file again, and read the token again.
     Reload,
     /// Leave the loop.
@@ -92,22 +98,13 @@ pub enum Effect {
 
 /// How the loop ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// How the process ends.
-    pub outcome: Outcome,
-    /// Nothing is waited for: the next process sends the answers that are still to be sent.
-    pub at_once: bool,
-}
-
-impl End {
-    /// The end that leaves time for the last answers.
-    #[must_use]
-    pub fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            at_once: false,
-        }
-    }
+pub enum End {
+    /// The process ends, with some time for the last answers.
+    Process(Outcome),
+    /// The process ends, and nothing is waited for: the next process sends the answers that are still to be sent.
+    AtOnce(Outcome),
+    /// The bot starts over in this process.
+    StartOver,
 }
 
 /// What a sweep starts from.

@@ -74,7 +74,19 @@ pub enum Event {
         told: bool,
     },
     /// What ran has ended, or the drain's time is over.
-    Drained,
+    Drained {
+        /// Nothing is left that runs.
+        all: bool,
+    },
+    /// A request to the server came to nothing, for this reason.
+    RequestFailed(String),
+    /// The server was asked how it is.
+    HealthTold {
+        /// Whether it and its database are well.
+        well: bool,
+    },
+    /// The ledger and the audit trail, that found no room at the start, are open now.
+    Reopened,
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

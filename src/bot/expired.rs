@@ -34,7 +34,10 @@ async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable>
     let posts = tickets.iter().map(|ticket| ticket.post.id).collect();
     let known = context.ledger.known(posts).await?;
     let mut tickets = tickets.to_vec();
-    tickets.retain(|ticket| !known.contains(&ticket.key()));
+    tickets.retain(|ticket| {
+        let key = ticket.key();
+        !known.contains(&key) && !context.unrecorded.holds(&key)
+    });
     let mut settlements: Vec<Settlement> = tickets.iter().map(settlement).collect();
     let Some(first) = settlements.first_mut() else {
         return Ok(());
@@ -51,7 +54,7 @@ async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable>
     for ticket in &tickets {
         let (_, verdict, code) = declined(ticket.fate);
         let entry = context.entry(ticket, verdict, Some(code), None);
-        context.audit.record(entry);
+        context.decided(entry);
     }
     context.outbox.send(deliveries);
     Ok(())

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::config::Config;
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::api::Api;
-use crate::mattermost::model::{Channel, ChannelKind};
+use crate::mattermost::model::{Channel, ChannelKind, Team};
 
 /// What the server told when it was asked first.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Identity {
     pub me: UserId,
     /// Our account's name, without the `@`.
     pub username: String,
+    /// Whether it is a bot account, and not a person's.
+    pub is_bot: bool,
     /// The team that we serve.
     pub team: TeamId,
     /// Where operator and admin commands run; everywhere, if unset.
@@ -37,7 +39,7 @@ impl Identity {
     /// Asks the server who we are, and resolves the names of the configuration.
     ///
     /// # Errors
-    /// A team or a channel that does not exist is final; everything else is worth another try.
+    /// A team that the bot is not in, or a channel that does not exist, is final; everything else is worth another try.
     pub async fn ask(api: &Api, config: &Config) -> Result<Self, Unidentified> {
         let not_now = |error: anyhow::Error| Unidentified::NotNow(error);
         let me = api
@@ -46,15 +48,15 @@ impl Identity {
             .context("asking who we are")
             .map_err(not_now)?;
         let name = &config.matterbot.teamname;
-        let team = match api.team_by_name(name).await {
-            Ok(team) => team,
-            Err(error) if error.is_not_found() => return Err(unknown_team(api, name).await),
-            Err(error) => {
-                return Err(not_now(
-                    anyhow::Error::new(error).context("asking for the team"),
-                ));
-            }
+        let teams = api.my_teams().await;
+        let mut teams = teams.context("asking for our teams").map_err(not_now)?;
+        let Some(index) = teams
+            .iter()
+            .position(|team| team.name.eq_ignore_ascii_case(name))
+        else {
+            return Err(no_team(api, name, &me.username, &teams).await);
         };
+        let team = teams.swap_remove(index);
         let lifecycle_channels = resolve_channels(api, team.id, &config.lifecycle.channels).await?;
         let limit = api
             .max_post_size()
@@ -64,6 +66,7 @@ impl Identity {
         Ok(Self {
             me: me.id,
             username: me.username,
+            is_bot: me.is_bot,
             team: team.id,
             lifecycle_channels,
             post_size: limit.min(config.matterbot.msglength),
@@ -100,16 +103,38 @@ pub struct Room {
     pub foreign: bool,
 }
 
-/// A 404 for the team is final only from a server that is well, and that accepts our token.
-async fn unknown_team(api: &Api, name: &str) -> Unidentified {
-    if api.healthy().await && api.me().await.is_ok() {
-        return Unidentified::Misconfigured(format!(
-            "the server has no team named {name:?} that this bot's account can see: correct Matterbot.teamname, or \
-             add the bot to the team"
+/// That we are not in the team is final only if a server says so that is well and accepts our token.
+async fn no_team(api: &Api, name: &str, account: &str, ours: &[Team]) -> Unidentified {
+    let exists = match api.team_by_name(name).await {
+        Ok(_) => true,
+        // It is there, and not to be seen by those outside.
+        Err(error) if error.is_refusal() && !error.is_not_found() => true,
+        Err(error) if error.is_not_found() => false,
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            return Unidentified::NotNow(error.context("asking for the team"));
+        }
+    };
+    if !(api.healthy().await && api.me().await.is_ok()) {
+        return Unidentified::NotNow(anyhow::anyhow!(
+            "the server does not find us in the team {name:?}, and is not well"
         ));
     }
-    Unidentified::NotNow(anyhow::anyhow!(
-        "the server does not find the team {name:?}, and is not well"
+    if exists {
+        return Unidentified::Misconfigured(format!(
+            "the bot's account @{account} is not a member of the team {name:?}: invite it to the team and to the \
+             channels that it is to read, or correct Matterbot.teamname"
+        ));
+    }
+    let mut known: Vec<&str> = ours.iter().map(|team| team.name.as_str()).collect();
+    known.sort_unstable();
+    let known = match known.as_slice() {
+        [] => "it is in none yet".to_owned(),
+        known => format!("it is in: {}", known.join(", ")),
+    };
+    Unidentified::Misconfigured(format!(
+        "the server has no team named {name:?}, or hides it from the bot's account @{account}: correct \
+         Matterbot.teamname to the name in the team's URL, and invite the bot to the team ({known})"
     ))
 }
 
@@ -133,7 +158,8 @@ async fn resolve_channels(
             Ok(channel) => drop(channels.insert(channel.id)),
             Err(error) if error.is_refusal() && api.healthy().await => {
                 return Err(Unidentified::Misconfigured(format!(
-                    "Lifecycle.channels names {name:?}, which the team does not have or the bot cannot see"
+                    "Lifecycle.channels names {name:?}, which the team does not have or the bot cannot see: write the \
+                     name as in the channel's URL, and invite the bot to a private channel"
                 )));
             }
             Err(error) => {

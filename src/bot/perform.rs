@@ -63,20 +63,11 @@ impl Performer {
     pub fn perform(&self, effect: Effect) -> Option<End> {
         let context = Arc::clone(&self.context);
         match effect {
-            Effect::Identify => drop(context.chores.clone().spawn(identify(context))),
+            Effect::Identify => self.chore(identify(context)),
             Effect::Sweep(plan) => self.sweep(plan),
-            Effect::Serve(ticket, status) => {
-                drop(self.calls.spawn(serve(context, *ticket, status)))
-            }
-            Effect::Expire(tickets) => drop(self.calls.spawn(expired::settle(context, tickets))),
-            Effect::TellUnread(unread) => {
-                drop(
-                    context
-                        .chores
-                        .clone()
-                        .spawn(expired::tell_unread(context, unread)),
-                );
-            }
+            Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
+            Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
+            Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
@@ -90,10 +81,7 @@ impl Performer {
             }
             Effect::LeaveMarker { marker, named } => self.leave_marker(*marker, named),
             Effect::AnnounceRestart { request, joined } => {
-                drop(
-                    self.calls
-                        .spawn(restart::announce(context, request, joined)),
-                );
+                self.call(restart::announce(context, request, joined));
             }
             Effect::RefuseRestart { request, reason } => self.refuse_restart(request, reason),
             Effect::AwaitReturn => self.await_return(),
@@ -106,10 +94,23 @@ impl Performer {
             Effect::Stopping => {
                 supervision::stopping(context.notify, context.config.lifecycle.drain);
             }
+            Effect::AskHealth => self.ask_health(),
+            Effect::ServerIll(reason) => supervision::server_ill(context.notify, &reason),
+            Effect::ServerWell => supervision::server_well(context.notify),
             Effect::Reload => self.reload(),
             Effect::Finish(end) => return Some(end),
         }
         None
+    }
+
+    /// Does `work`, which a drain waits for.
+    fn call(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.calls.spawn(work));
+    }
+
+    /// Does `work`, which is given up at the end.
+    fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.context.chores.spawn(work));
     }
 
     /// Does `work`, which tells the loop of its end, as one of `tasks`. If it panics, the loop is told `instead`: it waits
@@ -132,24 +133,32 @@ impl Performer {
     fn first_proof_of_life(&self, server_time: Timestamp) {
         let context = Arc::clone(&self.context);
         context.ledger.proof_of_life(server_time);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             noted(context.ledger.flush().await, "when the bot was here first");
+        });
+    }
+
+    fn ask_health(&self) {
+        let context = Arc::clone(&self.context);
+        drop(self.context.chores.spawn(async move {
+            let well = context.api.healthy().await;
+            context.tell(Event::HealthTold { well });
         }));
     }
 
     fn token_worked(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             noted(context.ledger.token_worked().await, "that the token works");
-        }));
+        });
     }
 
     fn ready(&self) {
         self.context.notify.ready();
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             noted(context.ledger.ready().await, "that the start succeeded");
-        }));
+        });
     }
 
     fn own_post(&self, key: Option<&str>) {
@@ -199,16 +208,16 @@ impl Performer {
                 let (key, written) = (ticket.key(), true);
                 self.spawn(&self.calls, Event::Ended { key, written }, work);
             }
-            None => drop(self.calls.spawn(work)),
+            None => self.call(work),
         }
     }
 
     fn await_return(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             tokio::time::sleep(RETURN_WAIT).await;
             context.tell(Event::ReturnDue);
-        }));
+        });
     }
 
     fn announce_return(&self, back: Box<Return>) {
@@ -219,11 +228,13 @@ impl Performer {
 
     fn drain(&self) {
         let (context, calls) = (Arc::clone(&self.context), self.calls.clone());
-        self.spawn(&self.context.chores, Event::Drained, async move {
-            if !calls.drain(context.config.lifecycle.drain).await {
-                tracing::warn!(cut_off = calls.running(), "the drain's time is over");
+        let failed = Event::Drained { all: false };
+        self.spawn(&self.context.chores, failed, async move {
+            let all = calls.drain(context.config.lifecycle.drain).await;
+            if !all {
+                tracing::warn!(running = calls.running(), "the drain's time is over");
             }
-            context.tell(Event::Drained);
+            context.tell(Event::Drained { all });
         });
     }
 
@@ -231,6 +242,7 @@ impl Performer {
         if let Err(error) = self.logging.reopen() {
             tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
+        self.context.audit.reopen(self.context.directory.path());
         let verdict = supervision::reread_token(&self.context);
         tracing::info!("{verdict}");
         self.context.notify.status(&verdict);
@@ -288,6 +300,10 @@ async fn identify(context: Arc<Context>) {
                 tracing::error!(%panicked, "asking who we are failed, by a defect of this program");
             }
         }
-        tokio::time::sleep(backoff.next_delay()).await;
+        tokio::select! {
+            // A bot that took over asks for itself.
+            () = context.chores.stopped() => return,
+            () = tokio::time::sleep(backoff.next_delay()) => {}
+        }
     }
 }

@@ -4,14 +4,14 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Environment};
+use crate::config::{self, Config, Environment};
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
 use crate::tasks::Tasks;
 
 use super::supervision::Launch;
-use super::{Bot, StartFailure};
+use super::{Bot, Ended, StartFailure};
 
 /// How long the last lines of the log may hold the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -48,13 +48,8 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         };
         let last_words = Arc::clone(&logging);
         // The runtime is gone before anything is executed in its place.
-        let outcome = run(async move {
-            match Bot::start(config, logging, launch).await? {
-                Some(bot) => Ok(bot.run().await),
-                None => Ok(Outcome::Exit(Status::Stopped)),
-            }
-        });
-        let outcome = outcome.map_err(|failure| failure.logged(&last_words));
+        let outcome =
+            run(live(config, logging, launch)).map_err(|failure| failure.logged(&last_words));
         last_words.flush(LAST_LINES);
         match outcome? {
             Outcome::Exit(status) => return Ok(status),
@@ -66,6 +61,25 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
                 );
                 mishap = Some(error.to_string());
             }
+        }
+    }
+}
+
+/// Serves until the process is to end; a bot that had no room for its ledger is followed by one that has.
+async fn live(
+    config: Config,
+    logging: Arc<Logging>,
+    launch: Launch,
+) -> Result<Outcome, StartFailure> {
+    let mut resumption = None;
+    loop {
+        let (config, logging, launch) = (config.clone(), Arc::clone(&logging), launch.clone());
+        let Some(bot) = Bot::start(config, logging, launch, resumption.take()).await? else {
+            return Ok(Outcome::Exit(Status::Stopped));
+        };
+        match bot.run().await {
+            Ended::Process(outcome) => return Ok(outcome),
+            Ended::StartOver(next) => resumption = Some(next),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 
-use crate::audit::{Audit, Entry, Verdict};
+use crate::audit::{Entry, Verdict};
 use crate::command::Builtin;
 use crate::command::table;
 use crate::id::PostId;
 use crate::ledger::{
-    Call, CallKey, CallState, Delivery, Kind, Ledger, Part, Reply, Run, Settlement,
+    Call, CallKey, CallState, Delivery, Kind, Part, Reply, Run, Settlement, Unwritable,
 };
 use crate::lifecycle::marker::{self, Marker};
 use crate::lifecycle::state_directory::StateDirectory;
@@ -17,6 +17,9 @@ use crate::timestamp::Timestamp;
 
 use super::reply;
 use super::status::StartReason;
+use super::stores::Stores;
+use super::unrecorded::Record;
+use super::watermark::{Marks, SETTLING};
 
 /// The calls that the marker names, to be settled when we are back.
 #[derive(Debug, Default)]
@@ -25,6 +28,15 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
+    fn of(calls: Vec<Call>) -> Self {
+        let named = calls
+            .into_iter()
+            .map(|call| ((call.key.post, call.key.ordinal), call));
+        Self {
+            calls: named.collect(),
+        }
+    }
+
     /// The call of `request`; made up from the marker if the ledger has lost its row.
     #[must_use]
     pub fn call(&self, request: &marker::Request) -> Call {
@@ -73,70 +85,137 @@ pub fn marker(directory: &StateDirectory) -> anyhow::Result<Option<Marker>> {
     }
 }
 
-/// Settles the calls that were cut off: all but those that `marker` names. Gives the answers to send, how many there
-/// are, and what is kept.
+/// What an earlier process left, settled as far as that is possible before the server is asked.
+#[derive(Debug, Default)]
+pub struct Estate {
+    /// The answers that are still to be sent.
+    pub owed: Vec<Delivery>,
+    /// How many calls were cut off.
+    pub interrupted: usize,
+    /// The restart that is over when we are back.
+    pub marker: Option<Marker>,
+    /// The calls that it names.
+    pub unsettled: Unsettled,
+    /// How far each channel was read.
+    pub marks: Marks,
+    /// From when on channels without an anchor are read, on the server's clock.
+    pub read_from: Option<Timestamp>,
+    /// Whether the server ever accepted a token here.
+    pub token_worked: bool,
+    /// Why this process was started.
+    pub start: StartReason,
+    /// When the bot was started by somebody else in this boot, this process included.
+    pub starts: Vec<Timestamp>,
+}
+
+/// What a bot that had to do without its ledger hands to the one that has it.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// What it answered from memory.
+    pub records: Vec<Record>,
+    /// When it heard the server first, on the server's clock.
+    pub heard_since: Option<Timestamp>,
+}
+
+/// Takes over what an earlier process left: what was answered without the ledger is written down, what was cut off is
+/// settled, and the calls of a restart are kept for its return.
 ///
 /// # Errors
 /// The ledger cannot be written.
-pub async fn settle(
-    ledger: &Ledger,
-    audit: &Audit,
-    unfinished: Vec<Call>,
-    marker: Option<&Marker>,
-) -> anyhow::Result<(Vec<Delivery>, usize, Unsettled)> {
-    let named = |call: &Call| {
-        let names = |request: &marker::Request| {
-            request.post == call.key.post && request.ordinal == call.key.ordinal
-        };
-        call.key.name == restart_name()
-            && marker.is_some_and(|marker| marker.requests.iter().any(names))
-    };
-    let (kept, cut_off): (Vec<Call>, Vec<Call>) = unfinished.into_iter().partition(named);
-    let count = cut_off.len();
-    let settlements = cut_off
+pub async fn inherit(
+    stores: &Stores,
+    marker: Option<Marker>,
+    carried: &Carried,
+    boot_id: &str,
+) -> Result<Estate, Unwritable> {
+    let recovered = stores.recovered.clone();
+    if let (None, Some(first)) = (recovered.proof_of_life, carried.heard_since) {
+        // It rides on the commit that follows.
+        stores.ledger.proof_of_life(first.plus(SETTLING));
+    }
+    let (kept, cut_off): (Vec<Call>, Vec<Call>) = recovered
+        .unfinished
         .into_iter()
-        .map(|call| interrupted(audit, call))
-        .collect();
-    let deliveries = ledger
-        .settle(settlements)
-        .await
-        .context("recording what was cut off")?;
-    let calls = kept
-        .into_iter()
-        .map(|call| ((call.key.post, call.key.ordinal), call))
-        .collect();
-    Ok((deliveries, count, Unsettled { calls }))
+        .partition(|call| marker.as_ref().is_some_and(|marker| names(marker, call)));
+    let interrupted = cut_off.len();
+    let mut records = carried.records.clone();
+    records.extend(cut_off.into_iter().map(cut_off_record));
+    let mut owed = undelivered(recovered.undelivered);
+    owed.extend(settle(stores, records).await?);
+    let alive = recovered.proof_of_life.map(|alive| alive.minus(SETTLING));
+    Ok(Estate {
+        owed,
+        interrupted,
+        marker,
+        unsettled: Unsettled::of(kept),
+        marks: Marks::recovered(recovered.watermarks),
+        read_from: alive.or(carried.heard_since),
+        token_worked: recovered.token_worked,
+        start: start_reason(&recovered.runs),
+        starts: starts(own_run(Timestamp::now(), boot_id), &recovered.runs),
+    })
 }
 
-fn interrupted(audit: &Audit, call: Call) -> Settlement {
-    audit.record(Entry {
+/// Whether `call` asked for the restart of `marker`.
+fn names(marker: &Marker, call: &Call) -> bool {
+    let is_it = |request: &marker::Request| {
+        request.post == call.key.post && request.ordinal == call.key.ordinal
+    };
+    call.key.name == restart_name() && marker.requests.iter().any(is_it)
+}
+
+/// Writes `records` down; gives the answers to send.
+async fn settle(stores: &Stores, records: Vec<Record>) -> Result<Vec<Delivery>, Unwritable> {
+    let (settlements, entries): (Vec<_>, Vec<_>) = records
+        .into_iter()
+        .map(|record| (record.settlement, record.entry))
+        .unzip();
+    let deliveries = stores.ledger.settle(settlements).await?;
+    entries
+        .into_iter()
+        .for_each(|entry| stores.audit.record(entry));
+    Ok(deliveries)
+}
+
+/// What an earlier process had still to send. It may have tried without a note of it, at the latest until just now.
+fn undelivered(mut owed: Vec<Delivery>) -> Vec<Delivery> {
+    for delivery in &mut owed {
+        delivery.first_attempt_at.get_or_insert(delivery.queued_at);
+        delivery.last_attempt_ended_at = Some(Timestamp::now());
+    }
+    owed
+}
+
+/// The outcome of a call that ran when its process ended.
+fn cut_off_record(call: Call) -> Record {
+    let entry = Entry {
         at: Timestamp::now(),
         post: call.key.post,
         ordinal: call.key.ordinal,
         channel: call.channel,
         user: call.user,
-        command: call.key.name.clone(),
+        command: format!("@{}", call.key.name),
         verdict: Verdict::Interrupted,
         reason: None,
         outcome: None,
-    });
-    let text = reply::interrupted(&call, call.key.name == restart_name());
-    let replies = vec![Reply {
+    };
+    let reply = Reply {
         channel: call.channel,
         root: Some(call.root),
         kind: Kind::Outcome,
         calls: vec![call.key.clone()],
         parts: vec![Part {
-            text,
+            text: reply::interrupted(&call, call.key.name == restart_name()),
             attachment: None,
         }],
-    }];
-    Settlement {
+    };
+    let settlement = Settlement {
         call,
         state: CallState::Interrupted,
         detail: "the process ended while it ran".to_owned(),
-        replies,
-    }
+        replies: vec![reply],
+    };
+    Record { settlement, entry }
 }
 
 /// Why this process was started, from how the one before ended.

@@ -1,5 +1,6 @@
 //! Every sentence that the bot says.
 
+mod audit;
 mod report;
 
 use std::fmt::Write as _;
@@ -14,7 +15,8 @@ use crate::timestamp::Timestamp;
 use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
-pub use report::{audit, help, help_on, help_unknown, status, status_unknown};
+pub use audit::audit;
+pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]
@@ -42,7 +44,7 @@ fn wait(duration: Duration) -> String {
 }
 
 /// `count` with the word that fits it.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {
@@ -88,7 +90,7 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
                 .into(),
         ),
         Fate::WasAway => Some(format!(
-            "I was down when you asked for {command}, so it was not run. Please ask again."
+            "I could not serve {command} when you asked for it, so it was not run. Please ask again."
         )),
         Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(
@@ -104,8 +106,8 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
 #[must_use]
 pub fn expired_together(tickets: &[Ticket], base: &str) -> String {
     let mut text = format!(
-        "{} more were asked here while I was away or too long ago, so they were not run. Please ask again for what you \
-         still need:\n",
+        "{} more were asked here when I could not serve them, or too long ago, so they were not run. Please ask again \
+         for what you still need:\n",
         counted(tickets.len(), "command", "commands")
     );
     for ticket in tickets {
@@ -119,8 +121,8 @@ pub fn expired_together(tickets: &[Ticket], base: &str) -> String {
 #[must_use]
 pub fn unread(from: Timestamp, to: Timestamp) -> String {
     format!(
-        "So much was posted here while I was away that I have not read all of it: commands asked between {from} and \
-         {to} were not run. Please ask again for what you still need."
+        "So much was posted here while I did not read along that I have not read all of it: commands asked between \
+         {from} and {to} were not run. Please ask again for what you still need."
     )
 }
 
@@ -243,7 +245,7 @@ pub fn budget(count: u32, window: Duration, left: Duration) -> String {
 /// There is nobody who keeps companions.
 #[must_use]
 pub fn no_ward() -> String {
-    "I can restart only myself: no ward keeps companions here.".to_owned()
+    "I can restart only myself: no other service is in my care.".to_owned()
 }
 
 /// The audit's line could not be written.

@@ -26,9 +26,15 @@ const TOO_MANY: &str = "hourglass_flowing_sand";
 
 /// Serves `ticket` and tells the loop when that has ended.
 pub async fn serve(context: Arc<Context>, ticket: Ticket, status: Status) {
-    let ending = match shielded(attempt(&context, &ticket, &status)).await {
+    let attempt = attempt(&context, &ticket, &status);
+    finish(&context, &ticket, attempt).await;
+}
+
+/// Sees `attempt` to its end, a panic too: the loop must learn of it, and the asker of the outcome.
+async fn finish(context: &Arc<Context>, ticket: &Ticket, attempt: impl Future<Output = Ending>) {
+    let ending = match shielded(attempt).await {
         Ok(ending) => ending,
-        Err(panicked) => failed(&context, &ticket, &panicked).await,
+        Err(panicked) => failed(context, ticket, &panicked).await,
     };
     let written = match ending {
         Ending::Settled => true,
@@ -171,6 +177,14 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
         react(context, ticket, TOO_MANY).await;
     }
+    // Whoever may not run it is told no more of it than at any other time.
+    if state == CallState::Expired
+        && reply::declined(ticket).is_some()
+        && let Err(denied) = check(context, ticket).await
+    {
+        let sentence = reply::denied(ticket, denied);
+        return deny(context, ticket, denied.code(), sentence).await;
+    }
     let outcome = Outcome::refused((state, verdict), code, reply::declined(ticket));
     context.record(record(context, ticket, outcome)).await?;
     Ok(Ending::Settled)
@@ -188,9 +202,13 @@ pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
     }
 }
 
-/// An edited message never runs; one that was a call before it was edited has its outcome already.
+/// An edited message never runs; one that was a call before it was edited has its outcome already, and of one so old
+/// that its calls may be forgotten nobody knows.
 async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    if !context.ledger.known(vec![ticket.post.id]).await?.is_empty() {
+    let post = &ticket.post;
+    let known = context.ledger.known(vec![post.id]).await?;
+    let forgotten = context.ledger.forgotten_until().await?;
+    if !known.is_empty() || forgotten >= Some(post.create_at) {
         return Ok(Ending::Settled);
     }
     let refused = (CallState::Denied, Verdict::Denied);
@@ -327,7 +345,7 @@ async fn without_ledger(
     status: &Status,
     unwritable: &Unwritable,
 ) -> Ending {
-    tracing::error!(%unwritable, post = %ticket.post.id, "nothing is run");
+    tracing::debug!(%unwritable, post = %ticket.post.id, "nothing is run");
     let text = match ticket.invocation.builtin {
         Builtin::Status if ticket.fate == Fate::Run => {
             reply::status(status, Some(&unwritable.to_string()))
@@ -336,6 +354,7 @@ async fn without_ledger(
         _ => {
             let channel = ticket.post.channel_id;
             if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {
+                tracing::error!(%unwritable, %channel, "nothing is run");
                 let notice = Reply {
                     kind: Kind::Notice,
                     calls: Vec::new(),
@@ -372,3 +391,6 @@ async fn say(context: &Context, ticket: &Ticket, reply: Reply) -> bool {
 
 /// That the ledger cannot be written is said once a channel in this time.
 const NOTICE_EVERY: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

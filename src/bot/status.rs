@@ -32,8 +32,10 @@ pub struct Status {
 /// Why this process was started, as far as it can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StartReason {
-    /// For the first time with this state directory.
+    /// Nobody knows: the ledger cannot be read.
     #[default]
+    Unknown,
+    /// For the first time with this state directory.
     First,
     /// After an orderly stop.
     Stopped,

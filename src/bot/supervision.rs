@@ -8,12 +8,9 @@ use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::supervisor::{self, Departure, Proof};
 use crate::lifecycle::{Outcome, Status, preflight, ready};
-use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;
 
-use super::causes::causes;
 use super::context::Context;
-use super::event::Event;
 
 /// What a start takes beside the times that are known beforehand: opening, migrating, a predecessor that ends.
 const START_MARGIN: Duration = Duration::from_secs(60);
@@ -119,6 +116,22 @@ pub fn still_starting(notify: Notify, retry_in: Duration) {
     );
 }
 
+/// The websocket is open, but a request came to nothing for `reason`, and the server says that it is not well.
+pub fn server_ill(notify: Notify, reason: &str) {
+    tracing::error!(
+        "Mattermost serves no requests at present: {reason}; answers wait until it does"
+    );
+    notify.status(&format!(
+        "Connected, but Mattermost serves no requests: {reason}"
+    ));
+}
+
+/// It is well again.
+pub fn server_well(notify: Notify) {
+    tracing::info!("Mattermost serves requests again");
+    notify.status("Connected to Mattermost");
+}
+
 /// The process ends after a drain of at most `drain`.
 pub fn stopping(notify: Notify, drain: Duration) {
     notify.stopping("Finishing what runs, then stopping", drain + END_MARGIN);
@@ -133,48 +146,4 @@ pub fn ending(notify: Notify, outcome: Outcome) {
         Outcome::Exit(_) => "Stopping after an error; the log has it",
     };
     notify.stopping(text, END_MARGIN);
-}
-
-/// The log's line about `event`, and the supervisor's, where it has one.
-pub fn report(notify: Notify, event: &Event) {
-    match event {
-        Event::Gateway(Update::Connected { server_version, .. }) => {
-            tracing::info!(server_version, "connected");
-            notify.status("Connected to Mattermost");
-        }
-        Event::Gateway(Update::Disconnected { cause, retry_in }) => {
-            let text = format!(
-                "{}; the next try is in {:.1} s",
-                causes(cause),
-                retry_in.as_secs_f64()
-            );
-            tracing::warn!("{text}");
-            notify.status(&format!("Not connected: {text}"));
-        }
-        Event::Gateway(Update::Refused {
-            server_healthy,
-            retry_in,
-        }) => {
-            let well = if *server_healthy {
-                "is well otherwise"
-            } else {
-                "is not well itself"
-            };
-            let text = format!(
-                "the server refuses the token (Matterbot.password) and {well}; the next try is in {:.1} s",
-                retry_in.as_secs_f64()
-            );
-            tracing::error!("{text}");
-            notify.status(&format!("Not connected: {text}"));
-        }
-        Event::Identified(identity) => {
-            tracing::info!(account = %identity.username, team = %identity.team, "serving");
-        }
-        Event::Misconfigured(sentence) => {
-            tracing::error!("{sentence}");
-            notify.status(sentence);
-        }
-        Event::Signal(signal) => tracing::info!(?signal, "a signal arrived"),
-        _ => {}
-    }
 }

@@ -1,10 +1,11 @@
 //! `matterbot status`: what the state directory tells of the bot. No server is needed, and nothing is changed.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 
 use crate::config::{self, Environment};
 use crate::ledger::{self, Inspection, Run};
-use crate::lifecycle::state_directory::{Holder, StateDirectory};
+use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
 use crate::lifecycle::{Status, marker};
 use crate::timestamp::Timestamp;
@@ -19,14 +20,12 @@ const RUNS: usize = 10;
 /// # Errors
 /// The configuration or the state directory cannot be read.
 pub fn run(options: &config::Options) -> Result<Status, StartFailure> {
-    let environment = Environment::of_process().without_server();
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let loaded =
-        config::load(&path, &environment, options.strict).map_err(StartFailure::configuration)?;
-    let path = loaded.config.lifecycle.state_dir;
-    let Some(directory) = StateDirectory::look(&path)? else {
+    let path = config::state_directory(&path, &Environment::of_process())
+        .map_err(StartFailure::configuration)?;
+    let Some(directory) = StateDirectory::look(&path).map_err(unreadable)? else {
         print(format_args!(
-            "not running: the state directory {} does not exist",
+            "not running, and never did with this configuration: the state directory {} does not exist",
             path.display()
         ));
         return Ok(Status::Stopped);
@@ -35,8 +34,23 @@ pub fn run(options: &config::Options) -> Result<Status, StartFailure> {
     Ok(Status::Stopped)
 }
 
+/// Whoever asks is often not the user that the bot runs as.
+fn unreadable(error: StateDirectoryError) -> anyhow::Error {
+    let denied = matches!(
+        &error,
+        StateDirectoryError::Io { source, .. } | StateDirectoryError::Lock { source, .. }
+            if source.kind() == ErrorKind::PermissionDenied
+    );
+    let error = anyhow::Error::new(error);
+    if denied {
+        anyhow::anyhow!("{error:#}: ask as the user that the bot runs as, or as root (sudo)")
+    } else {
+        error
+    }
+}
+
 fn text(directory: &StateDirectory, now: Timestamp) -> anyhow::Result<String> {
-    let holder = directory.holder()?;
+    let holder = directory.holder().map_err(unreadable)?;
     let ledger = ledger::inspect(directory.path());
     let runs = ledger
         .as_ref()
@@ -47,7 +61,10 @@ fn text(directory: &StateDirectory, now: Timestamp) -> anyhow::Result<String> {
     writeln!(text, "{}", bot(holder, runs.first(), now))?;
     writeln!(text, "restart marker: {}", restart(directory, now))?;
     match &ledger {
-        Ok(None) => writeln!(text, "ledger: there is none yet")?,
+        Ok(None) => writeln!(
+            text,
+            "ledger: there is none yet, so the bot has never run here"
+        )?,
         Ok(Some(Inspection { schema, .. })) => writeln!(text, "ledger: readable, schema {schema}")?,
         Err(error) => writeln!(text, "ledger: {}", one_line(error))?,
     }
@@ -113,7 +130,7 @@ fn in_words(run: &Run, runs_now: bool) -> String {
         Some(recovery::RESTART) => "left to be started again (status 75)".to_owned(),
         Some(recovery::REEXEC) => "replaced itself".to_owned(),
         Some(recovery::STOP) => "was stopped".to_owned(),
-        Some(recovery::FAILURE) => "ended with an error".to_owned(),
+        Some(recovery::FAILURE) => "ended with an error, which its log has".to_owned(),
         Some(other) => format!("ended: {other}"),
     };
     let lasted = run

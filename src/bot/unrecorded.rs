@@ -33,11 +33,25 @@ pub struct Unrecorded {
 }
 
 impl Unrecorded {
+    /// Those that are still to be written from before.
+    #[must_use]
+    pub fn of(records: Vec<Record>) -> Self {
+        Self {
+            records: Mutex::new(records),
+            ..Self::default()
+        }
+    }
+
     /// Whether the outcome of `key` is among them.
     #[must_use]
     pub fn holds(&self, key: &CallKey) -> bool {
         let is_it = |record: &Record| record.settlement.call.key == *key;
         self.records().iter().any(is_it)
+    }
+
+    /// Takes them all.
+    pub fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.records())
     }
 
     fn records(&self) -> MutexGuard<'_, Vec<Record>> {
@@ -52,7 +66,7 @@ impl Context {
     /// The ledger cannot be written, and nothing was recorded.
     pub async fn record(&self, record: Record) -> Result<(), Unwritable> {
         let deliveries = self.ledger.settle(vec![record.settlement]).await?;
-        self.audit.record(record.entry);
+        self.decided(record.entry);
         self.outbox.send(deliveries);
         Ok(())
     }
@@ -100,7 +114,7 @@ impl Context {
         // What was kept meanwhile stands behind these.
         self.unrecorded.records().drain(..records.len());
         for record in records {
-            self.audit.record(record.entry);
+            self.decided(record.entry);
         }
         deliveries
     }

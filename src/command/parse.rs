@@ -132,12 +132,6 @@ impl Vocabulary {
         found
     }
 
-    /// Whether `word` is one of our commands written with exactly one sigil.
-    #[must_use]
-    pub fn is_sigil_word(&self, word: &str) -> bool {
-        has_sigil(word) && (self.built_in(word).is_some() || self.is_help_word(word))
-    }
-
     /// The word under which `builtin` is typed here, with its sigil.
     #[must_use]
     pub fn word(&self, builtin: Builtin) -> String {

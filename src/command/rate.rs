@@ -74,12 +74,6 @@ impl Rate {
         Verdict::FirstOver
     }
 
-    /// How many users are remembered: those who called within the last two windows.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
-        self.users.len()
-    }
-
     /// Forgets the users who are silent for a window; once a window, so that a call costs little.
     fn forget(&mut self, now: Instant) {
         let window = self.window;
@@ -96,5 +90,28 @@ impl Rate {
                 .back()
                 .is_some_and(|time| now.saturating_duration_since(*time) < window)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silent_users_are_forgotten() {
+        let start = Instant::now();
+        let mut rate = Rate::new(60, Duration::from_secs(10));
+        for second in 0..1000 {
+            rate.check(UserId::random(), start + Duration::from_secs(second));
+            let remembered = rate.users.len();
+            assert!(remembered <= 21, "{remembered} after {second} s");
+        }
+    }
+
+    #[test]
+    fn without_a_limit_nobody_is_remembered() {
+        let mut rate = Rate::new(0, Duration::from_secs(10));
+        rate.check(UserId::random(), Instant::now());
+        assert!(rate.users.is_empty());
     }
 }

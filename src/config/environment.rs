@@ -21,15 +21,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The same for a command that asks no server, and so needs no token: it may be a credential, which only the unit
-    /// is given, or the file may still want it.
-    #[must_use]
-    pub fn without_server(mut self) -> Self {
-        self.credentials_directory = None;
-        self.token = Some(Secret::new("none"));
-        self
-    }
-
     /// The variables of this process. This is their only reader.
     #[must_use]
     pub fn of_process() -> Self {

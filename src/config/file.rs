@@ -20,6 +20,33 @@ pub(super) struct File {
     pub(super) text: String,
     /// Its permissions.
     pub(super) mode: u32,
+    /// Who can read it beside those who should.
+    pub(super) exposure: Exposure,
+}
+
+/// Who can read a file that is to be secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Exposure {
+    /// Its owner, and perhaps the group that the bot runs in.
+    #[default]
+    Nobody,
+    /// A group that is not the bot's own.
+    Group,
+    /// Everybody on this host.
+    Everybody,
+}
+
+impl Exposure {
+    /// Of a file with this metadata, to a process of the group `ours`. Root knows to whom it gives a file: `install`
+    /// leaves the configuration to root and the bot's group.
+    fn of(metadata: &fs::Metadata, ours: u32) -> Self {
+        let trusted = metadata.gid() == ours || metadata.gid() == 0 || metadata.uid() == 0;
+        match metadata.mode() {
+            mode if mode & 0o007 != 0 => Self::Everybody,
+            mode if mode & 0o070 != 0 && !trusted => Self::Group,
+            _ => Self::Nobody,
+        }
+    }
 }
 
 impl File {
@@ -82,6 +109,7 @@ pub(super) fn read(path: &Path) -> Result<File, Invalid> {
         path: std::path::absolute(path).map_err(failed)?,
         text: with_line_feeds(text),
         mode: metadata.mode(),
+        exposure: Exposure::of(&metadata, rustix::process::getegid().as_raw()),
     })
 }
 

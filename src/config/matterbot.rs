@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::environment::Environment;
+use super::file::File;
 use super::notes::Text;
 use super::section::Section;
 use super::server::{self, API_PATH};
@@ -100,7 +101,7 @@ impl fmt::Display for TokenSource {
         match self {
             Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
             Self::Variable => formatter.write_str("the variable MATTERBOT_TOKEN"),
-            Self::File => formatter.write_str("the configuration"),
+            Self::File => formatter.write_str("Matterbot.password"),
         }
     }
 }
@@ -163,22 +164,16 @@ impl Matterbot {
 /// The longest post that servers store, in characters (`POST_MESSAGE_MAX_RUNES_V2`).
 const LONGEST_POST: u32 = 16383;
 
-/// Reads the section; `mode` are the permissions of the file. Its feed map is the one that the section names.
+/// Reads the section of `file`. Its feed map is the one that the section names.
 pub(super) fn read(
     section: &mut Section<'_, '_>,
     environment: &Environment,
-    mode: u32,
+    file: &File,
 ) -> (Matterbot, Option<PathBuf>) {
-    let (token, token_source) = token::read(section, environment, mode);
+    let (token, token_source) = token::read(section, environment, file);
     let botadmins = roles::read(section, "botadmins");
     let botoperators = roles::read(section, "botoperators");
-    if section.exists() && section.is_empty("botadmins") && section.is_empty("botoperators") {
-        let text = Text::new("there are no admins and no operators: nobody may restart the bot");
-        section.warning(
-            "botadmins",
-            text.help("put your user id here, from System Console > Users"),
-        );
-    }
+    roles::anybody(section, &botadmins, &botoperators);
     let feedmap = section.file("feedmap");
     let matterbot = Matterbot {
         host: server::host(section),

@@ -7,6 +7,23 @@ use super::section::Section;
 /// Roles that everybody has: among admins or operators they would admit the whole server.
 const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
 
+/// The other roles that an account can have on a whole server (`model/role.go`).
+const ROLES: [&str; 10] = [
+    "system_admin",
+    "system_manager",
+    "system_user_manager",
+    "system_read_only_admin",
+    "system_custom_group_admin",
+    "system_shared_channel_manager",
+    "system_secure_connection_manager",
+    "system_user_access_token",
+    "system_post_all",
+    "system_post_all_public",
+];
+
+/// A word that differs from a role in so many letters was probably meant to be it.
+const SIMILAR: usize = 4;
+
 /// The list under `key`. Upstream takes a text for the list of its letters; that is refused.
 pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
     let entries = section.list(key).unwrap_or_default();
@@ -23,11 +40,17 @@ pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
                 &path,
                 text.help("name user ids, or a role such as system_admin"),
             );
-        } else if !is_user_id(entry) && !is_role(&lower) {
+        } else if !names_somebody(entry) {
             let text = Text::new(
-                "this is neither a user id (26 letters and digits) nor a role of servers (system_…)",
+                "this is neither a user id (26 letters and digits) nor a role of servers (system_…), so it admits nobody",
             );
-            let help = "a user name does not work here; the id is in the user's profile in the System Console";
+            let help = nearest(&lower).map_or_else(
+                || {
+                    "a user name does not work here; the id is in the user's profile in the System Console"
+                        .to_owned()
+                },
+                |role| format!("did you mean `{role}`?"),
+            );
             section
                 .notes
                 .value(Severity::Warning, &path, text.help(help));
@@ -36,15 +59,43 @@ pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
     entries
 }
 
+/// Warns where these lists lock everybody out.
+pub(super) fn anybody(section: &mut Section<'_, '_>, admins: &[String], operators: &[String]) {
+    let some = |entries: &[String]| entries.iter().any(|entry| names_somebody(entry));
+    let text = match (some(admins), some(operators)) {
+        (true, _) => return,
+        (false, true) => "there are no admins: nobody may read the audit trail in chat",
+        (false, false) => "there are no admins and no operators: nobody may restart the bot",
+    };
+    // A list that could not be read has its own error.
+    let unread = (admins.is_empty() && !section.is_empty("botadmins"))
+        || (operators.is_empty() && !section.is_empty("botoperators"));
+    if section.exists() && !unread {
+        let help = "put your user id here, from System Console > Users";
+        section.warning("botadmins", Text::new(text).help(help));
+    }
+}
+
+/// Whether the entry can admit anybody.
+fn names_somebody(entry: &str) -> bool {
+    is_user_id(entry) || ROLES.contains(&entry.to_lowercase().as_str())
+}
+
+/// The role that was probably meant.
+fn nearest(lower: &str) -> Option<&'static str> {
+    ROLES
+        .iter()
+        .map(|role| (strsim::damerau_levenshtein(lower, role), *role))
+        .filter(|(distance, _)| *distance <= SIMILAR)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, role)| role)
+}
+
 fn is_user_id(text: &str) -> bool {
     text.len() == 26
         && text
             .chars()
             .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
-}
-
-fn is_role(lower: &str) -> bool {
-    lower.starts_with("system_") && lower.chars().all(is_of_role)
 }
 
 fn is_of_role(character: char) -> bool {

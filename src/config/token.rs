@@ -5,6 +5,7 @@ use std::io;
 
 use super::diagnostic::Severity;
 use super::environment::Environment;
+use super::file::{Exposure, File};
 use super::matterbot::TokenSource;
 use super::notes::Text;
 use super::section::{Section, is_placeholder};
@@ -19,22 +20,27 @@ const LONGEST: usize = 4096;
 pub(super) fn read(
     section: &mut Section<'_, '_>,
     environment: &Environment,
-    mode: u32,
+    file: &File,
 ) -> (Secret, TokenSource) {
     let password = section.text("password").map(|text| text.trim().to_owned());
-    if mode & 0o077 != 0
+    if file.exposure != Exposure::Nobody
         && password
             .as_deref()
             .is_some_and(|text| !text.is_empty() && !is_placeholder(text))
     {
+        let (who, chmod) = match file.exposure {
+            Exposure::Group => ("its group", "g-rwx"),
+            _ => ("everybody on this host", "o-rwx"),
+        };
+        let mode = file.mode & 0o7777;
         let text = Text::new(format!(
-            "others can read this file (mode {:04o}), and the token stands in it",
-            mode & 0o7777
+            "{who} can read this file (mode {mode:04o}), and the token stands in it"
         ));
-        section.warning(
-            "password",
-            text.help("take the permission away with `chmod 600`, or use MATTERBOT_TOKEN"),
+        let help = format!(
+            "type `chmod {chmod} {}`, or use MATTERBOT_TOKEN",
+            file.path.display()
         );
+        section.warning("password", text.help(help));
     }
     if let Some(found) = credential(section, environment) {
         return found;

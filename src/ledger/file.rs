@@ -75,6 +75,38 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Why, in the system's words, if the disk is full or must not be written: that passes, and says nothing against the
+    /// ledger.
+    #[must_use]
+    pub fn wants_room(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if wants_room(source) => Some(source.to_string()),
+            // The file itself could be opened for writing: what SQLite cannot open or write lies beside it.
+            Self::Database { source, .. } => match source.sqlite_error_code()? {
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen => Some(source.to_string()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Whether `error` says that the disk is full, or must not be written.
+#[must_use]
+pub fn wants_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
 fn copy_in_words(copy: Option<&Path>) -> String {
     copy.map_or_else(
         || "an empty one (there is no copy)".to_owned(),

@@ -9,7 +9,7 @@ use super::schema;
 /// What [`inspect`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
-    /// The schema; 0 if the file is still empty.
+    /// The schema.
     pub schema: usize,
     /// The latest runs of the bot, newest first, at most [`Run::KEPT`].
     pub runs: Vec<Run>,
@@ -20,16 +20,10 @@ pub struct Inspection {
 /// # Errors
 /// See [`OpenError`]. Damage is found only where it strikes the eye.
 pub fn inspect(directory: &Path) -> Result<Option<Inspection>, OpenError> {
-    let file = LedgerFile::new(directory)?;
-    if !file.path.try_exists().map_err(|source| file.io(source))? {
-        return Ok(None);
-    }
-    let connection = file.connect()?;
-    file.check_schema(&connection)?;
-    let schema = file.in_context(schema::version(&connection))?;
-    let runs = match schema {
-        0 => Vec::new(),
-        _ => file.in_context(run::latest(&connection))?,
-    };
-    Ok(Some(Inspection { schema, runs }))
+    LedgerFile::new(directory)?.read(|connection| {
+        Ok(Inspection {
+            schema: schema::version(connection)?,
+            runs: run::latest(connection)?,
+        })
+    })
 }

@@ -1,6 +1,7 @@
 //! The outbox: replies are durable before they are sent.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 
 use super::call::{self, CallKey};
 use super::column::CallKeys;
@@ -8,7 +9,8 @@ use crate::id::{ChannelId, PostId, random_token};
 use crate::timestamp::Timestamp;
 
 /// What a post of ours is, as its props say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// About a call that still runs; worthless to a later process, which drops it.
     Progress,

@@ -38,11 +38,7 @@ pub(super) fn open(directory: &Path) -> Result<(Store, Recovered), OpenError> {
 /// # Errors
 /// See [`OpenError`]. Damage is found only where it strikes the eye.
 pub fn check(directory: &Path) -> Result<(), OpenError> {
-    let file = LedgerFile::new(directory)?;
-    if !file.path.try_exists().map_err(|source| file.io(source))? {
-        return Ok(());
-    }
-    file.check_schema(&file.connect()?)
+    LedgerFile::new(directory)?.read(|_| Ok(())).map(drop)
 }
 
 impl LedgerFile {
@@ -122,23 +118,35 @@ impl LedgerFile {
     fn copy(&self, connection: &Connection, version: usize) -> Result<(), OpenError> {
         let target = self.copy_path(version);
         let temporary = target.with_extension("bak.tmp");
-        let failed = |source| OpenError::Io {
+        self.write_copy(connection, &temporary)?;
+        std::fs::rename(&temporary, &target).map_err(|source| OpenError::Io {
             path: target.clone(),
             source,
+        })?;
+        self.sync_directory()
+    }
+
+    /// Writes the database, without its free pages, to `target`; what had that name is gone.
+    pub(super) fn write_copy(
+        &self,
+        connection: &Connection,
+        target: &Path,
+    ) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Io {
+            path: target.to_owned(),
+            source,
         };
-        match std::fs::remove_file(&temporary) {
+        match std::fs::remove_file(target) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         // SQLite fills an empty file that exists, and would make one that everybody can read.
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o600))
+        let file = rustix::fs::open(target, flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| failed(errno.into()))?;
-        self.in_context(connection.execute("VACUUM INTO ?", params![temporary.to_string_lossy()]))?;
-        rustix::fs::fsync(&file).map_err(|errno| failed(errno.into()))?;
-        std::fs::rename(&temporary, &target).map_err(failed)?;
-        self.sync_directory()
+        self.in_context(connection.execute("VACUUM INTO ?", params![target.to_string_lossy()]))?;
+        rustix::fs::fsync(&file).map_err(|errno| failed(errno.into()))
     }
 }
 
@@ -147,11 +155,13 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(version.into())
 }
 
-/// A full disk must be noticed by the commit, a power loss must not undo it, and the whole process should stay small.
+/// A full disk must be noticed by the commit, a power loss must not undo it, and the whole process should stay small;
+/// so should a log that grew while somebody else read for long.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
+         PRAGMA journal_size_limit = 4194304;
          PRAGMA cache_size = -256;
          PRAGMA temp_store = MEMORY;",
     )

@@ -80,8 +80,9 @@ CREATE TABLE run (
 
 -- One row.
 CREATE TABLE state (
-    tag           TEXT    NOT NULL,             -- begins every key of ours
-    token_worked  INTEGER NOT NULL DEFAULT 0,
-    proof_of_life INTEGER,                      -- the server's clock
-    settled_below INTEGER NOT NULL DEFAULT 0    -- every call with a smaller id has an outcome
+    tag             TEXT    NOT NULL,             -- begins every key of ours
+    token_worked    INTEGER NOT NULL DEFAULT 0,
+    proof_of_life   INTEGER,                      -- the server's clock
+    settled_below   INTEGER NOT NULL DEFAULT 0,   -- every call with a smaller id has an outcome
+    forgotten_until INTEGER                       -- the server's clock: calls asked until then may have lost their row
 ) STRICT;

@@ -19,6 +19,8 @@ pub(super) struct Store {
     /// Rows of the outbox are deleted, but no id is used twice in a process: a late mark must not hit another row.
     next_delivery: Cell<i64>,
     run: Cell<Option<i64>>,
+    /// What was done last dirtied many pages: they are to go from the log into the file before others wait for that.
+    pub(super) bulky: Cell<bool>,
 }
 
 impl Store {
@@ -30,6 +32,7 @@ impl Store {
             tag,
             next_delivery,
             run: Cell::new(None),
+            bulky: Cell::new(false),
         })
     }
 

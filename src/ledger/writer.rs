@@ -56,6 +56,7 @@ pub(super) fn spawn(store: Store) -> std::io::Result<Sender<Message>> {
         marks: Marks::default(),
         ride_by: None,
         commits: 0,
+        trouble: None,
     };
     thread::Builder::new()
         .name("ledger".to_owned())
@@ -70,6 +71,8 @@ struct Writer {
     /// When the oldest mark has waited long enough.
     ride_by: Option<Instant>,
     commits: u32,
+    /// Since when nothing can be written.
+    trouble: Option<Instant>,
 }
 
 /// What one wait gave.
@@ -148,11 +151,32 @@ impl Writer {
             }
             Err(_) => self.ride_by = (!self.marks.is_empty()).then(|| Instant::now() + RIDE),
         }
+        self.report(&committed);
         for answer in answers {
             answer(committed.clone());
         }
         self.checkpoint();
         committed
+    }
+
+    /// Tells the operator once that nothing can be written, and once that it can again.
+    fn report(&mut self, committed: &Result<(), Unwritable>) {
+        let path = self.store.connection.path().unwrap_or_default();
+        match (committed, self.trouble) {
+            (Err(Unwritable(reason)), None) => {
+                self.trouble = Some(Instant::now());
+                tracing::error!(
+                    "{path} cannot be written ({reason}), so no command is run until it can: is its disk full, or its file \
+                     system mounted read-only?"
+                );
+            }
+            (Ok(()), Some(since)) => {
+                self.trouble = None;
+                let seconds = since.elapsed().as_secs();
+                tracing::info!("{path} can be written again, after {seconds} s");
+            }
+            _ => {}
+        }
     }
 
     /// Does the jobs and writes the marks in one transaction: all of it is on the disk, or nothing is.
@@ -182,7 +206,7 @@ impl Writer {
     /// Moves what was committed from the log into the file, while nobody waits for an answer.
     fn checkpoint(&mut self) {
         self.commits += 1;
-        if self.commits >= COMMITS_PER_CHECKPOINT {
+        if self.store.bulky.take() || self.commits >= COMMITS_PER_CHECKPOINT {
             self.commits = 0;
             // A checkpoint that fails loses nothing: the log still has it all.
             self.store

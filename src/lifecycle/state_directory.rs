@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 /// How often a held lock is tried again; the kernel has no lock request with a time limit.
@@ -48,7 +48,8 @@ pub enum StateDirectoryError {
         source: std::io::Error,
     },
     /// It belongs to somebody else.
-    #[error("the state directory {} belongs to user id {owner}, not to us: chown it, or choose another", path.display())]
+    #[error("the state directory {} belongs to user id {owner}, and this process runs as user id {}: run it as the owner, \
+         or type `sudo chown -R {} {}`", path.display(), us(), us(), path.display())]
     Foreign {
         /// The directory.
         path: PathBuf,
@@ -63,6 +64,15 @@ pub enum StateDirectoryError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The file of the lock cannot be opened or written.
+    #[error("{} cannot be used", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another process serves from it.
     #[error("the state directory {} is in use by {}", path.display(), holder_in_words(*holder))]
     Locked {
@@ -71,6 +81,10 @@ pub enum StateDirectoryError {
         /// The process that holds the lock, as far as it said.
         holder: Option<u32>,
     },
+}
+
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 fn holder_in_words(holder: Option<u32>) -> String {
@@ -110,6 +124,15 @@ impl StateDirectory {
         }
     }
 
+    /// Whether [`StateDirectory::open`] could make the directory at `path`, which does not exist.
+    ///
+    /// # Errors
+    /// What it lies in does not exist, or we may not write there.
+    pub fn can_be_made(path: &Path) -> Result<(), StateDirectoryError> {
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        may_write(rustix::fs::CWD, parent).map_err(|errno| failed(path, errno))
+    }
+
     fn descend(path: &Path) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self {
@@ -147,13 +170,26 @@ impl StateDirectory {
         self.descriptor.as_fd()
     }
 
+    /// Whether [`StateDirectory::lock`] could take the lock if nobody held it; changes nothing.
+    ///
+    /// # Errors
+    /// The lock file, or the directory that it is to be made in, cannot be written.
+    pub fn can_be_locked(&self) -> Result<(), StateDirectoryError> {
+        match self.open_lock_file(OFlags::empty()) {
+            Ok(_) => Ok(()),
+            Err(Errno::NOENT) => may_write(self.descriptor.as_fd(), Path::new(".")),
+            Err(errno) => Err(errno),
+        }
+        .map_err(|errno| self.lock_failed(errno))
+    }
+
     /// Takes the lock, waiting up to `wait` for a predecessor to let go. Blocks the thread.
     ///
     /// # Errors
     /// Somebody else still holds it, or the lock file cannot be opened.
     pub fn lock(&self, wait: Duration) -> Result<Lock, StateDirectoryError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(self.open_lock(flags).map_err(|errno| self.failed(errno))?);
+        let opened = self.open_lock_file(OFlags::CREATE);
+        let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
         let deadline = Instant::now() + wait;
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             match errno {
@@ -166,15 +202,16 @@ impl StateDirectory {
                     });
                 }
                 Errno::INTR => {}
-                errno => return Err(self.failed(errno)),
+                errno => return Err(self.lock_failed(errno)),
             }
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(&file, "{}", std::process::id()))
-            .map_err(|source| StateDirectoryError::Io {
-                path: self.path.join(Self::LOCK),
-                source,
-            })?;
+        // Whoever looks would like to know whose it is; on a disk that is full, or must not be written, he does not learn it.
+        let told = file
+            .set_len(0)
+            .and_then(|()| writeln!(&file, "{}", std::process::id()));
+        if let Err(error) = told {
+            tracing::debug!(%error, "the lock does not say whose it is");
+        }
         Ok(Lock {
             descriptor: file.into(),
         })
@@ -188,13 +225,24 @@ impl StateDirectory {
         let file = match self.open_lock(OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::NOENT) => return Ok(Holder::Nobody),
-            Err(errno) => return Err(self.failed(errno)),
+            Err(errno) => return Err(self.lock_failed(errno)),
         };
         // A shared lock that is gone at once: it delays a process that starts just now by one poll.
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(Holder::Nobody),
             Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(file))),
-            Err(errno) => Err(self.failed(errno)),
+            Err(errno) => Err(self.lock_failed(errno)),
+        }
+    }
+
+    /// Opens the file of the lock; a lock needs no writing, but its file must be there.
+    fn open_lock_file(&self, create: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match self.open_lock(flags | OFlags::RDWR | create) {
+            Err(Errno::ROFS) => self
+                .open_lock(flags | OFlags::RDONLY)
+                .map_err(|_| Errno::ROFS),
+            opened => opened,
         }
     }
 
@@ -210,6 +258,19 @@ impl StateDirectory {
     fn failed(&self, errno: Errno) -> StateDirectoryError {
         failed(&self.path, errno)
     }
+
+    fn lock_failed(&self, source: impl Into<std::io::Error>) -> StateDirectoryError {
+        StateDirectoryError::Lock {
+            path: self.path.join(Self::LOCK),
+            source: source.into(),
+        }
+    }
+}
+
+/// Whether we may make files in the directory at `path`, relative to `from`.
+fn may_write(from: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
+    let (access, flags) = (Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    rustix::fs::accessat(from, path, access, flags)
 }
 
 fn failed(path: &Path, errno: Errno) -> StateDirectoryError {

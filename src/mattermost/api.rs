@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod channels;
 mod error;
+mod obstacle;
 mod posts;
 mod system;
 mod upgrade;
@@ -14,9 +15,11 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use tokio::sync::watch;
 
 pub use call::Leave;
 pub use error::ApiError;
+pub use obstacle::Obstacle;
 
 use super::limiter::{Limiter, Share};
 use crate::secret::Secret;
@@ -60,6 +63,7 @@ pub struct Api {
     timeouts: Arc<Timeouts>,
     limiter: Limiter,
     share: Share,
+    failures: watch::Sender<String>,
 }
 
 /// What proves who we are.
@@ -114,6 +118,7 @@ impl Api {
             timeouts: Arc::new(connection.timeouts.clone()),
             limiter: Limiter::default(),
             share: Share::Ordinary,
+            failures: watch::Sender::default(),
         })
     }
 
@@ -130,6 +135,12 @@ impl Api {
         let changes = present.token != credentials.token;
         *present = credentials;
         Ok(changes)
+    }
+
+    /// Tells of each attempt that came to nothing, for a reason that may lie with the server: the last reason.
+    #[must_use]
+    pub fn failures(&self) -> watch::Receiver<String> {
+        self.failures.subscribe()
     }
 
     fn credentials(&self) -> Credentials {

@@ -8,7 +8,7 @@
 //!     |                 hello within 10 s           (answered OK: back-off starts anew)
 //!     |                     |    |                                        |
 //!     |  401 twice: Refused |    | anything else: Disconnected            | close frame, EOF, a ping refused or not
-//!     +------ up to 5 min --+    +------------------- up to 60 s ---------+ answered in 10 s: Disconnected
+//!     +------ up to 5 min --+    +------------------- up to 30 s ---------+ answered in 10 s: Disconnected
 //! ```
 //!
 //! * The token is proved by `GET /users/me` first: the upgrade of a bad one is answered 101 all the same.
@@ -51,7 +51,7 @@ pub struct Timing {
     pub ping_answer: Duration,
     /// The ceiling of the first wait before connecting again; 1 s.
     pub backoff_min: Duration,
-    /// The ceiling of all waits after a lost connection; 60 s.
+    /// The ceiling of all waits after a lost connection; 30 s.
     pub backoff_max: Duration,
     /// The ceiling of all waits after a refused token; 5 min.
     pub refused_max: Duration,
@@ -279,7 +279,7 @@ impl Default for Timing {
             ping_every: Duration::from_secs(30),
             ping_answer: Duration::from_secs(10),
             backoff_min: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(60),
+            backoff_max: Duration::from_secs(30),
             refused_max: Duration::from_secs(300),
         }
     }

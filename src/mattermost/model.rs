@@ -92,12 +92,6 @@ impl ChannelKind {
             _ => Self::Other,
         }
     }
-
-    /// Whether it belongs to no team: a direct or a group message.
-    #[must_use]
-    pub fn is_teamless(self) -> bool {
-        matches!(self, Self::Direct | Self::Group)
-    }
 }
 
 /// A channel (`model.Channel`).
@@ -135,7 +129,7 @@ pub struct User {
     /// The name, which people may change.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub username: String,
-    /// The roles on the whole server, separated by spaces; [`User::has_role`] reads them.
+    /// The roles on the whole server, separated by spaces.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub roles: String,
     /// When the account was deactivated; zero: it is active. The roles stay.
@@ -147,14 +141,6 @@ pub struct User {
     /// The server that the account belongs to; none: this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
-}
-
-impl User {
-    /// Whether `role` is one of the roles, compared as a whole word.
-    #[must_use]
-    pub fn has_role(&self, role: &str) -> bool {
-        self.roles.split_whitespace().any(|word| word == role)
-    }
 }
 
 /// A team (`model.Team`).

@@ -1,11 +1,12 @@
 //! `matterbot playground`: the server, and the bot as its child.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
@@ -13,9 +14,10 @@ use tokio::process::{Child, Command};
 use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
+use crate::lifecycle::state_directory::{Lock, StateDirectory};
 use crate::lifecycle::terminal::{print, print_error};
 
-use super::{Options, Playground};
+use super::{Options, Playground, StartError};
 
 /// The arguments of `matterbot playground`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +53,7 @@ const SUPERVISORS: [&str; 12] = [
 ///
 /// # Errors
 /// The address is taken, the directory cannot be written, or the bot cannot be started.
-pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
+pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow::Result<Status> {
     let mut signals = Signals::listen().context("listening to signals")?;
     let directory = match &arguments.state {
         Some(directory) => Directory::kept(directory)?,
@@ -63,7 +65,8 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         state,
         ..Options::default()
     })
-    .await?;
+    .await
+    .map_err(refuse)?;
     print(greeting(&playground, arguments.server_only));
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
@@ -72,7 +75,7 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
     }
     let config =
         write_config(&directory.path, &playground).context("writing the bot's configuration")?;
-    let mut bot = start_bot(origin, &config)?;
+    let mut bot = start_bot(origin, &config, debug)?;
     let ended = loop {
         tokio::select! {
             // Both only wait; what is not returned here is returned by the next call.
@@ -81,21 +84,56 @@ pub async fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Statu
         }
     };
     playground.stop().await;
-    Ok(outcome(ended.context("waiting for the bot")?))
+    let ended = ended.context("waiting for the bot")?;
+    if !ended.success() {
+        print_error(format_args!(
+            "matterbot: the bot ended ({ended}), so the playground ends too"
+        ));
+    }
+    Ok(outcome(ended))
+}
+
+/// Why the server does not start, and what to do.
+fn refuse(error: StartError) -> anyhow::Error {
+    let in_use = matches!(&error, StartError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse);
+    let chain = format!("{:#}", anyhow::Error::new(error));
+    if in_use {
+        anyhow::anyhow!(
+            "{chain}; is another playground running? --listen 127.0.0.1:0 takes a port that is free"
+        )
+    } else {
+        anyhow::anyhow!(chain)
+    }
 }
 
 /// Where the server and the bot keep their files.
 #[derive(Debug)]
 struct Directory {
     path: PathBuf,
+    /// Nobody else keeps his files there meanwhile; none in a directory that is forgotten.
+    #[expect(dead_code, reason = "held for its effect")]
+    lock: Option<Lock>,
     forgotten: bool,
 }
 
 impl Directory {
     fn kept(path: &Path) -> anyhow::Result<Self> {
-        make_directory(path).with_context(|| format!("making {}", path.display()))?;
+        let context = || format!("--state {} cannot be used", path.display());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.exists()) {
+            let parent = parent.display();
+            anyhow::bail!(
+                "{}: make {parent} first, with `mkdir -p {parent}`",
+                context()
+            );
+        }
+        let directory = StateDirectory::open(path).with_context(context)?;
+        let lock = directory.lock(Duration::ZERO).with_context(context)?;
         Ok(Self {
             path: fs::canonicalize(path)?,
+            lock: Some(lock),
             forgotten: false,
         })
     }
@@ -111,6 +149,7 @@ impl Directory {
             .with_context(|| format!("making {}", path.display()))?;
         Ok(Self {
             path,
+            lock: None,
             forgotten: true,
         })
     }
@@ -127,10 +166,6 @@ impl Drop for Directory {
             ));
         }
     }
-}
-
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// What somebody who sees it for the first time needs.
@@ -154,8 +189,10 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
 
 /// The configuration that the bot is started with, as one would write it for a real server.
 fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
-    let state = directory.join("bot");
-    make_directory(&state)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory.join("bot"))?;
     let operator = playground
         .user_id("olga")
         .context("the playground has lost the account olga")?;
@@ -191,8 +228,9 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
     Ok(path)
 }
 
-/// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us.
-fn start_bot(origin: &Origin, config: &Path) -> anyhow::Result<Child> {
+/// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us; it ends when we do,
+/// also when we are killed.
+fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Child> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the playground's one child, its environment scrubbed here"
@@ -201,6 +239,8 @@ fn start_bot(origin: &Origin, config: &Path) -> anyhow::Result<Child> {
     command
         .arg("--config")
         .arg(config)
+        .args(["--parent", &std::process::id().to_string()])
+        .args(debug.then_some("--debug"))
         .process_group(0)
         .kill_on_drop(true);
     for variable in SUPERVISORS {

@@ -33,6 +33,12 @@ pub fn inline_code(text: &str) -> String {
     format!("{fence}{space}{text}{space}{fence}")
 }
 
+/// `text` on one line, without control and bidirectional characters: safe to show on a terminal.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    visible(text).collect()
+}
+
 /// The characters of `text` that can be seen, with every kind of line break turned into a space.
 fn visible(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter_map(|character| match character {

@@ -27,13 +27,21 @@ async fn an_admin_sees_the_last_decisions() {
     let rows: Vec<&str> = shown.lines().skip(2).collect();
     assert_eq!(rows.len(), 3, "{shown}");
     assert!(
-        rows.iter().all(|row| row.matches(" | ").count() == 5),
+        rows.iter().all(|row| row.matches(" | ").count() == 4),
         "{shown}"
     );
     for (row, words) in rows.iter().zip([
         [olga.username.as_str(), "@status", "allowed"],
-        [olga.username.as_str(), "@audit", "denied | not_permitted"],
-        [pat.username.as_str(), "@audit", "denied | not_permitted"],
+        [
+            olga.username.as_str(),
+            "@audit",
+            "denied: no permission | not run",
+        ],
+        [
+            pat.username.as_str(),
+            "@audit",
+            "denied: no permission | not run",
+        ],
     ]) {
         for word in words {
             assert!(row.contains(word), "{word}: {row}");
@@ -76,7 +84,7 @@ async fn a_long_audit_becomes_numbered_posts_and_at_last_a_file() {
         let text = post["message"].as_str().unwrap();
         assert!(text.chars().count() <= 600);
         assert!(
-            text.starts_with("| When |"),
+            text.starts_with("| When (UTC) |"),
             "each part has the table's head: {text}"
         );
         assert_eq!(post["props"]["matterbot"]["part"], index + 1);

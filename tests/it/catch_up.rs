@@ -13,7 +13,7 @@ async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
     let elsewhere = scenario.elsewhere(olga).await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     pat.asks(lab, "@status").await.outcome().await;
-    let mut refused = Vec::new();
+    let (mut refused, mut denied) = (Vec::new(), Vec::new());
     for (killed, asker) in [(true, pat), (false, olga)] {
         if killed {
             bot.kill().await;
@@ -33,7 +33,8 @@ async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
             scenario.admin.asks(lab, "@audit 1").await,
         ];
         refused.push(olga.asks(lab, "@restart").await);
-        refused.push(pat.asks(&other, "!Restart").await);
+        refused.push(olga.asks(lab, "!Restart").await);
+        denied.push(pat.asks(&other, "!Restart").await);
         bot.restart_process();
         for call in &served {
             let answer = call.outcome().await;
@@ -48,8 +49,15 @@ async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
             .replace('!', "@");
         assert_eq!(
             call.outcome().await,
-            format!("I was down when you asked for `{word}`, so it was not run. Please ask again.")
+            format!(
+                "I could not serve `{word}` when you asked for it, so it was not run. Please ask again."
+            )
         );
+    }
+    // Whoever may not is told no more than at any other time.
+    for call in &denied {
+        let answer = call.outcome().await;
+        assert_eq!(answer, "You do not have permission to use `@restart`.");
     }
     scenario.finish(&mut bot).await;
     bot.restart_process();
@@ -102,7 +110,7 @@ async fn what_is_too_old_expires() {
         restart
             .outcome()
             .await
-            .starts_with("I was down when you asked for `@restart`")
+            .starts_with("I could not serve `@restart` when you asked")
     );
     scenario.finish(&mut bot).await;
     assert_eq!(help["message"], "help");
@@ -164,7 +172,7 @@ async fn a_connection_that_broke_loses_nothing() {
             .fault(json!({"fault": fault, "scope": scope}))
             .await;
         calls.push(pat.asks(lab, "@help").await);
-        bot.says(" connected server_version", round + 2).await;
+        bot.says(" connected to Mattermost ", round + 2).await;
         for call in &calls {
             call.outcome().await;
         }
@@ -228,7 +236,7 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
     assert!(waiting.outcome().await.starts_with("**matterbot**"));
     let late = unheard.outcome().await;
     assert!(
-        late.starts_with("I was down when you asked for `@restart`"),
+        late.starts_with("I could not serve `@restart` when you asked"),
         "{late}"
     );
     scenario.finish(&mut bot).await;

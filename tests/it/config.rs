@@ -4,6 +4,7 @@ mod accepted;
 mod example;
 mod refused;
 mod robust;
+mod roles;
 mod token;
 
 use std::os::unix::fs::PermissionsExt;

@@ -12,7 +12,7 @@ use crate::support::program::{Home, Settings, eventually};
 async fn crash(home: &Home, count: usize) {
     for _ in 0..count {
         let mut program = home.start();
-        program.line("bot: starting").await;
+        program.line("starting version=").await;
         program.signal(Signal::KILL);
         program.end().await;
     }

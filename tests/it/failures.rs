@@ -83,7 +83,7 @@ async fn a_token_that_is_refused_is_waited_out_and_never_shown() {
     let change = json!({"Matterbot": {"password": token}});
     let mut bot = BotUnderTest::start(&scenario, change);
     bot.says(
-        "the server refuses the token (Matterbot.password) and is well otherwise",
+        "the server refuses the token (Matterbot.password) and is well otherwise: the token was revoked",
         2,
     )
     .await;
@@ -129,6 +129,27 @@ async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_lost_is_told_and_waited_out() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    // The answer meets a server that has lost its database since it took the question; its websockets stay open.
+    let held = scenario.holds_up(pat, Duration::from_millis(500)).await;
+    let down = json!({"kind": "database_down"});
+    scenario.fault(json!({"fault": down})).await;
+    bot.says("Mattermost serves no requests at present", 1)
+        .await;
+    scenario.mend().await;
+    held.outcome().await;
+    let again = "Mattermost serves requests again";
+    bot.says_within(again, 1, Duration::from_secs(60)).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.log().matches("serves no requests").count(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_at_first_is_waited_for() {
     let kept = tempfile::tempdir().unwrap();
     let mut scenario = Scenario::kept_in(kept.path()).await;
@@ -149,7 +170,7 @@ async fn a_server_that_is_down_at_first_is_waited_for() {
     bot.says("the next try is in", tries + 1).await;
     scenario.start_server(kept.path()).await;
     let call = scenario.pat.asks(&scenario.lab, "@status").await;
-    bot.says(" connected server_version", 2).await;
+    bot.says(" connected to Mattermost ", 2).await;
     call.outcome().await;
     scenario.finish(&mut bot).await;
 }
@@ -279,7 +300,7 @@ async fn a_second_stop_ends_at_once() {
     let pat = &scenario.pat;
     let cut_off = scenario.holds_up(pat, Duration::from_millis(6_000)).await;
     bot.terminate();
-    bot.says("signal=Stop", 1).await;
+    bot.says("asked to stop", 1).await;
     bot.signal(Signal::INT);
     assert_eq!(bot.exit_code().await, Some(0));
     assert!(cut_off.posts().await.is_empty());

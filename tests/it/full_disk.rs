@@ -46,10 +46,10 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
     bot.restart_process();
     let late = restart.outcome().await;
     assert!(
-        late.starts_with("I was down when you asked for `@restart`"),
+        late.starts_with("I could not serve `@restart` when you asked"),
         "{late}"
     );
-    assert!(audit.outcome().await.starts_with("| When |"));
+    assert!(audit.outcome().await.starts_with("| When (UTC) |"));
     scenario.finish(&mut bot).await;
     let lines = bot.audit();
     assert_eq!(lines.len(), 6, "a line for each decision: {lines:?}");
@@ -109,8 +109,8 @@ async fn an_outcome_that_waits_for_room_survives_the_end_of_its_process() {
 async fn a_restart_that_is_refused_for_want_of_room_is_refused_once() {
     let scenario = Scenario::with_faults().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
-    // The preflight asks for the team.
-    let team = json!({"path": format!("/api/v4/teams/name/{}", scenario.team_name)});
+    // The preflight asks for the teams.
+    let team = json!({"path": "/api/v4/users/me/teams"});
     let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
     scenario
         .fault(json!({"fault": slow, "scope": team, "times": 1}))
@@ -131,4 +131,81 @@ async fn a_restart_that_is_refused_for_want_of_room_is_refused_once() {
         .map(|line| line["outcome"].clone())
         .collect();
     assert_eq!(outcomes, ["restarting", "failed"]);
+}
+
+#[tokio::test]
+async fn a_bot_that_starts_on_a_full_disk_serves_when_there_is_room() {
+    let scenario = Scenario::start().await;
+    let (admin, pat, olga, lab) = (
+        &scenario.admin,
+        &scenario.pat,
+        &scenario.olga,
+        &scenario.lab,
+    );
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+    let missed = pat.asks(lab, "@help status").await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    let pid = bot.pid();
+    let status = pat.asks(lab, "@status").await.outcome().await;
+    assert!(status.contains("the ledger cannot be written"), "{status}");
+    let help = pat.asks(lab, "@help audit").await.outcome().await;
+    assert!(help.starts_with("I know no command"), "{help}");
+    let restart = olga.asks(lab, "@restart").await;
+    let text = notice(&restart).await;
+    assert!(text.starts_with("I cannot write my ledger"), "{text}");
+    let audit = admin.asks(lab, "@audit").await;
+    assert!(missed.posts().await.is_empty(), "nobody knows of it yet");
+    bot.limit_files(None);
+    bot.ready(3).await;
+    assert_eq!(bot.pid(), pid);
+    assert!(missed.outcome().await.starts_with("`@status"));
+    assert!(audit.outcome().await.starts_with("| When (UTC) |"));
+    let late = restart.outcome().await;
+    assert!(
+        late.starts_with("I could not serve `@restart` when you asked"),
+        "{late}"
+    );
+    let status = pat.asks(lab, "@status").await.outcome().await;
+    assert!(status.contains("(started after a stop)"), "{status}");
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.audit().len(), 7, "{:?}", bot.audit());
+    // Nothing is answered again.
+    bot.restart_process();
+    bot.ready(4).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_first_start_on_a_full_disk_takes_what_is_asked_from_then_on() {
+    let scenario = Scenario::start().await;
+    let (admin, pat, lab) = (&scenario.admin, &scenario.pat, &scenario.lab);
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    scenario.finish(&mut bot).await;
+    for name in ["ledger.db", "audit.jsonl", "matterbot.lock"] {
+        std::fs::remove_file(bot.state(name)).unwrap();
+    }
+    pat.says(lab, "@status").await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    let audit = admin.asks(lab, "@audit").await;
+    notice(&audit).await;
+    bot.limit_files(None);
+    bot.ready(3).await;
+    assert_eq!(audit.outcome().await, "No decision has been recorded yet.");
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_bot_without_room_stops_when_it_is_asked_to() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    bot.kill().await;
+    bot.restart_process_without_room();
+    bot.ready(2).await;
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
 }

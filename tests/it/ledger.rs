@@ -3,6 +3,9 @@
 mod crash;
 mod file;
 mod outbox;
+mod prune;
+mod retention;
+mod survey;
 mod unwritable;
 
 use std::path::Path;

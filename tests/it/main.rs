@@ -4,11 +4,13 @@
 
 mod support;
 
+mod advice;
 mod api;
 mod audit;
 mod audit_command;
 mod catch_up;
 mod command;
+mod command_log;
 mod config;
 mod crash_backoff;
 mod decoder;
@@ -25,17 +27,22 @@ mod late;
 mod ledger;
 mod logging;
 mod marker;
+mod missed;
 mod notify;
 mod outbox;
 mod playground;
 mod preflight;
 mod recordings;
+mod refusal;
 mod restart;
 mod role;
 mod signals;
+mod soak;
 mod status;
 mod supervisor;
 mod survey;
+mod terminal;
 mod text;
 mod tidy;
 mod traps;
+mod upkeep;

@@ -1,9 +1,11 @@
 //! Tests of `playground`: what the replay of the recordings does not show.
 
 mod access;
+mod launch;
 mod life;
 mod pending;
 mod posts;
+mod setup;
 mod sockets;
 mod threads;
 

@@ -156,7 +156,7 @@ async fn a_restart_with_a_broken_configuration_is_refused_until_it_is_mended() {
     assert!(!home.state().join("restart-marker.json").exists());
     home.configure(&Settings::alone());
     program.signal(Signal::USR1);
-    program.line("bot: starting").await;
+    program.line("starting version=").await;
     program.stop().await;
 }
 
@@ -229,7 +229,7 @@ async fn a_program_on_disk_that_does_not_work_is_not_restarted_into() {
 
     std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
     program.signal(Signal::USR1);
-    program.line("bot: starting").await;
+    program.line("starting version=").await;
     program.stop().await;
 }
 

@@ -227,7 +227,7 @@ async fn nobody_keeps_companions_here() {
         let answer = scenario.olga.asks(&scenario.lab, message).await;
         assert_eq!(
             answer.outcome().await,
-            "I can restart only myself: no ward keeps companions here."
+            "I can restart only myself: no other service is in my care."
         );
     }
     // Whoever may not is told no more than that.
@@ -259,7 +259,7 @@ async fn signals_restart_and_stop_without_a_word_in_chat() {
     })
     .await;
     bot.signal(Signal::HUP);
-    bot.says("signal=Reload", 1).await;
+    bot.says("asked by SIGHUP", 1).await;
     scenario
         .pat
         .asks(&scenario.lab, "@status")
@@ -279,7 +279,7 @@ async fn sigterm_finishes_what_runs_and_takes_nothing_new() {
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     let running = scenario.holds_up(pat, Duration::from_millis(1_500)).await;
     bot.terminate();
-    bot.says("signal=Stop", 1).await;
+    bot.says("asked to stop", 1).await;
     let late = olga.asks(lab, "@status").await;
     assert_eq!(bot.exit_code().await, Some(0));
     assert_eq!(running.posts().await.len(), 1, "it was finished");
@@ -345,7 +345,7 @@ async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
             assert!(back.starts_with("I am back, but late: "), "{back}");
             assert!(back.contains("11 min"), "{back}");
         } else {
-            bot.says("manner=Silent", 1).await;
+            bot.says("Nobody is told", 1).await;
             let thread = olga.thread(post["id"].as_str().unwrap()).await;
             let is_outcome = |post: &Value| post["props"]["matterbot"]["kind"] == "outcome";
             assert!(!thread.iter().any(is_outcome), "{thread:?}");

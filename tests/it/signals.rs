@@ -42,7 +42,7 @@ async fn a_second_sigterm_ends_at_once() {
     hit(&server, &admin).await;
     let begun = Instant::now();
     program.signal(Signal::TERM);
-    program.line("Stop").await;
+    program.line("asked to stop").await;
     program.signal(Signal::TERM);
     assert_eq!(program.end().await.code(), Some(0));
     assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
@@ -129,7 +129,10 @@ async fn an_ignored_sighup_stays_ignored() {
     program.signal(Signal::TERM);
     assert_eq!(program.end().await.code(), Some(0));
     assert!(
-        !program.seen().iter().any(|line| line.contains("Reload")),
+        !program
+            .seen()
+            .iter()
+            .any(|line| line.contains("asked by SIGHUP")),
         "{:?}",
         program.seen()
     );
@@ -139,7 +142,7 @@ async fn an_ignored_sighup_stays_ignored() {
 async fn nobody_reading_standard_output_is_no_reason_to_end() {
     let home = Home::new(&Settings::alone());
     let mut program = home.start();
-    program.line("bot: starting").await;
+    program.line("starting version=").await;
     let id = i32::try_from(program.id()).unwrap();
     let mut child = program.stop_reading();
     let pid = rustix::process::Pid::from_raw(id).unwrap();

@@ -25,7 +25,7 @@ async fn replaces_itself(home: &Home, mut program: Program) -> Program {
     let id = program.id();
     program.signal(Signal::USR1);
     program.line("this process replaces itself").await;
-    program.line("bot: starting").await;
+    program.line("starting version=").await;
     program.line("the next try is in").await;
     assert_eq!(home.ends(), [None, Some("reexec".to_owned())]);
     let runs = home.runs();
@@ -106,7 +106,7 @@ async fn s6_brings_us_back() {
     s6.supervisor.line("the next try is in").await;
     s6.control("-1").await;
     s6.supervisor.line("s6 brings us back").await;
-    s6.supervisor.line("bot: starting").await;
+    s6.supervisor.line("starting version=").await;
     s6.supervisor.line("the next try is in").await;
     let runs = home.runs();
     assert_eq!(home.ends(), [None, Some("restart".to_owned())]);

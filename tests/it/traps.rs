@@ -152,7 +152,10 @@ async fn a_clock_that_is_a_quarter_of_an_hour_off_changes_nothing() {
         bot.restart_process();
         assert!(status.outcome().await.starts_with("**matterbot**"));
         let late = restart.outcome().await;
-        assert!(late.starts_with("I was down when you asked"), "{late}");
+        assert!(
+            late.starts_with("I could not serve `@restart` when you asked"),
+            "{late}"
+        );
         scenario.finish(&mut bot).await;
     }
 }

@@ -123,6 +123,7 @@ fn within(
 /// Writes the audit's line and hands the restart to the loop; `_grant` proves that the asker may.
 pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answer {
     let entry = context.entry(ticket, Verdict::Allowed, None, Some("restarting"));
+    context.log_command(&entry);
     if let Err(error) = context.audit.record_durably(entry).await {
         let reason = format!("{:#}", anyhow::Error::new(error));
         return Answer::Failed {

@@ -11,6 +11,7 @@ use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;
 
+use super::health::Health;
 use super::{Phase, State};
 
 /// A token that never worked here is final after so many refusals...
@@ -31,6 +32,7 @@ impl State {
             Update::Disconnected { .. } => {
                 self.connection.since = None;
                 self.connection.alive = false;
+                self.health = Health::default();
                 let ready = self.readiness.unreachable();
                 self.ready(ready)
             }
@@ -45,6 +47,7 @@ impl State {
     fn connected(&mut self, now: Now) -> Vec<Effect> {
         self.counters.connections += 1;
         self.connection.since = Some(now.instant);
+        self.connection.first.get_or_insert(now.instant);
         self.early.clear();
         self.connection.alive = false;
         self.connection.refusals = None;
@@ -78,11 +81,12 @@ impl State {
             // process takes the settling time off again.
             let connected = self
                 .connection
-                .since
-                .map_or(server_time, |since| server_time.minus(now.instant - since));
+                .first
+                .map_or(server_time, |first| server_time.minus(now.instant - first));
             let mut effects = Vec::new();
             if self.connection.read_from.is_none() {
                 self.connection.read_from = Some(connected);
+                self.connection.heard_since = Some(connected);
                 effects.push(Effect::FirstProofOfLife(connected.plus(SETTLING)));
             }
             effects.extend(self.sweep(now));
@@ -137,6 +141,7 @@ impl State {
     fn refused(&mut self, now: Now, server_healthy: bool, retry_in: Duration) -> Vec<Effect> {
         self.connection.since = None;
         self.connection.alive = false;
+        self.health = Health::default();
         if !server_healthy {
             let ready = self.readiness.unreachable();
             return self.ready(ready);
@@ -156,7 +161,7 @@ impl State {
                  valid token into the configuration (Matterbot.password)",
                 count + 1
             );
-            return self.finish(End::of(Outcome::Exit(ExitStatus::Configuration)));
+            return self.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)));
         }
         effects
     }

@@ -12,7 +12,7 @@ use crate::lifecycle::marker::Marker;
 use crate::lifecycle::supervisor::Departure;
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 
-use super::{Phase, Restart, State};
+use super::{Phase, Restart, Sequel, State};
 
 impl State {
     /// Whether a call that arrives during a restart joins it.
@@ -23,7 +23,7 @@ impl State {
                 Phase::Preparing(_)
                     | Phase::Settling(..)
                     | Phase::Leaving(_)
-                    | Phase::Draining(Some(_))
+                    | Phase::Draining(Sequel::Restart(_))
             )
     }
 
@@ -42,13 +42,13 @@ impl State {
                 askers.push(request);
                 acknowledge.into_iter().collect()
             }
-            Phase::Leaving(restart) | Phase::Draining(Some(restart)) => {
+            Phase::Leaving(restart) | Phase::Draining(Sequel::Restart(restart)) => {
                 restart.marker.requests.extend(request.for_marker());
                 restart.askers.push(request);
                 vec![restart.leave_marker()]
             }
             // The process is stopping for good; its successor says what became of the call.
-            Phase::Draining(None) | Phase::Finished => Vec::new(),
+            Phase::Draining(_) | Phase::Finished => Vec::new(),
         }
     }
 
@@ -87,7 +87,7 @@ impl State {
     fn leave(&mut self, now: Now, departure: Departure, askers: Vec<Request>) -> Vec<Effect> {
         let restart = self.restart(now, departure, askers);
         let effect = restart.leave_marker();
-        self.phase = Phase::Leaving(restart);
+        self.phase = Phase::Leaving(Box::new(restart));
         vec![effect]
     }
 
@@ -116,7 +116,7 @@ impl State {
     pub(super) fn marker_left(&mut self, named: usize, result: Result<(), String>) -> Vec<Effect> {
         let (leaving, restart) = match &mut self.phase {
             Phase::Leaving(restart) => (true, restart),
-            Phase::Draining(Some(restart)) => (false, restart),
+            Phase::Draining(Sequel::Restart(restart)) => (false, restart),
             _ => return Vec::new(),
         };
         let asked = restart
@@ -159,8 +159,9 @@ impl State {
     }
 
     fn drain(&mut self) {
-        if let Phase::Leaving(restart) = std::mem::replace(&mut self.phase, Phase::Draining(None)) {
-            self.phase = Phase::Draining(Some(restart));
+        let stopping = Phase::Draining(Sequel::Stop);
+        if let Phase::Leaving(restart) = std::mem::replace(&mut self.phase, stopping) {
+            self.phase = Phase::Draining(Sequel::Restart(restart));
         }
     }
 
@@ -176,37 +177,48 @@ impl State {
     /// SIGTERM or SIGINT: finish what runs, then end; the second one ends at once.
     pub(super) fn stop(&mut self) -> Vec<Effect> {
         match &mut self.phase {
-            Phase::Draining(None) => self.finish(End {
-                outcome: Outcome::Exit(ExitStatus::Stopped),
-                at_once: true,
-            }),
+            Phase::Draining(Sequel::Stop) => {
+                self.finish(End::AtOnce(Outcome::Exit(ExitStatus::Stopped)))
+            }
             Phase::Finished => Vec::new(),
             // The drain goes on, but nobody comes back after it; whoever starts us next finds the marker.
-            Phase::Draining(restart) => {
-                *restart = None;
+            Phase::Draining(sequel) => {
+                *sequel = Sequel::Stop;
                 vec![Effect::Stopping]
             }
             _ => {
-                self.phase = Phase::Draining(None);
+                self.phase = Phase::Draining(Sequel::Stop);
                 vec![Effect::Stopping, Effect::Drain]
             }
         }
     }
 
-    pub(super) fn drained(&mut self) -> Vec<Effect> {
-        let outcome = match &self.phase {
+    /// The ledger can be opened after all: the bot starts over with it, and catch-up finds what did not run.
+    pub(super) fn reopened(&mut self) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Draining(_) | Phase::Finished) {
+            return Vec::new();
+        }
+        self.phase = Phase::Draining(Sequel::StartOver);
+        vec![Effect::Drain]
+    }
+
+    pub(super) fn drained(&mut self, all: bool) -> Vec<Effect> {
+        let end = match &self.phase {
+            // What still runs would answer beside the bot that takes over.
+            Phase::Draining(Sequel::StartOver) if !all => return vec![Effect::Drain],
             // Somebody joined at the last moment, and his marker is still being written.
-            Phase::Draining(Some(restart)) if restart.told < restart.askers.len() => {
+            Phase::Draining(Sequel::Restart(restart)) if restart.told < restart.askers.len() => {
                 return vec![Effect::Drain];
             }
-            Phase::Draining(Some(restart)) => match restart.departure {
+            Phase::Draining(Sequel::Restart(restart)) => End::Process(match restart.departure {
                 Departure::Exit(_) => Outcome::Exit(ExitStatus::Restart),
                 Departure::Reexec(_) => Outcome::Reexec,
-            },
-            Phase::Draining(None) => Outcome::Exit(ExitStatus::Stopped),
+            }),
+            Phase::Draining(Sequel::Stop) => End::Process(Outcome::Exit(ExitStatus::Stopped)),
+            Phase::Draining(Sequel::StartOver) => End::StartOver,
             _ => return Vec::new(),
         };
-        self.finish(End::of(outcome))
+        self.finish(end)
     }
 
     pub(super) fn finish(&mut self, end: End) -> Vec<Effect> {

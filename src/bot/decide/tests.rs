@@ -2,15 +2,17 @@
 
 mod acknowledgement;
 mod connection;
+mod health;
 mod late;
 mod message;
 mod restart;
+mod returning;
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::bot::effect::Effect;
+use crate::bot::effect::{Effect, End};
 use crate::bot::event::{Event, Now};
 use crate::bot::identity::{Identity, Room};
 use crate::bot::status::StartReason;
@@ -106,6 +108,7 @@ impl Bench {
         Identity {
             me: self.me,
             username: "matter-bot".to_owned(),
+            is_bot: true,
             team: self.team,
             lifecycle_channels: None,
             post_size: 16_383,
@@ -200,7 +203,7 @@ fn sweeps(effects: &[Effect]) -> usize {
 
 fn finish(effects: &[Effect]) -> Option<Outcome> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Finish(end) => Some(end.outcome),
+        Effect::Finish(End::Process(outcome) | End::AtOnce(outcome)) => Some(*outcome),
         _ => None,
     })
 }

@@ -64,7 +64,12 @@ pub(super) async fn announce_return(
     unsettled: Arc<Unsettled>,
 ) {
     let text = reply::back(&back, env!("CARGO_PKG_VERSION"));
-    tracing::info!(manner = ?back.manner, "{text}");
+    match back.manner {
+        Manner::Silent => {
+            tracing::info!("{text} Nobody is told: whoever asked did so more than a day ago.");
+        }
+        Manner::Prompt | Manner::Late => tracing::info!("{text}"),
+    }
     let requests = &back.marker.requests;
     let settlements: Vec<Settlement> = requests
         .iter()

@@ -1,13 +1,10 @@
-//! The longer answers: what may be run, how the bot is doing, what was decided.
+//! The longer answers: what may be run, and how the bot is doing.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::audit::{Entry, Verdict};
 use crate::bot::status::{StartReason, Status};
 use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
-use crate::id::UserId;
 use crate::text::{inline_code, neutralise};
 
 use super::{counted, duration};
@@ -67,6 +64,7 @@ pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
 #[must_use]
 pub fn status(status: &Status, trouble: Option<&str>) -> String {
     let start = match status.start {
+        StartReason::Unknown => "why it was started is not known while the ledger cannot be read",
         StartReason::First => "first start",
         StartReason::Stopped => "started after a stop",
         StartReason::Restarted => "restarted on request",
@@ -90,14 +88,13 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     let gaps = counted(status.gaps as usize, "gap", "gaps");
     writeln!(
         text,
-        "- Mattermost: {connection}; {connections}, {gaps} read up since the start"
+        "- Mattermost: {connection}; since the start {connections} and {gaps}, each read up afterwards"
     )
     .ok();
-    let finished = status.calls_finished;
     writeln!(
         text,
-        "- Commands: {finished} finished since the start, {} more in hand",
-        status.calls_in_hand
+        "- Commands: {} finished since the start, {} in hand beside this one",
+        status.calls_finished, status.calls_in_hand
     )
     .ok();
     if let Some(last) = status.last_foreign_post {
@@ -120,40 +117,7 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
 #[must_use]
 pub fn status_unknown(name: &str) -> String {
     format!(
-        "I know nothing named {}: no ward keeps companions here, so there is only `bot`.",
+        "I know nothing named {}: no other service is in my care, so there is only `bot`.",
         inline_code(name)
     )
-}
-
-/// The last decisions; whoever has no name in `names` is shown by the identifier.
-#[must_use]
-pub fn audit(entries: &[Entry], names: &HashMap<UserId, String>) -> String {
-    if entries.is_empty() {
-        return "No decision has been recorded yet.".to_owned();
-    }
-    let mut text =
-        String::from("| When | Who | Command | Verdict | Why | Outcome |\n|:-|:-|:-|:-|:-|:-|\n");
-    for entry in entries {
-        let verdict = match entry.verdict {
-            Verdict::Allowed => "allowed",
-            Verdict::Denied => "denied",
-            Verdict::Limited => "limited",
-            Verdict::Expired => "expired",
-            Verdict::Interrupted => "interrupted",
-        };
-        let command = inline_code(&entry.command).replace('|', "/");
-        let cell =
-            |text: &Option<String>| neutralise(text.as_deref().unwrap_or("")).replace('|', "/");
-        let (reason, outcome) = (cell(&entry.reason), cell(&entry.outcome));
-        let who = names
-            .get(&entry.user)
-            .map_or_else(|| entry.user.to_string(), |name| neutralise(name));
-        writeln!(
-            text,
-            "| {} | {who} | {command} | {verdict} | {reason} | {outcome} |",
-            entry.at
-        )
-        .ok();
-    }
-    text
 }

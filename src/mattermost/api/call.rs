@@ -137,8 +137,16 @@ impl Api {
                 .body(body.clone());
         }
         let description = call.description();
-        let response = self.send_with(leave, request, &description).await?;
-        answer::read(response, description, &credentials.token).await
+        let answer = match self.send_with(leave, request, &description).await {
+            Ok(response) => answer::read(response, description, &credentials.token).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &answer
+            && error.may_be_trouble()
+        {
+            self.failures.send_replace(error.to_string());
+        }
+        answer
     }
 
     /// Sends a request once the limiter allows it, and lets the limiter see the answer's headers.

@@ -138,6 +138,12 @@ impl ApiError {
         ) && !self.is_unauthorized()
     }
 
+    /// Whether it may come from a server that is not well: neither what it says of things that do not exist, nor its
+    /// rate limit.
+    pub(super) fn may_be_trouble(&self) -> bool {
+        !self.is_not_found() && !matches!(self, Self::RateLimited { .. })
+    }
+
     /// Whether nothing of the request can have reached the server: there was no connection to send it on.
     #[must_use]
     pub fn is_unsent(&self) -> bool {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -194,27 +193,6 @@ impl Api {
     pub async fn react(&self, user: UserId, post: PostId, emoji: &str) -> Result<(), ApiError> {
         let body = serde_json::json!({ "user_id": user, "post_id": post, "emoji_name": emoji });
         self.repeat(&Call::post(&["reactions"], &body)?).await?;
-        Ok(())
-    }
-
-    /// Takes our reaction back; taking back what is not there changes nothing.
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn unreact(&self, user: UserId, post: PostId, emoji: &str) -> Result<(), ApiError> {
-        let path = [
-            "users",
-            user.as_str(),
-            "posts",
-            post.as_str(),
-            "reactions",
-            emoji,
-        ];
-        let call = Call {
-            method: Method::DELETE,
-            ..Call::get(&path, &[])
-        };
-        self.repeat(&call).await?;
         Ok(())
     }
 

@@ -28,6 +28,14 @@ impl Api {
         self.get(&["users", id.as_str()], &[]).await
     }
 
+    /// The teams that we are a member of.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn my_teams(&self) -> Result<Vec<Team>, ApiError> {
+        self.get(&["users", "me", "teams"], &[]).await
+    }
+
     /// The team with this name in its address.
     ///
     /// # Errors

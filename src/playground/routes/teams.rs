@@ -35,6 +35,8 @@ pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<
 struct NewTeam {
     name: String,
     display_name: String,
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 fn create(call: &mut Call<'_>) -> Answer {
@@ -52,7 +54,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     }
     let before = call
         .state
-        .create_team(&new.name.to_lowercase(), &new.display_name, &caller)?;
+        .create_team(&new.name, (&new.display_name, &new.kind), &caller)?;
     let team = call.state.teams.get(&before).ok_or_else(team_not_found)?;
     let mut answer = call.state.team(team, &caller);
     answer.email.clone_from(&team.email);

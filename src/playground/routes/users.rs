@@ -6,7 +6,9 @@ use super::{channels, lists, members, reactions, status, tokens};
 use crate::playground::call::{Answer, Call, Reply, valid};
 use crate::playground::error::{ApiError, invalid_body, permissions, user_not_found};
 use crate::playground::event::Outgoing;
-use crate::playground::state::accounts::{NewAccount, invalid_username, is_valid_username};
+use crate::playground::state::accounts::{
+    NewAccount, check_password, invalid_username, is_valid_username,
+};
 
 pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<Answer> {
     Some(match (method, path) {
@@ -158,12 +160,24 @@ fn admin(call: &Call<'_>) -> Result<String, ApiError> {
 
 fn deactivate(call: &mut Call<'_>, id: &str) -> Answer {
     let id = call.subject(id)?;
-    allowed(call, &id)?;
+    let caller = allowed(call, &id)?;
+    if caller == id && !call.state.is_admin(&caller) {
+        return Err(not_by_oneself());
+    }
     if !call.state.accounts.contains_key(&id) {
         return Err(user_not_found());
     }
     call.state.set_active(&id, false)?;
     Ok(Reply::done())
+}
+
+/// `EnableUserDeactivation` is off by default.
+fn not_by_oneself() -> ApiError {
+    ApiError::new(
+        401,
+        "api.user.update_active.not_enable.app_error",
+        "You cannot deactivate yourself because this feature is not enabled. Please contact your System Administrator.",
+    )
 }
 
 #[derive(Deserialize, Default)]
@@ -174,11 +188,11 @@ struct Active {
 fn set_active(call: &mut Call<'_>, id: &str) -> Answer {
     let id = call.subject(id)?;
     let body: Active = call.asked.body("active")?;
-    if body.active {
-        admin(call)?;
-    } else {
-        allowed(call, &id)?;
+    // Whoever deactivates himself is refused here, the administrator too.
+    if !body.active && call.user()? == id {
+        return Err(not_by_oneself());
     }
+    admin(call)?;
     if !call.state.accounts.contains_key(&id) {
         return Err(user_not_found());
     }
@@ -253,6 +267,14 @@ struct Roles {
 fn set_roles(call: &mut Call<'_>, id: &str) -> Answer {
     let id = call.subject(id)?;
     let body: Roles = call.asked.body("roles")?;
+    // By itself the role would lock its owner out (`model.IsValidUserRoles`).
+    let is_role = |role: &str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        role.len() <= 64 && role.chars().all(fits)
+    };
+    if !body.roles.split_whitespace().all(is_role) || body.roles.trim() == "system_admin" {
+        return Err(invalid_body("roles"));
+    }
     admin(call)?;
     const KNOWN: [&str; 9] = [
         "system_user",
@@ -270,7 +292,11 @@ fn set_roles(call: &mut Call<'_>, id: &str) -> Answer {
         .split_whitespace()
         .any(|role| !KNOWN.contains(&role))
     {
-        return Err(invalid_body("roles"));
+        return Err(ApiError::new(
+            400,
+            "app.role.check_roles_exist.role_not_found",
+            "The provided role does not exist",
+        ));
     }
     if !call.state.accounts.contains_key(&id) {
         return Err(user_not_found());
@@ -290,6 +316,7 @@ fn set_password(call: &mut Call<'_>, id: &str) -> Answer {
     let id = call.subject(id)?;
     let caller = allowed(call, &id)?;
     let body: Password = call.asked.body("password")?;
+    check_password(&body.new_password)?;
     let now = call.state.now();
     let account = call
         .state

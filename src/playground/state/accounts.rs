@@ -87,6 +87,36 @@ pub(crate) fn invalid_username() -> ApiError {
     )
 }
 
+/// One address and nothing else, of at most 128 characters (`model.IsValidEmail`).
+fn is_valid_email(email: &str) -> bool {
+    let is_word = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"@".contains(c))
+    };
+    let parts = email.split_once('@');
+    email.len() <= 128 && parts.is_some_and(|(user, host)| is_word(user) && is_word(host))
+}
+
+/// What the server asks of a password by default: 8 characters, and as many as its hash takes in.
+pub(crate) fn check_password(password: &str) -> Result<(), ApiError> {
+    let (id, message) = if password.len() < 8 {
+        (
+            "model.user.is_valid.pwd_min_length.app_error",
+            "Your password must contain at least 8 characters.",
+        )
+    } else if password.len() > 72 {
+        (
+            "model.user.is_valid.password_limit.app_error",
+            "Unable to set a password over 72 characters due to the limitations of bcrypt.",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::new(400, id, message))
+}
+
 impl State {
     pub(crate) fn account_by_name(&self, username: &str) -> Option<&Account> {
         self.accounts
@@ -103,21 +133,16 @@ impl State {
         if !is_valid_username(&username) {
             return Err(invalid_username());
         }
-        if !new.email.contains('@') || new.email.len() > 128 {
+        let email = new.email.to_lowercase();
+        if !is_valid_email(&email) {
             return Err(ApiError::new(
                 400,
                 "model.user.is_valid.email.app_error",
                 "Invalid email.",
             ));
         }
-        if new.password.len() < 8 {
-            return Err(ApiError::new(
-                400,
-                "model.user.is_valid.pwd_min_length.app_error",
-                "Your password must contain at least 8 characters.",
-            ));
-        }
-        if self.accounts.values().any(|other| other.email == new.email) {
+        check_password(&new.password)?;
+        if self.accounts.values().any(|other| other.email == email) {
             return Err(ApiError::new(
                 400,
                 "app.user.save.email_exists.app_error",
@@ -131,7 +156,7 @@ impl State {
             create_at: now,
             update_at: now,
             username,
-            email: new.email.to_lowercase(),
+            email,
             nickname: new.nickname,
             first_name: new.first_name,
             last_name: new.last_name,

@@ -37,6 +37,16 @@ impl State {
                 )
             });
         }
+        // The real server names the wrong field for a display name.
+        for (what, text, most) in [
+            ("user_id", &details.display_name, 64),
+            ("description", &details.description, 1_024),
+        ] {
+            if text.chars().count() > most {
+                let id = format!("model.bot.is_valid.{what}.app_error");
+                return Err(ApiError::new(400, id, format!("Invalid {what}.")));
+            }
+        }
         self.refuse_taken_name(username)?;
         let now = self.now();
         let owner_id = details.owner_id.clone();

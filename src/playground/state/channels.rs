@@ -218,12 +218,15 @@ impl State {
                 "Name must be 1 or more lowercase alphanumeric characters.",
             ));
         }
-        if new.display_name.chars().count() > 64 {
-            return Err(ApiError::new(
-                400,
-                "model.channel.is_valid.display_name.app_error",
-                "Invalid display name.",
-            ));
+        for (what, text, most) in [
+            ("display_name", &new.display_name, 64),
+            ("header", &new.header, 1_024),
+            ("purpose", &new.purpose, 250),
+        ] {
+            if text.chars().count() > most {
+                let id = format!("model.channel.is_valid.{what}.app_error");
+                return Err(ApiError::new(400, id, format!("Invalid {what}.")));
+            }
         }
         if self.channel_by_name(&new.team_id, &new.name).is_some() {
             return Err(ApiError::new(

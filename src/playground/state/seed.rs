@@ -39,7 +39,7 @@ impl State {
     /// Never on an empty one; each step is one that a client could take, too.
     pub(crate) fn seed(&mut self) -> Result<(), ApiError> {
         let admin = self.seed_account("admin", "system_admin system_user");
-        let team = self.create_team("ops", "Ops", &admin)?;
+        let team = self.create_team("ops", ("Ops", "O"), &admin)?;
         let incidents = NewChannel {
             team_id: team.clone(),
             name: "incidents".to_owned(),

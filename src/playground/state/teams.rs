@@ -32,6 +32,61 @@ pub(crate) struct TeamMember {
     pub(crate) is_admin: bool,
 }
 
+/// How the name of no team may begin: the paths of the web client (`model.reservedName`).
+const RESERVED: [&str; 17] = [
+    "admin",
+    "api",
+    "channel",
+    "claim",
+    "error",
+    "files",
+    "help",
+    "landing",
+    "login",
+    "mfa",
+    "oauth",
+    "plug",
+    "plugins",
+    "post",
+    "signup",
+    "boards",
+    "playbooks",
+];
+
+/// What the model refuses, in the order in which it looks (`model.Team.IsValid`).
+fn check(name: &str, display_name: &str, kind: &str) -> Result<(), ApiError> {
+    let letters = |text: &str, more: &str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c);
+        text.chars().all(fits)
+    };
+    let ends = |at: Option<char>| at.is_some_and(|c| letters(&c.to_string(), ""));
+    let has_valid_characters = name.len() >= 2
+        && letters(name, "-")
+        && ends(name.chars().next())
+        && ends(name.chars().next_back());
+    let (what, message) = if !(1..=64).contains(&display_name.chars().count()) {
+        ("name", "Invalid name.")
+    } else if name.len() > 64 {
+        ("url", "Invalid URL Identifier.")
+    } else if RESERVED
+        .iter()
+        .any(|reserved| name.to_lowercase().starts_with(reserved))
+    {
+        ("reserved", "This URL is unavailable. Please try another.")
+    } else if !has_valid_characters {
+        (
+            "characters",
+            "Name must be 2 or more lowercase alphanumeric characters.",
+        )
+    } else if !matches!(kind, "O" | "I") {
+        ("type", "Invalid type.")
+    } else {
+        return Ok(());
+    };
+    let id = format!("model.team.is_valid.{what}.app_error");
+    Err(ApiError::new(400, id, message))
+}
+
 /// The roles that go with the flags of a membership, `scope` being `team` or `channel`.
 pub(crate) fn scheme_roles(scope: &str, is_guest: bool, is_admin: bool) -> String {
     match (is_guest, is_admin) {
@@ -112,20 +167,14 @@ impl State {
         }
     }
 
-    /// Makes a team with its two default channels; its creator is its admin.
+    /// Makes a team of the `kind` `O` or `I` with its two default channels; its creator is its admin.
     pub(crate) fn create_team(
         &mut self,
         name: &str,
-        display_name: &str,
+        (display_name, kind): (&str, &str),
         creator: &str,
     ) -> Result<String, ApiError> {
-        if !super::channels::is_valid_name(name) {
-            return Err(ApiError::new(
-                400,
-                "model.team.is_valid.characters.app_error",
-                "Name must be 2 or more lowercase alphanumeric characters.",
-            ));
-        }
+        check(name, display_name, kind)?;
         if self.team_by_name(name).is_some() {
             return Err(ApiError::new(
                 400,
@@ -146,7 +195,7 @@ impl State {
                 .get(creator)
                 .map(|account| account.email.clone())
                 .unwrap_or_default(),
-            kind: "O".to_owned(),
+            kind: kind.to_owned(),
             invite_id: random_token(),
             members: BTreeMap::new(),
         };

@@ -268,19 +268,20 @@ async fn somebody_without_channels_has_none_although_the_answer_is_broken() {
 }
 
 #[tokio::test]
-async fn names_and_emoji_are_escaped_in_the_path() {
+async fn names_are_escaped_in_the_path() {
+    let peer = Peer::answering([Answer::json("200 OK", r#"{"id":""}"#)]).await;
+    let name = peer.api().channel_by_name(team(), "a/b?c").await;
+    assert!(name.is_err(), "that is no channel");
+    let expected = format!("GET /api/v4/teams/{}/channels/name/a%2Fb%3Fc", team());
+    assert_eq!(peer.requests()[0].line, expected);
+}
+
+#[tokio::test]
+async fn a_reaction_names_who_reacts_to_what() {
     let peer = Peer::answering([Answer::json("200 OK", r#"{"status":"OK"}"#)]).await;
-    let api = peer.api();
     let post: PostId = post_id(1).parse().unwrap();
-    api.unreact(user(), post, "a/b?c").await.unwrap();
-    api.react(user(), post, "eyes").await.unwrap();
-    let requests = peer.requests();
-    let expected = format!(
-        "DELETE /api/v4/users/{USER}/posts/{}/reactions/a%2Fb%3Fc",
-        post_id(1)
-    );
-    assert_eq!(requests[0].line, expected);
-    let body: Value = serde_json::from_str(&requests[1].body).unwrap();
+    peer.api().react(user(), post, "eyes").await.unwrap();
+    let body: Value = serde_json::from_str(&peer.requests()[0].body).unwrap();
     assert_eq!(
         body,
         json!({ "user_id": USER, "post_id": post_id(1), "emoji_name": "eyes" })

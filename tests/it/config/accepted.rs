@@ -311,8 +311,8 @@ fn what_is_only_odd_is_a_warning() {
         (
             "  botoperators: [\"@alice\"]\n",
             "config.yaml:6:18: warning: Matterbot.botoperators[0]: this is neither a user id (26 letters and digits) nor \
-             a role of servers (system_…) (help: a user name does not work here; the id is in the user's profile in the \
-             System Console)",
+             a role of servers (system_…), so it admits nobody (help: a user name does not work here; the id is in the \
+             user's profile in the System Console)",
         ),
         (
             "Feeds: {news: {url: x}}\n",

@@ -117,10 +117,23 @@ fn the_file_needs_a_token_unless_another_source_has_one() {
 #[test]
 fn a_file_that_others_can_read_is_a_warning_if_the_token_stands_in_it() {
     let folder = Folder::with(LEAST);
-    folder.set_mode(0o640);
-    let expected = "config.yaml:3:13: warning: Matterbot.password: others can read this file (mode 0640), and the token \
-                    stands in it (help: take the permission away with `chmod 600`, or use MATTERBOT_TOKEN)";
+    folder.set_mode(0o644);
+    let expected = "config.yaml:3:13: warning: Matterbot.password: everybody on this host can read this file (mode 0644), \
+                    and the token stands in it (help: type `chmod o-rwx config.yaml`, or use MATTERBOT_TOKEN)";
     assert_eq!(folder.diagnose(&Environment::default(), true), expected);
+    // The bot's own group may, as `install` leaves it.
+    folder.set_mode(0o640);
+    assert_eq!(folder.diagnose(&Environment::default(), true), "");
+    if rustix::process::geteuid().is_root() {
+        let file = folder.path("config.yaml");
+        std::os::unix::fs::chown(file, Some(65_534), Some(65_534)).unwrap();
+        let text = folder.diagnose(&Environment::default(), true);
+        assert!(
+            text.contains("its group can read this file (mode 0640)"),
+            "{text}"
+        );
+        assert!(text.contains("`chmod g-rwx config.yaml`"), "{text}");
+    }
     let folder = Folder::with(WITHOUT);
     folder.set_mode(0o644);
     assert_eq!(folder.diagnose(&variable("k4y"), true), "");

@@ -68,6 +68,7 @@ impl Rig {
         let identity = Identity {
             me: scenario.bot.id.parse().unwrap(),
             username: scenario.bot.username.clone(),
+            is_bot: true,
             team: TeamId::random(),
             lifecycle_channels: None,
             post_size: 4_000,

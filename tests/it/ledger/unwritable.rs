@@ -75,3 +75,48 @@ fn a_full_disk_refuses_calls_until_there_is_room_again() {
         "the mark waited for room"
     );
 }
+
+/// The child: there is no room for a ledger, neither for a new one nor to open one that is there.
+#[tokio::test]
+async fn roomless_child() {
+    let Some(home) = child_home() else { return };
+    let unlimited = getrlimit(Resource::Fsize);
+    let full = Rlimit {
+        current: Some(0),
+        ..unlimited
+    };
+    let call = a_call();
+    for is_there in [false, true] {
+        setrlimit(Resource::Fsize, full).unwrap();
+        let error = Ledger::open(&home).unwrap_err();
+        assert!(error.wants_room().is_some(), "{is_there}: {error}");
+        setrlimit(Resource::Fsize, unlimited).unwrap();
+        let (ledger, recovered) = Ledger::open(&home).unwrap();
+        assert_eq!(recovered.unfinished.len(), usize::from(is_there));
+        ledger.start(call.clone()).await.unwrap();
+        ledger.close().await.unwrap();
+    }
+    println!("as expected");
+}
+
+#[test]
+fn an_opening_that_finds_no_room_says_so_and_harms_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let output = child("ledger::unwritable::roomless_child", home.path())
+        .wait_with_output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && said.contains("as expected"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_open_takes_nothing_and_says_why() {
+    let ledger = Ledger::unopened("no room".to_owned());
+    let refused = ledger.start(a_call()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the ledger cannot be written: no room");
+    let refused = ledger.close().await.unwrap_err();
+    assert_eq!(refused.reason(), "no room");
+}

@@ -21,7 +21,7 @@ use super::playground::DEADLINE;
 use super::scenario::Scenario;
 
 /// The line that says that commands are served.
-const SERVING: &str = " serving account=";
+const SERVING: &str = " serving as ";
 
 /// The link by which it is started, as an installation would have one.
 const PROGRAM: &str = "matterbot";
@@ -56,7 +56,7 @@ impl BotUnderTest {
         fs::create_dir(home.path().join("state")).unwrap();
         symlink(env!("CARGO_BIN_EXE_matterbot"), home.path().join(PROGRAM)).unwrap();
         let (log, readers) = (Arc::new(Log::default()), Tasks::new());
-        let child = spawn(command(&home, &[]), &log, &readers);
+        let child = spawn(command(&home, ("", &[])), &log, &readers);
         Self {
             home,
             child,
@@ -203,12 +203,18 @@ impl BotUnderTest {
 
     /// The same by the command `wrapper`, which is to become the bot.
     pub(crate) fn restart_process_by(&mut self, wrapper: &[String]) {
-        self.child = spawn(command(&self.home, wrapper), &self.log, &self.readers);
+        self.child = spawn(command(&self.home, ("", wrapper)), &self.log, &self.readers);
+    }
+
+    /// The same on a disk that is full from the beginning; see [`BotUnderTest::limit_files`].
+    pub(crate) fn restart_process_without_room(&mut self) {
+        let first = "ulimit -S -f 0;";
+        self.child = spawn(command(&self.home, (first, &[])), &self.log, &self.readers);
     }
 
     /// Starts another bot on the same configuration and state.
     pub(crate) fn rival(&self) -> Child {
-        command(&self.home, &[]).spawn().unwrap()
+        command(&self.home, ("", &[])).spawn().unwrap()
     }
 
     /// Lets no file of the bot grow beyond `size` bytes: a disk that is full. Without a size there is room again.
@@ -244,12 +250,12 @@ fn write_config(home: &TempDir, text: &str) {
 }
 
 /// The program, dropped and killed together. A file that grows beyond its limit is an error to it, as on a full disk,
-/// and not a signal.
-fn command(home: &TempDir, wrapper: &[String]) -> Command {
+/// and not a signal. The shell does `first` before, and `wrapper` is to become the bot.
+fn command(home: &TempDir, (first, wrapper): (&str, &[String])) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the program")]
     let mut command = Command::new("sh");
     command
-        .args(["-c", r#"trap "" XFSZ; exec "$@""#, "sh"])
+        .args(["-c", &format!(r#"{first} trap "" XFSZ; exec "$@""#), "sh"])
         .args(wrapper)
         .arg(home.path().join(PROGRAM))
         .arg("--config")

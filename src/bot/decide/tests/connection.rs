@@ -80,6 +80,30 @@ fn where_an_empty_ledger_begins_is_written_at_once_and_once() {
 }
 
 #[test]
+fn an_empty_ledger_begins_with_the_first_hello_of_a_connection_that_broke_too() {
+    let mut bench = Bench::new();
+    let hello = |bench: &mut Bench| {
+        bench.decide(Event::Gateway(Update::Connected {
+            connection_id: String::new(),
+            server_version: String::new(),
+        }))
+    };
+    let begin = bench.now().wall.0 + super::AHEAD;
+    hello(&mut bench);
+    let cause = DisconnectCause::Silent;
+    bench.decide(Event::Gateway(Update::Disconnected {
+        cause,
+        retry_in: Duration::ZERO,
+    }));
+    let effects = bench.wait(10).connect();
+    let sweep = effects.iter().find_map(|effect| match effect {
+        Effect::Sweep(plan) => Some(plan.since.0),
+        _ => None,
+    });
+    assert_eq!(sweep, Some(begin));
+}
+
+#[test]
 fn a_gap_during_a_sweep_brings_another_one() {
     let mut bench = Bench::new();
     bench.connect();

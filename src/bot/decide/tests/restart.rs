@@ -1,14 +1,13 @@
-//! Decisions about going away and coming back.
+//! Decisions about going away.
 
 use std::time::Duration;
 
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Event;
 use crate::bot::identity::Room;
-use crate::bot::restart::{Manner, Request};
+use crate::bot::restart::Request;
 use crate::bot::ticket::Fate;
 use crate::id::UserId;
-use crate::lifecycle::marker::Marker;
 use crate::lifecycle::signals::Signal;
 use crate::lifecycle::supervisor::{Departure, Proof};
 use crate::lifecycle::{Outcome, Status};
@@ -16,17 +15,17 @@ use crate::lifecycle::{Outcome, Status};
 use super::{Bench, finish, one, tickets};
 
 /// Somebody asks for a restart.
-fn ask(bench: &mut Bench) -> Vec<Effect> {
+pub(super) fn ask(bench: &mut Bench) -> Vec<Effect> {
     let ticket = one(&bench.say(UserId::random(), "@restart"));
     bench.decide(Event::RestartAsked(Box::new(Request::new(Some(ticket)))))
 }
 
-fn prepared(bench: &mut Bench) -> Vec<Effect> {
+pub(super) fn prepared(bench: &mut Bench) -> Vec<Effect> {
     let proof = Proof::Systemd("matterbot.service".to_owned());
     bench.decide(Event::Prepared(Ok(Departure::Exit(proof))))
 }
 
-fn left(bench: &mut Bench, named: usize) -> Vec<Effect> {
+pub(super) fn left(bench: &mut Bench, named: usize) -> Vec<Effect> {
     let result = Ok(());
     bench.decide(Event::MarkerLeft { named, result })
 }
@@ -44,7 +43,7 @@ fn draining(bench: &mut Bench) {
 }
 
 /// The bot goes on as before.
-fn serves(bench: &mut Bench) -> bool {
+pub(super) fn serves(bench: &mut Bench) -> bool {
     tickets(&bench.say(UserId::random(), "@status")).len() == 1
 }
 
@@ -77,7 +76,7 @@ fn a_restart_goes_preflight_marker_announcement_drain_end() {
         "{effects:?}"
     );
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Restart))
     );
 }
@@ -93,7 +92,10 @@ fn without_proof_the_process_replaces_itself() {
     };
     assert_eq!(marker.reason, "SIGUSR1");
     left(&mut bench, 1);
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(Outcome::Reexec));
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(Outcome::Reexec)
+    );
 }
 
 #[test]
@@ -244,13 +246,16 @@ fn a_stop_drains_and_a_second_one_ends_at_once() {
         matches!(effects.as_slice(), [Effect::Stopping, Effect::Drain]),
         "{effects:?}"
     );
-    assert_eq!(finish(&bench.decide(Event::Drained)), Some(stopped));
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(stopped)
+    );
 
     let mut bench = Bench::serving();
     stop(&mut bench);
     let effects = stop(&mut bench);
     assert!(
-        matches!(effects.as_slice(), [Effect::Finish(End { at_once: true, outcome })] if *outcome == stopped),
+        matches!(effects.as_slice(), [Effect::Finish(End::AtOnce(outcome))] if *outcome == stopped),
         "{effects:?}"
     );
 }
@@ -265,7 +270,7 @@ fn a_stop_during_a_restart_ends_with_0() {
         "the drain goes on: {effects:?}"
     );
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Stopped))
     );
 
@@ -274,118 +279,37 @@ fn a_stop_during_a_restart_ends_with_0() {
     stop(&mut bench);
     assert!(prepared(&mut bench).is_empty());
     assert_eq!(
-        finish(&bench.decide(Event::Drained)),
+        finish(&bench.decide(Event::Drained { all: true })),
         Some(Outcome::Exit(Status::Stopped))
     );
 }
 
-fn marker(bench: &Bench) -> Marker {
-    Marker {
-        version: Marker::VERSION,
-        nonce: "nonce".to_owned(),
-        requests: Vec::new(),
-        reason: "@restart".to_owned(),
-        from_version: "0.9.0".to_owned(),
-        boot_id: "boot".to_owned(),
-        written_at: bench.now().wall,
-        written_since_boot: u64::try_from(bench.now().since_boot.as_millis()).unwrap(),
-    }
-}
-
-fn returned(effects: &[Effect]) -> Option<(Manner, usize)> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::AnnounceReturn(back) => Some((back.manner, back.unread)),
-        _ => None,
-    })
-}
-
 #[test]
-fn the_return_is_announced_once_after_the_first_look() {
-    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
-    bench.wait(2);
-    assert_eq!(returned(&bench.connect()), None);
-    let effects = bench.decide(Event::Swept {
-        last: false,
-        complete: true,
-    });
-    assert_eq!(returned(&effects), Some((Manner::Prompt, 0)));
-    assert_eq!(returned(&bench.decide(Event::ReturnDue)), None);
-    bench.decide(Event::Returned { told: true });
-    assert_eq!(returned(&bench.decide(Event::Tick)), None);
-}
-
-#[test]
-fn the_return_does_not_wait_for_ever_and_is_tried_until_it_is_written() {
-    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
-    bench.connect();
-    assert_eq!(
-        returned(&bench.decide(Event::Tick)),
-        None,
-        "catch-up is waited for"
-    );
-    bench.wait(700);
-    assert_eq!(
-        returned(&bench.decide(Event::ReturnDue)),
-        Some((Manner::Late, 0))
-    );
-    bench.decide(Event::Returned { told: false });
-    assert!(returned(&bench.decide(Event::Tick)).is_some());
-}
-
-#[test]
-fn a_restart_waits_until_the_one_before_is_settled() {
-    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
-    bench.connect();
-    ask(&mut bench);
-    let effects = prepared(&mut bench);
-    assert_eq!(
-        returned(&effects),
-        Some((Manner::Prompt, 0)),
-        "it is not waited for catch-up"
-    );
-    assert_eq!(effects.len(), 1, "there is one marker: {effects:?}");
-    assert!(serves(&mut bench));
-    let second = ask(&mut bench);
+fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
+    let mut bench = Bench::serving();
+    let effects = bench.decide(Event::Reopened);
+    assert!(matches!(effects.as_slice(), [Effect::Drain]), "{effects:?}");
+    assert!(!serves(&mut bench), "it is left to catch-up");
+    let effects = bench.decide(Event::Drained { all: false });
     assert!(
-        matches!(second.as_slice(), [Effect::AwaitAcknowledgement(_)]),
-        "the second one joins: {second:?}"
+        matches!(effects.as_slice(), [Effect::Drain]),
+        "what is answered from memory must be known: {effects:?}"
     );
-    let effects = bench.decide(Event::Returned { told: true });
-    let [Effect::LeaveMarker { marker, named: 2 }] = effects.as_slice() else {
-        panic!("{effects:?}")
-    };
-    assert_ne!(marker.nonce, "nonce");
-    left(&mut bench, 2);
-    let effects = bench.decide(Event::ReturnDue);
-    assert_eq!(returned(&effects), None);
-}
-
-#[test]
-fn a_return_that_is_on_its_way_is_not_announced_twice_for_a_restart() {
-    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
-    bench.connect();
-    assert!(returned(&bench.decide(Event::ReturnDue)).is_some());
-    ask(&mut bench);
-    assert!(prepared(&mut bench).is_empty());
-    let effects = bench.decide(Event::Returned { told: true });
+    let effects = bench.decide(Event::Drained { all: true });
     assert!(
-        matches!(effects.as_slice(), [Effect::LeaveMarker { .. }]),
+        matches!(effects.as_slice(), [Effect::Finish(End::StartOver)]),
         "{effects:?}"
     );
-}
 
-#[test]
-fn a_return_that_cannot_be_written_refuses_the_next_restart() {
-    let mut bench = Bench::with(Some(marker(&Bench::new())), true);
-    bench.connect();
-    ask(&mut bench);
-    prepared(&mut bench);
-    let effects = bench.decide(Event::Returned { told: false });
-    assert!(
-        matches!(effects.as_slice(), [Effect::RefuseRestart { .. }]),
-        "{effects:?}"
+    let mut bench = Bench::serving();
+    stop(&mut bench);
+    assert!(bench.decide(Event::Reopened).is_empty());
+    let mut bench = Bench::serving();
+    bench.decide(Event::Reopened);
+    stop(&mut bench);
+    let stopped = Outcome::Exit(Status::Stopped);
+    assert_eq!(
+        finish(&bench.decide(Event::Drained { all: true })),
+        Some(stopped)
     );
-    assert!(serves(&mut bench), "it goes on as before");
-    assert_eq!(returned(&bench.decide(Event::Tick)), None, "it is not due");
-    assert!(returned(&bench.decide(Event::ReturnDue)).is_some());
 }

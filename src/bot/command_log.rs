@@ -1,0 +1,53 @@
+//! `logcmd`: a line of the log for every command, with who asked, where, which, and what was decided. Of a message only
+//! the command is shown, and its parameters only with `logcmdparams`.
+
+use crate::audit::{Entry, Verdict};
+use crate::config::Matterbot;
+
+use super::context::Context;
+
+impl Context {
+    /// Appends `entry` to the audit trail, and tells the log of it if it is to have a line for every command.
+    pub fn decided(&self, entry: Entry) {
+        self.log_command(&entry);
+        self.audit.record(entry);
+    }
+
+    /// The log's line about the command of `entry`, if it is to have one.
+    pub fn log_command(&self, entry: &Entry) {
+        if let Some(line) = line(&self.config.matterbot, entry) {
+            tracing::info!("{line}");
+        }
+    }
+}
+
+fn line(matterbot: &Matterbot, entry: &Entry) -> Option<String> {
+    if !matterbot.logcmd {
+        return None;
+    }
+    let command = if matterbot.logcmdparams {
+        entry.command.as_str()
+    } else {
+        entry.command.split_whitespace().next().unwrap_or_default()
+    };
+    let verdict = match entry.verdict {
+        Verdict::Allowed => "allowed",
+        Verdict::Denied => "denied",
+        Verdict::Limited => "limited",
+        Verdict::Expired => "expired",
+        Verdict::Interrupted => "interrupted",
+    };
+    let details: Vec<&str> = [&entry.reason, &entry.outcome]
+        .into_iter()
+        .filter_map(|detail| detail.as_deref())
+        .collect();
+    let details = if details.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", details.join(", "))
+    };
+    Some(format!(
+        "command {command} of user {} in channel {}: {verdict}{details}",
+        entry.user, entry.channel
+    ))
+}

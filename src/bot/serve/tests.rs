@@ -1,0 +1,139 @@
+//! What becomes of a call whose serving panics.
+
+use std::fs;
+
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+
+use crate::audit::Audit;
+use crate::bot::identity::Room;
+use crate::bot::notices::Notices;
+use crate::bot::outbox::Outbox;
+use crate::bot::stores::Reopened;
+use crate::bot::unrecorded::Unrecorded;
+use crate::command::{Policy, Vocabulary};
+use crate::config::{self, Environment};
+use crate::id::{ChannelId, UserId};
+use crate::ledger::Ledger;
+use crate::lifecycle::notify::Notify;
+use crate::lifecycle::reexec::Origin;
+use crate::lifecycle::state_directory::StateDirectory;
+use crate::mattermost::api::{Api, Connection};
+use crate::tasks::Tasks;
+use crate::timestamp::Timestamp;
+
+use super::*;
+
+/// A bot that knows no server, with its state in `home`.
+fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
+    let file = home.join("config.yaml");
+    let settings = json!({
+        "Matterbot": {"host": "127.0.0.1", "port": 9, "scheme": "http", "password": "k1h7xqnd3fyw8mgqj5s9e6ro4a",
+                      "teamname": "ops", "botadmins": ["system_admin"]},
+        "Lifecycle": {"state_dir": home},
+    });
+    fs::write(&file, settings.to_string()).unwrap();
+    let config = config::load(&file, &Environment::default(), false)
+        .unwrap()
+        .config;
+    let address = config.matterbot.api_url();
+    let api = Api::new(&Connection::new(address, config.matterbot.token.clone())).unwrap();
+    let (identity, known) = watch::channel(None);
+    let (tell, events) = mpsc::unbounded_channel();
+    let context = Context {
+        lifecycle_api: api.for_lifecycle(),
+        outbox: Outbox::new(ledger.clone(), api.clone(), known, Tasks::new()),
+        api,
+        ledger,
+        audit: Audit::open(home).unwrap(),
+        directory: StateDirectory::open(home).unwrap(),
+        config,
+        origin: Origin::remember().unwrap(),
+        strict: false,
+        starts: Vec::new(),
+        notify: Notify::of_process(),
+        vocabulary: Vocabulary::new(&[], &[]),
+        policy: Policy::default(),
+        identity,
+        notices: Notices::default(),
+        unrecorded: Unrecorded::default(),
+        reopened: Reopened::default(),
+        chores: Tasks::new(),
+        started_at: Timestamp::now(),
+        events: tell,
+    };
+    (Arc::new(context), events)
+}
+
+fn ticket(context: &Context) -> Ticket {
+    let post = json!({
+        "id": crate::id::PostId::random(), "user_id": UserId::random(), "channel_id": ChannelId::random(),
+        "create_at": 1, "message": "@status",
+    });
+    let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
+    let invocation = context.vocabulary.parse(&post.message).remove(0);
+    Ticket {
+        room: Room {
+            id: post.channel_id,
+            foreign: false,
+        },
+        post: Arc::new(post),
+        invocation,
+        fate: Fate::Run,
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_serving_panics_has_failed_and_its_lane_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let (ledger, _) = Ledger::open(home.path()).unwrap();
+    let (context, mut events) = bot(home.path(), ledger.clone());
+    for started in [false, true] {
+        let ticket = ticket(&context);
+        if started {
+            ledger.start(ticket.call()).await.unwrap();
+        }
+        finish(&context, &ticket, async { panic!("as tested") }).await;
+        let ended = events.recv().await.unwrap();
+        assert!(
+            matches!(&ended, Event::Ended { key, written: true } if *key == ticket.key()),
+            "{ended:?}"
+        );
+        let known = ledger.start(ticket.call()).await.unwrap();
+        assert_eq!(known, Started::Known(CallState::Failed));
+        let line = context.audit.last(1).await.remove(0);
+        assert_eq!(line.reason.as_deref(), Some("panicked: as tested"));
+        assert_eq!(line.post, ticket.post.id);
+    }
+    context.audit.close().await;
+    ledger.close().await.unwrap();
+    let (_, left) = Ledger::open(home.path()).unwrap();
+    assert_eq!(left.unfinished, []);
+    assert_eq!(left.undelivered.len(), 2);
+    for answer in left.undelivered {
+        assert!(
+            answer.text.starts_with("I failed at `@status`"),
+            "{}",
+            answer.text
+        );
+        assert!(
+            answer.text.contains(answer.calls[0].post.as_str()),
+            "a reference"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_panic_without_a_ledger_is_kept_until_it_can_be_written() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = Ledger::unopened("as tested".to_owned());
+    let (context, mut events) = bot(home.path(), ledger);
+    let ticket = ticket(&context);
+    finish(&context, &ticket, async { panic!("as tested") }).await;
+    let ended = events.recv().await.unwrap();
+    assert!(
+        matches!(ended, Event::Ended { written: true, .. }),
+        "{ended:?}"
+    );
+    assert!(context.unrecorded.holds(&ticket.key()));
+}

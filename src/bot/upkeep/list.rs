@@ -1,0 +1,148 @@
+//! `matterbot ledger list`: the newest calls, and what became of them.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+
+use super::columns::{clipped, columns};
+use crate::bot::StartFailure;
+use crate::bot::reply;
+use crate::config;
+use crate::ledger::{self, CallState, Kind, Query, Record, Survey};
+use crate::lifecycle::terminal::print;
+use crate::text::one_line;
+use crate::timestamp::Timestamp;
+
+/// The states, as they are written.
+const STATES: [&str; 6] = [
+    "running",
+    "done",
+    "failed",
+    "denied",
+    "expired",
+    "interrupted",
+];
+
+/// The most characters of a sentence that are shown in a table.
+const LONGEST_CELL: usize = 48;
+
+/// The arguments of `matterbot ledger list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// At most so many calls, 1 to 10000
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: u32,
+    /// Only calls of this state
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(STATES).try_map(|word| state(&word)))]
+    state: Option<CallState>,
+    /// A JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// The state that is written as `word`.
+fn state(word: &str) -> serde_json::Result<CallState> {
+    serde_json::from_value(word.into())
+}
+
+/// Prints the newest calls.
+pub(super) fn run(options: &config::Options, arguments: &Arguments) -> Result<(), StartFailure> {
+    let Some(directory) = super::look(options)? else {
+        return Ok(());
+    };
+    let query = Query::Newest {
+        count: arguments.count,
+        state: arguments.state,
+    };
+    match ledger::survey(directory.path(), query)? {
+        None => super::print_no_ledger(&directory),
+        Some(survey) if arguments.json => {
+            for record in survey.records {
+                print(serde_json::to_string(&record)?);
+            }
+        }
+        Some(survey) => print(table(&survey, Timestamp::now())),
+    }
+    Ok(())
+}
+
+fn table(survey: &Survey, now: Timestamp) -> String {
+    let titles = [
+        "WHEN (UTC)",
+        "COMMAND",
+        "STATE",
+        "ANSWER",
+        "WHO",
+        "CHANNEL",
+        "POST:CALL",
+    ];
+    let rows: Vec<[String; 7]> = survey.records.iter().map(row).collect();
+    let mut text = match rows.as_slice() {
+        [] => "There is no such call in the ledger.".to_owned(),
+        rows => columns(titles, rows),
+    };
+    text.push_str("\n\n");
+    text.push_str(&owed(survey, now));
+    text
+}
+
+fn row(record: &Record) -> [String; 7] {
+    [
+        record.asked_at.to_string(),
+        clipped(&one_line(&record.name), LONGEST_CELL),
+        outcome(record),
+        answer(record),
+        record.user.to_string(),
+        record.channel.to_string(),
+        format!("{}:{}", record.post, record.ordinal),
+    ]
+}
+
+/// The state, with the detail if that says more.
+fn outcome(record: &Record) -> String {
+    let state = super::word(record.state);
+    match one_line(&record.detail) {
+        detail if detail.is_empty() || detail == state => state,
+        detail => clipped(&format!("{state}: {detail}"), LONGEST_CELL),
+    }
+}
+
+/// What the asker saw of it, or will see.
+fn answer(record: &Record) -> String {
+    let outcomes = |kind: Kind| kind == Kind::Outcome;
+    let waiting = record.waiting.iter().filter(|post| outcomes(post.kind));
+    if let Some(post) = record.undeliverable.iter().find(|post| outcomes(post.kind)) {
+        return clipped(
+            &format!("undeliverable: {}", one_line(&post.reason)),
+            LONGEST_CELL,
+        );
+    }
+    match (waiting.count(), &record.answer) {
+        (0, Some(post)) => post.to_string(),
+        (0, None) => "-".to_owned(),
+        (count, _) => format!(
+            "waits in the outbox ({})",
+            reply::counted(count, "post", "posts")
+        ),
+    }
+}
+
+/// What waits or was given up, about whatever.
+fn owed(survey: &Survey, now: Timestamp) -> String {
+    let waiting = match survey.waiting.oldest {
+        None => "Nothing waits in the outbox".to_owned(),
+        Some(oldest) => {
+            let (count, age) = (survey.waiting.count, reply::duration(now.since(oldest)));
+            let posts = reply::counted(count as usize, "post waits", "posts wait");
+            format!("{posts} in the outbox, the oldest for {age}")
+        }
+    };
+    let given_up = match survey.undeliverable.oldest {
+        None => "nothing was undeliverable".to_owned(),
+        Some(oldest) => {
+            let count = survey.undeliverable.count as usize;
+            let posts = reply::counted(count, "post was", "posts were");
+            format!("{posts} undeliverable since {oldest}")
+        }
+    };
+    format!("{waiting}; {given_up}.")
+}

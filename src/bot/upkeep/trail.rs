@@ -1,0 +1,76 @@
+//! `matterbot audit`: the last decisions, from the audit trail.
+
+use super::columns::{clipped, columns};
+use crate::audit::{self, Entry};
+use crate::bot::StartFailure;
+use crate::config;
+use crate::lifecycle::Status;
+use crate::lifecycle::terminal::print;
+use crate::text::one_line;
+
+/// The most characters of a text that are shown in a table.
+const LONGEST_CELL: usize = 48;
+
+/// The arguments of `matterbot audit`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// At most so many decisions, 1 to 2000
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    count: u16,
+    /// A JSON object a line, as in the file
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the last decisions, the oldest of them first; the bot may run.
+///
+/// # Errors
+/// The configuration or the trail cannot be read.
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+    show(options, arguments)
+        .map(|()| Status::Stopped)
+        .map_err(super::who_may)
+}
+
+fn show(options: &config::Options, arguments: &Arguments) -> Result<(), StartFailure> {
+    let Some(directory) = super::look(options)? else {
+        return Ok(());
+    };
+    let entries = audit::tail(directory.path(), arguments.count.into())?;
+    if arguments.json {
+        for entry in &entries {
+            print(serde_json::to_string(entry)?);
+        }
+    } else if entries.is_empty() {
+        print("No decision has been recorded yet.");
+    } else {
+        let titles = [
+            "WHEN (UTC)",
+            "VERDICT",
+            "COMMAND",
+            "WHY",
+            "OUTCOME",
+            "WHO",
+            "CHANNEL",
+            "POST:CALL",
+        ];
+        let rows: Vec<[String; 8]> = entries.iter().map(row).collect();
+        print(columns(titles, &rows));
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry) -> [String; 8] {
+    let cell = |text: &str| clipped(&one_line(text), LONGEST_CELL);
+    [
+        entry.at.to_string(),
+        super::word(entry.verdict),
+        cell(&entry.command),
+        cell(entry.reason.as_deref().unwrap_or("-")),
+        cell(entry.outcome.as_deref().unwrap_or("-")),
+        entry.user.to_string(),
+        entry.channel.to_string(),
+        format!("{}:{}", entry.post, entry.ordinal),
+    ]
+}

@@ -1,0 +1,122 @@
+//! State that cannot be used: the bot ends with 78 and says what to type, and `check` says the same beforehand.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use tokio::process::Command;
+
+use crate::support::program::{Home, PROGRAM, Settings, command};
+
+/// The program as a user whom permissions bind: root, too, without its capabilities.
+fn bound(home: &Home, arguments: &[&str]) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return home.command(PROGRAM, arguments);
+    }
+    let mut program = command("setpriv");
+    program
+        .args([
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+            PROGRAM,
+            "--config",
+        ])
+        .arg(home.config())
+        .args(arguments);
+    program
+}
+
+/// Bot and checks end with 78, and their errors have these words.
+async fn refuses(home: &Home, words: &[&str]) {
+    for arguments in [&[][..], &["check"], &["check", "--online"]] {
+        let output = bound(home, arguments).output().await.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{arguments:?}: {errors}");
+        for word in words {
+            assert!(errors.contains(word), "{arguments:?}, {word}: {errors}");
+        }
+    }
+}
+
+fn home() -> Home {
+    Home::new(&Settings::alone())
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_refused() {
+    let home = home();
+    let text = fs::read_to_string(home.config()).unwrap();
+    let inner = text.replace("state_dir: state", "state_dir: missing/state");
+    fs::write(home.config(), inner).unwrap();
+    let parent = home.path().join("missing");
+    let mkdir = format!("`mkdir -p {}`", parent.display());
+    refuses(&home, &["missing/state cannot be used", &mkdir]).await;
+
+    fs::create_dir(&parent).unwrap();
+    set_mode(&parent, 0o500);
+    let install = format!(
+        "`sudo install -d -m 0750 -o {} ",
+        rustix::process::geteuid().as_raw()
+    );
+    refuses(&home, &["Permission denied", &install]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_directory_is_refused() {
+    let home = home();
+    fs::remove_dir(home.state()).unwrap();
+    fs::write(home.state(), "").unwrap();
+    refuses(
+        &home,
+        &["state cannot be used", "has to lead to a directory"],
+    )
+    .await;
+    fs::remove_file(home.state()).unwrap();
+    symlink(home.path(), home.state()).unwrap();
+    refuses(&home, &["state cannot be used", "symbolic link"]).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_is_refused() {
+    let home = home();
+    set_mode(&home.state(), 0o500);
+    refuses(&home, &["Permission denied", "`sudo chmod -R u+rwX "]).await;
+    set_mode(&home.state(), 0o770);
+    refuses(
+        &home,
+        &["can be written by others (mode 0770)", "`chmod go-w "],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn files_that_are_none_of_ours_are_refused() {
+    for name in ["matterbot.lock", "audit.jsonl"] {
+        let home = home();
+        let path = home.state().join(name);
+        fs::create_dir(&path).unwrap();
+        let away = format!("move {} away", path.display());
+        refuses(&home, &[&away]).await;
+    }
+    let home = home();
+    let path = home.state().join("audit.jsonl");
+    fs::write(home.path().join("other"), "").unwrap();
+    fs::hard_link(home.path().join("other"), &path).unwrap();
+    refuses(
+        &home,
+        &["audit.jsonl is not a regular file of this user with a single link"],
+    )
+    .await;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    set_mode(&path, 0o000);
+    refuses(
+        &home,
+        &["audit.jsonl", "Permission denied", "`sudo chown -R "],
+    )
+    .await;
+}

@@ -1,0 +1,51 @@
+//! The promise under everything at once: random people, random commands, every fault, `kill -9` and `@restart`.
+//!
+//! `MATTERBOT_SOAK_ROUNDS` asks for more rounds, `MATTERBOT_SOAK_SEED` for others. A seed draws the same rounds again;
+//! what meets what in them is up to the machine.
+
+mod deck;
+mod judge;
+mod planted;
+mod thief;
+mod world;
+
+use serde_json::Value;
+
+use deck::Deck;
+use world::World;
+
+const ROUNDS: u64 = 200;
+/// After so many rounds all switches are turned off: some would stay on for good.
+const MEND_EVERY: u64 = 8;
+
+const SEED: u64 = 20_261_121;
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn each_call_has_one_outcome_whatever_happens() {
+    let rounds = number("MATTERBOT_SOAK_ROUNDS", ROUNDS);
+    let seed = number("MATTERBOT_SOAK_SEED", SEED);
+    eprintln!("MATTERBOT_SOAK_SEED={seed} MATTERBOT_SOAK_ROUNDS={rounds}");
+    let world = World::new().await;
+    let mut bot = world.bot(Value::Null).await;
+    let mut deck = Deck::new(seed, world.people.len(), world.places());
+    for number in 1..=rounds {
+        let round = deck.round(&world.scenario.bot.id);
+        world.plays(&mut bot, round).await;
+        if number % MEND_EVERY == 0 {
+            world.scenario.mend().await;
+        }
+    }
+    let wrong = world.settles(&mut bot).await;
+    let summary = world.evidence(&bot).await.summary();
+    eprintln!("{} starts; {summary}", bot.starts());
+    assert!(
+        wrong.is_empty(),
+        "seed {seed}, {rounds} rounds:\n{}",
+        wrong.join("\n")
+    );
+}
