@@ -158,7 +158,7 @@ async fn token(api: &Api, matterbot: &Matterbot) -> Result<(), Trouble> {
 impl Findings {
     /// Whether the server lets us in; no module is imported.
     async fn server(&mut self, config: &Config) {
-        let waits = "; the bot starts, and waits for it";
+        let waits = " (the bot starts, and waits for it)";
         match tokio::time::timeout(SERVER_PATIENCE, ask(config)).await {
             Ok(Ok(oddity)) => self.warnings.extend(oddity),
             Ok(Err(Trouble::Final(text))) => self.errors.push(text),

@@ -40,6 +40,11 @@ fn line(matterbot: &Matterbot, entry: &Entry) -> Option<String> {
     let details: Vec<&str> = [&entry.reason, &entry.outcome]
         .into_iter()
         .filter_map(|detail| detail.as_deref())
+        // The trail says what is begun; here that has a line of its own, once it is.
+        .map(|detail| match detail {
+            "restarting" => "to be prepared",
+            other => other,
+        })
         .collect();
     let details = if details.is_empty() {
         String::new()

@@ -77,7 +77,7 @@ pub fn denied(ticket: &Ticket, denied: Denied) -> String {
 }
 
 /// A call older than this is not answered in words.
-const UNANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
+pub const UNANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is said of a call that is not run, if anything is.
 #[must_use]
@@ -90,7 +90,7 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
                 .into(),
         ),
         Fate::WasAway => Some(format!(
-            "I could not serve {command} when you asked for it, so it was not run. Please ask again."
+            "I was down when you asked for {command}, so it was not run. Please ask again."
         )),
         Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(

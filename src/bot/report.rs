@@ -28,7 +28,7 @@ pub fn report(context: &Context, event: &Event) {
                 cause => causes(cause).to_string(),
             };
             let wait = retry_in.as_secs_f64();
-            let text = format!("{cause}; the next try is in {wait:.1} s");
+            let text = format!("{cause} (the next try is in {wait:.1} s)");
             tracing::warn!("not connected: {text}");
             notify.status(&format!("Not connected: {text}"));
         }
@@ -38,7 +38,7 @@ pub fn report(context: &Context, event: &Event) {
         }) => {
             let wait = retry_in.as_secs_f64();
             let text = format!(
-                "{}; the next try is in {wait:.1} s",
+                "{} (the next try is in {wait:.1} s)",
                 refused(&context.config.matterbot.token_source, *server_healthy)
             );
             tracing::error!("not connected: {text}");

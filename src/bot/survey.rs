@@ -61,10 +61,7 @@ fn text(directory: &StateDirectory, now: Timestamp) -> anyhow::Result<String> {
     writeln!(text, "{}", bot(holder, runs.first(), now))?;
     writeln!(text, "restart marker: {}", restart(directory, now))?;
     match &ledger {
-        Ok(None) => writeln!(
-            text,
-            "ledger: there is none yet, so the bot has never run here"
-        )?,
+        Ok(None) => writeln!(text, "ledger: there is none yet; the next start makes it")?,
         Ok(Some(Inspection { schema, .. })) => writeln!(text, "ledger: readable, schema {schema}")?,
         Err(error) => writeln!(text, "ledger: {}", one_line(error))?,
     }

@@ -74,7 +74,7 @@ pub enum StateDirectoryError {
         source: std::io::Error,
     },
     /// Another process serves from it.
-    #[error("the state directory {} is in use by {}", path.display(), holder_in_words(*holder))]
+    #[error("the state directory {} is in use by {}: there can be one bot on it", path.display(), holder_in_words(*holder))]
     Locked {
         /// The directory.
         path: PathBuf,
@@ -191,9 +191,18 @@ impl StateDirectory {
         let opened = self.open_lock_file(OFlags::CREATE);
         let file = File::from(opened.map_err(|errno| self.lock_failed(errno))?);
         let deadline = Instant::now() + wait;
+        let mut told = wait.is_zero();
         while let Err(errno) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             match errno {
-                Errno::WOULDBLOCK if Instant::now() < deadline => std::thread::sleep(LOCK_POLL),
+                Errno::WOULDBLOCK if Instant::now() < deadline => {
+                    if !std::mem::replace(&mut told, true) {
+                        let (path, wait) = (self.path.display(), wait.as_secs());
+                        tracing::info!(
+                            "{path} is still in use: waiting up to {wait} s for that to end"
+                        );
+                    }
+                    std::thread::sleep(LOCK_POLL);
+                }
                 Errno::WOULDBLOCK => {
                     let holder = written_pid(file);
                     return Err(StateDirectoryError::Locked {

@@ -49,9 +49,7 @@ async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
             .replace('!', "@");
         assert_eq!(
             call.outcome().await,
-            format!(
-                "I could not serve `{word}` when you asked for it, so it was not run. Please ask again."
-            )
+            format!("I was down when you asked for `{word}`, so it was not run. Please ask again.")
         );
     }
     // Whoever may not is told no more than at any other time.
@@ -110,7 +108,7 @@ async fn what_is_too_old_expires() {
         restart
             .outcome()
             .await
-            .starts_with("I could not serve `@restart` when you asked")
+            .starts_with("I was down when you asked for `@restart`")
     );
     scenario.finish(&mut bot).await;
     assert_eq!(help["message"], "help");
@@ -236,7 +234,7 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
     assert!(waiting.outcome().await.starts_with("**matterbot**"));
     let late = unheard.outcome().await;
     assert!(
-        late.starts_with("I could not serve `@restart` when you asked"),
+        late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
     scenario.finish(&mut bot).await;

@@ -20,7 +20,7 @@ use Expected::{Answered, Denied, Nothing};
 
 const NOT_YOU: Expected = Denied("You do not have permission to use `@restart`.");
 const NOT_YOUR_AUDIT: Expected = Denied("You do not have permission to use `@audit`.");
-const AUDIT: Expected = Answered("| When | Who |");
+const AUDIT: Expected = Answered("| When (UTC) | Who |");
 const EDITED: Expected = Answered("Edited messages are not run");
 
 /// Posts `post` as `person`, and waits for what is expected of it.

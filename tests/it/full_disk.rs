@@ -46,7 +46,7 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
     bot.restart_process();
     let late = restart.outcome().await;
     assert!(
-        late.starts_with("I could not serve `@restart` when you asked"),
+        late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
     assert!(audit.outcome().await.starts_with("| When (UTC) |"));
@@ -165,7 +165,7 @@ async fn a_bot_that_starts_on_a_full_disk_serves_when_there_is_room() {
     assert!(audit.outcome().await.starts_with("| When (UTC) |"));
     let late = restart.outcome().await;
     assert!(
-        late.starts_with("I could not serve `@restart` when you asked"),
+        late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
     let status = pat.asks(lab, "@status").await.outcome().await;

@@ -50,7 +50,7 @@ async fn many_expired_calls_of_a_channel_are_answered_together() {
         } else {
             let answer = call.outcome().await;
             assert!(
-                answer.starts_with("I could not serve `@restart` when you asked"),
+                answer.starts_with("I was down when you asked for `@restart`"),
                 "{answer}"
             );
         }

@@ -153,7 +153,7 @@ async fn a_clock_that_is_a_quarter_of_an_hour_off_changes_nothing() {
         assert!(status.outcome().await.starts_with("**matterbot**"));
         let late = restart.outcome().await;
         assert!(
-            late.starts_with("I could not serve `@restart` when you asked"),
+            late.starts_with("I was down when you asked for `@restart`"),
             "{late}"
         );
         scenario.finish(&mut bot).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bot::advice::NEW_TOKEN;
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::identity::Identity;
@@ -162,8 +163,8 @@ impl State {
         self.connection.refusals = Some((first, count + 1));
         if count + 1 >= FINAL_REFUSALS && now.instant.duration_since(first) >= FINAL_REFUSAL_TIME {
             tracing::error!(
-                "the token was refused {} times by a server that is well, and never worked here: stopping; put a \
-                 valid token into the configuration (Matterbot.password)",
+                "the token was refused {} times by a server that is well, and never worked here: stopping; {NEW_TOKEN}, \
+                 and start the bot with it",
                 count + 1
             );
             return self.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)));

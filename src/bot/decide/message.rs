@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
+use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::command::Role;
 use crate::command::author::{self, Author, Why};
@@ -17,7 +18,7 @@ use crate::mattermost::model::Post;
 
 use super::{Phase, State};
 
-/// A lifecycle command younger than this is left to its event until the second look.
+/// A lifecycle command younger than this is left to its event until the next look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
 
 /// At most so many calls are taken from one message; more of them are no wish but a flood.
@@ -111,7 +112,11 @@ impl State {
             fate: Fate::Run,
         };
         let age = self.server_now(now).since(post.create_at);
-        if source == Source::CatchUp && ticket.row().lifecycle && age < LEFT_TO_ITS_EVENT {
+        if source == Source::CatchUp
+            && ticket.row().lifecycle
+            && age < LEFT_TO_ITS_EVENT
+            && self.sweep.leaves(id)
+        {
             self.unwritten
                 .entry(post.channel_id)
                 .or_insert(post.create_at);
@@ -147,6 +152,7 @@ impl State {
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
             Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
             Verdict::Go if found && row.lifecycle => Fate::WasAway,
             Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
             Verdict::Go => Fate::Run,

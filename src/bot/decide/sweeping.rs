@@ -1,5 +1,6 @@
 //! Decisions about the reading of what was missed: when it is read, and how far it has come.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::bot::catch_up::Looked;
@@ -7,7 +8,7 @@ use crate::bot::effect::{Effect, SweepPlan};
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
 use crate::bot::watermark::{Look, SETTLING};
-use crate::id::ChannelId;
+use crate::id::{ChannelId, PostId};
 use crate::timestamp::Timestamp;
 
 use super::State;
@@ -24,9 +25,30 @@ pub(super) struct Sweep {
     last: Option<Instant>,
     /// The server's clock when it began.
     as_of: Timestamp,
+    /// The calls that this look leaves to their events, and those that the look before it left.
+    leaving: HashSet<(PostId, u16)>,
+    left: HashSet<(PostId, u16)>,
 }
 
 impl Sweep {
+    /// Whether the call `id`, which is young or dated in the future, is left to its event: only by one look. The next
+    /// one decides it, whatever the server's clock has come to.
+    pub(super) fn leaves(&mut self, id: (PostId, u16)) -> bool {
+        if self.left.contains(&id) {
+            return false;
+        }
+        self.leaving.insert(id);
+        true
+    }
+
+    /// A look has ended.
+    fn looked(&mut self, complete: bool) {
+        if complete {
+            self.left.clear();
+        }
+        self.left.extend(self.leaving.drain());
+    }
+
     /// The next tick is to begin another one.
     pub(super) fn repeat(&mut self) {
         self.again = true;
@@ -55,6 +77,7 @@ impl State {
             again: false,
             last: Some(now.instant),
             as_of: server_now,
+            ..std::mem::take(&mut self.sweep)
         };
         let since = *self.connection.read_from.get_or_insert(server_now);
         vec![Effect::Sweep(SweepPlan {
@@ -108,6 +131,7 @@ impl State {
         if self.serves() {
             effects.extend(self.answer_all_late(last));
         }
+        self.sweep.looked(complete);
         if last {
             self.sweep.running = false;
             self.sweep.again |= !complete;
@@ -121,6 +145,10 @@ impl State {
         // A sweep that failed is tried again at the next tick; one that another gap asked for, now.
         if last && complete && self.sweep.again {
             effects.extend(self.sweep(now));
+        }
+        // What the last look left is looked at once more, by the sweep that the next tick begins.
+        if last && !self.sweep.left.is_empty() {
+            self.sweep.repeat();
         }
         effects
     }

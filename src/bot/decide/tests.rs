@@ -78,15 +78,17 @@ impl Bench {
     fn serving() -> Self {
         let mut bench = Self::new();
         bench.connect();
-        bench.decide(Event::Swept {
-            last: false,
-            complete: true,
-        });
-        bench.decide(Event::Swept {
-            last: true,
-            complete: true,
-        });
+        bench.looked(false);
+        bench.looked(true);
         bench
+    }
+
+    /// A look ends, the `last` one of its sweep perhaps.
+    fn looked(&mut self, last: bool) -> Vec<Effect> {
+        self.decide(Event::Swept {
+            last,
+            complete: true,
+        })
     }
 
     fn connect(&mut self) -> Vec<Effect> {

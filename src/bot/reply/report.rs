@@ -88,7 +88,7 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     let gaps = counted(status.gaps as usize, "gap", "gaps");
     writeln!(
         text,
-        "- Mattermost: {connection}; since the start {connections} and {gaps}, each read up afterwards"
+        "- Mattermost: {connection}; since the start {connections}, and {gaps} in what I heard, read afterwards"
     )
     .ok();
     writeln!(

@@ -196,7 +196,7 @@ async fn successor_before_hello() {
     let restart = scenario.leaves(&mut bot).await;
     for time in 2..=3 {
         bot.restart_process();
-        bot.says("bot: starting", time).await;
+        bot.says(" starting version=", time).await;
         bot.says("the next try is in", time - 1).await;
         bot.kill().await;
     }

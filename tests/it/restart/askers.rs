@@ -141,7 +141,7 @@ async fn a_server_that_is_away_for_a_day_is_told_nothing() {
     let mut bot = serving(&scenario, "exit").await;
     let asked = leaves_and_ages(&mut scenario, &mut bot, 25 * 60).await;
     scenario.start_server(directory.path()).await;
-    bot.says("manner=Silent", 1).await;
+    bot.says("Nobody is told", 1).await;
     let gone = async || (!bot.state("restart-marker.json").exists()).then_some(());
     poll("the marker is gone", gone).await;
     scenario

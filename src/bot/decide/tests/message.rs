@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::identity::Room;
+use crate::bot::reply;
 use crate::bot::ticket::Fate;
 use crate::id::TeamId;
 use crate::id::UserId;
@@ -109,6 +110,52 @@ fn catch_up_never_runs_a_lifecycle_command() {
         .map(|ticket| ticket.fate)
         .collect();
     assert_eq!(fates, [Fate::WasAway, Fate::Run]);
+}
+
+#[test]
+fn a_lifecycle_command_of_another_day_is_not_answered_in_words() {
+    let mut bench = Bench::serving();
+    let post = bench.post(UserId::random(), "@restart");
+    bench.wait(25 * 60 * 60);
+    let ticket = one(&bench.found(vec![post]));
+    assert_eq!(reply::declined(&ticket), None);
+}
+
+#[test]
+fn a_lifecycle_command_is_left_to_its_event_by_one_look_only() {
+    let mut bench = Bench::serving();
+    // The server's clock was set back since: it stays young for a while.
+    bench.wait(60);
+    let restart = bench.post(UserId::random(), "@restart");
+    bench.elapsed -= Duration::from_secs(60);
+    assert!(bench.found(vec![restart.clone()]).is_empty());
+    bench.looked(false);
+    let second = bench.wait(10).found(vec![restart]);
+    assert_eq!(one(&second).fate, Fate::WasAway);
+    assert_eq!(sweeps(&bench.looked(true)), 0);
+    assert_eq!(sweeps(&bench.wait(30).decide(Event::Tick)), 0);
+}
+
+#[test]
+fn what_the_last_look_left_to_its_event_is_looked_at_again() {
+    let mut bench = Bench::serving();
+    let restart = bench.post(UserId::random(), "@restart");
+    bench.looked(false);
+    assert!(bench.found(vec![restart.clone()]).is_empty());
+    assert_eq!(
+        sweeps(&bench.looked(true)),
+        0,
+        "not before its event may have come"
+    );
+    assert_eq!(sweeps(&bench.wait(5).decide(Event::Tick)), 1);
+    assert_eq!(one(&bench.found(vec![restart])).fate, Fate::WasAway);
+    bench.looked(false);
+    bench.looked(true);
+    assert_eq!(
+        sweeps(&bench.wait(30).decide(Event::Tick)),
+        0,
+        "that is all"
+    );
 }
 
 #[test]
