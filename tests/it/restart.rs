@@ -116,7 +116,7 @@ async fn who_joins_a_restart_during_the_drain_is_told_too() {
     // The look-up for pat's help takes a while, and the drain waits for it.
     let help = scenario.holds_up(pat, Duration::from_millis(3_000)).await;
     let first = olga.asks(lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     let second = otto.asks(lab, "@restart").await;
     let elsewhere = otto.asks(&foreign, "@restart").await;
     let denied = pat.asks(lab, "@restart").await;
@@ -296,7 +296,7 @@ async fn the_marker_is_private_while_it_stands() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     scenario.holds_up(pat, Duration::from_millis(1_500)).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     let marker = bot.state("restart-marker.json").metadata().unwrap();
     assert_eq!(marker.permissions().mode() & 0o7777, 0o600);
     assert_restarted(&texts(&restart).await);
@@ -312,7 +312,7 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     let cut_off = scenario.holds_up(pat, Duration::from_millis(5_000)).await;
     let restart = scenario.olga.asks(lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     bot.kill().await;
     bot.restart_process();
     let back = restart.outcome().await;
@@ -335,7 +335,7 @@ async fn a_return_that_is_late_says_so_and_after_a_day_says_nothing() {
     for (round, minutes, is_told) in [(1, 11, true), (2, 25 * 60, false)] {
         scenario.holds_up(pat, Duration::from_secs(5)).await;
         let post = olga.says(lab, "@restart").await;
-        bot.says("restarting", round).await;
+        bot.says("restart: restarting", round).await;
         bot.kill().await;
         age_marker(&bot, minutes);
         bot.restart_process();

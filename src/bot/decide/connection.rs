@@ -54,6 +54,11 @@ impl State {
         self.connection.refusals = None;
         let ready = self.readiness.hello();
         let mut effects = self.ready(ready);
+        if self.connection.read_from.is_none() {
+            // Until the server tells its clock ours has to do: what is served before that may be the last thing that
+            // this process does, and the next one is to know that somebody was here.
+            effects.push(Effect::ProofOfLife(now.wall.plus(SETTLING)));
+        }
         if !self.connection.token_worked {
             self.connection.token_worked = true;
             effects.push(Effect::TokenWorked);

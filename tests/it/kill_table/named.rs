@@ -136,7 +136,7 @@ async fn draining() {
         .await;
     let waiting = scenario.pat.asks(&scenario.lab, "@status").await;
     let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     let joined = scenario.otto.asks(&scenario.lab, "@restart").await;
     let progress = async || (joined.posts().await.len() == 1).then_some(());
     poll("who joined is told so", progress).await;
@@ -229,7 +229,7 @@ impl WithServer {
             .olga
             .asks(&self.scenario.lab, "@restart")
             .await;
-        bot.says("restarting", 1).await;
+        bot.says("restart: restarting", 1).await;
         bot.kill().await;
         self.scenario.stop_server().await;
         restart
@@ -251,7 +251,7 @@ async fn notices_committed_and_the_marker_still_there() {
 async fn killed_while_the_notice_is_sent(scenario: &WithFaults) -> (BotUnderTest, Call) {
     let mut bot = serving(scenario).await;
     let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     bot.kill().await;
     slow_posts(scenario).await;
     bot.restart_process();

@@ -183,7 +183,7 @@ async fn leaves_and_ages(scenario: &mut Scenario, bot: &mut BotUnderTest, minute
         .outcome()
         .await;
     let asked = scenario.olga.says(&scenario.lab, "@restart").await;
-    bot.says("restarting", 1).await;
+    bot.says("restart: restarting", 1).await;
     scenario.stop_server().await;
     assert_eq!(bot.exit_code().await, Some(75));
     age(bot, minutes * 60_000);

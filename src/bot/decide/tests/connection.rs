@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::ticket::Fate;
+use crate::bot::watermark::SETTLING;
 use crate::id::UserId;
 use crate::lifecycle::Outcome;
 use crate::lifecycle::Status;
@@ -64,6 +65,21 @@ fn the_server_is_asked_once_who_we_are_however_often_it_is_connected_to() {
         }));
     }
     assert_eq!(asked, 1);
+}
+
+#[test]
+fn an_empty_ledger_hears_of_the_first_hello_before_anything_is_served() {
+    let mut bench = Bench::new();
+    let now = bench.now().wall;
+    let effects = bench.decide(Event::Gateway(Update::Connected {
+        connection_id: String::new(),
+        server_version: String::new(),
+    }));
+    let is_written = |effect: &Effect| matches!(effect, Effect::ProofOfLife(_));
+    let written = effects.iter().position(is_written).unwrap();
+    assert!(matches!(&effects[written], Effect::ProofOfLife(at) if *at == now.plus(SETTLING)));
+    // It rides on the commit that this one makes at once.
+    assert!(matches!(effects[written + 1], Effect::TokenWorked));
 }
 
 #[test]
