@@ -61,6 +61,8 @@ struct Rest {
     seen: HashSet<PostId>,
     /// At most so many more.
     left: usize,
+    /// What is passed over is told of: no look before this one has read it.
+    first: bool,
 }
 
 /// Why a look did not read everything.
@@ -102,7 +104,7 @@ impl Sweep {
             if !first {
                 tokio::time::sleep(SECOND_LOOK).await;
             }
-            let look = self.look(&plan).await;
+            let look = self.look(&plan, first).await;
             if let Err(error) = &look {
                 tracing::warn!(error = %causes(error), "what was missed could not be read; it is tried again");
             }
@@ -118,7 +120,7 @@ impl Sweep {
 
     /// One look over the channels that changed since they were read by the sweep before. The second look reads the
     /// same ones again: what was committed late does not move a channel's `last_post_at`.
-    async fn look(&self, plan: &SweepPlan) -> Result<(), Incomplete> {
+    async fn look(&self, plan: &SweepPlan, first: bool) -> Result<(), Incomplete> {
         let channels = self.api.my_channels(self.identity.team).await?;
         let rooms: HashMap<ChannelId, Room> = channels
             .iter()
@@ -138,7 +140,7 @@ impl Sweep {
         }
         let mut failure = None;
         for (channel, room, mark) in changed {
-            match self.read(room, mark, plan).await {
+            match self.read(room, mark, plan, first).await {
                 Ok(()) => self.tell_looked(channel, plan, Reading::Ended),
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
                     tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
@@ -154,7 +156,13 @@ impl Sweep {
 
     /// Reads a channel from its anchor, or from where reading starts without one, to its end; of too many posts the
     /// first and the last ones.
-    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), Incomplete> {
+    async fn read(
+        &self,
+        room: Room,
+        mark: Mark,
+        plan: &SweepPlan,
+        first: bool,
+    ) -> Result<(), Incomplete> {
         let furthest = plan.server_now.minus(FURTHEST);
         // Else the server's clock was set back: what was posted since may be dated before the anchor.
         let usable = mark.from <= plan.server_now;
@@ -167,6 +175,7 @@ impl Sweep {
             since: since.max(furthest),
             seen: HashSet::new(),
             left: self.max_posts,
+            first,
         };
         if let Some(anchor) = mark.anchor.filter(|_| usable)
             && self.read_after(room, anchor, &mut rest).await?
@@ -227,7 +236,9 @@ impl Sweep {
             }
         }
         let over = posts.len().saturating_sub(rest.left);
-        if let Some(newest) = posts.drain(..over).next_back() {
+        if let Some(newest) = posts.drain(..over).next_back()
+            && rest.first
+        {
             self.tell_unread(room, rest.since, newest.create_at);
         }
         self.found(room, posts).await?;
