@@ -1,6 +1,6 @@
 //! Reading over REST what may have been missed: a look over all channels that changed, and a second one a little later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -52,6 +52,19 @@ pub struct Looked {
     pub reading: Reading,
 }
 
+/// What is still to be read of a channel.
+#[derive(Debug)]
+struct Rest {
+    /// Posts from here on, on the server's clock.
+    since: Timestamp,
+    /// Those of them that were read.
+    seen: HashSet<PostId>,
+    /// At most so many more.
+    left: usize,
+    /// What is passed over is told of: no look before this one has read it.
+    first: bool,
+}
+
 /// Why a look did not read everything.
 #[derive(Debug, thiserror::Error)]
 enum Incomplete {
@@ -91,7 +104,7 @@ impl Sweep {
             if !first {
                 tokio::time::sleep(SECOND_LOOK).await;
             }
-            let look = self.look(&plan).await;
+            let look = self.look(&plan, first).await;
             if let Err(error) = &look {
                 tracing::warn!(error = %causes(error), "what was missed could not be read; it is tried again");
             }
@@ -107,7 +120,7 @@ impl Sweep {
 
     /// One look over the channels that changed since they were read by the sweep before. The second look reads the
     /// same ones again: what was committed late does not move a channel's `last_post_at`.
-    async fn look(&self, plan: &SweepPlan) -> Result<(), Incomplete> {
+    async fn look(&self, plan: &SweepPlan, first: bool) -> Result<(), Incomplete> {
         let channels = self.api.my_channels(self.identity.team).await?;
         let rooms: HashMap<ChannelId, Room> = channels
             .iter()
@@ -127,7 +140,7 @@ impl Sweep {
         }
         let mut failure = None;
         for (channel, room, mark) in changed {
-            match self.read(room, mark, plan).await {
+            match self.read(room, mark, plan, first).await {
                 Ok(()) => self.tell_looked(channel, plan, Reading::Ended),
                 Err(error) if error.is_refusal() && self.api.healthy().await => {
                     tracing::warn!(channel = %room.id, "a channel cannot be read: {}", causes(&error));
@@ -141,73 +154,100 @@ impl Sweep {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Reads a channel from its anchor, or from where reading starts without one, to its end.
-    async fn read(&self, room: Room, mark: Mark, plan: &SweepPlan) -> Result<(), Incomplete> {
+    /// Reads a channel from its anchor, or from where reading starts without one, to its end; of too many posts the
+    /// first and the last ones.
+    async fn read(
+        &self,
+        room: Room,
+        mark: Mark,
+        plan: &SweepPlan,
+        first: bool,
+    ) -> Result<(), Incomplete> {
         let furthest = plan.server_now.minus(FURTHEST);
+        // Else the server's clock was set back: what was posted since may be dated before the anchor.
+        let usable = mark.from <= plan.server_now;
         let since = match mark.anchor {
-            // The server's clock was set back: what was posted since may be dated before the anchor.
-            _ if mark.from > plan.server_now => furthest,
-            Some(anchor) if self.read_after(room, anchor).await? => return Ok(()),
+            _ if !usable => furthest,
             None if mark.from == Timestamp::default() => plan.since,
             _ => mark.from,
         };
-        self.read_since(room, since.max(furthest)).await
+        let mut rest = Rest {
+            since: since.max(furthest),
+            seen: HashSet::new(),
+            left: self.max_posts,
+            first,
+        };
+        if let Some(anchor) = mark.anchor.filter(|_| usable)
+            && self.read_after(room, anchor, &mut rest).await?
+        {
+            return Ok(());
+        }
+        self.read_back(room, rest).await
     }
 
-    /// Pages forward from `anchor`; says whether the anchor still exists.
-    async fn read_after(&self, room: Room, mut anchor: PostId) -> Result<bool, Incomplete> {
-        let mut count = 0;
+    /// Pages forward from `anchor` through half of what may be read; says whether that was all. Nothing is read if the
+    /// anchor no longer exists.
+    async fn read_after(
+        &self,
+        room: Room,
+        mut anchor: PostId,
+        rest: &mut Rest,
+    ) -> Result<bool, Incomplete> {
+        let half = rest.left.div_ceil(2);
         loop {
             let page = self.api.posts_after(room.id, anchor, PAGE).await?;
-            if count == 0 && page.posts.is_empty() {
+            let mut posts = page.posts;
+            if rest.seen.is_empty() && posts.is_empty() {
                 // An anchor that was deleted for good gives an empty page too.
                 return Ok(self.exists(anchor).await?);
             }
-            count += page.posts.len();
-            let last = page.posts.last().filter(|_| page.full);
-            let last = last.map(|post| post.create_at);
-            let next = next_anchor(&page.posts);
-            self.found(room, page.posts).await?;
-            match last.zip(next) {
-                Some((_, next)) if count < self.max_posts => anchor = next,
-                Some((last, _)) => {
-                    self.read_since(room, last).await?;
-                    return Ok(true);
-                }
-                None => return Ok(true),
+            let next = next_anchor(&posts);
+            posts.retain(|post| !rest.seen.contains(&post.id));
+            let allowed = half - rest.seen.len();
+            let all = !page.full && posts.len() <= allowed;
+            posts.truncate(allowed);
+            rest.seen.extend(posts.iter().map(|post| post.id));
+            rest.since = posts.last().map_or(rest.since, |post| post.create_at);
+            self.found(room, posts).await?;
+            match next {
+                _ if all => return Ok(true),
+                Some(next) if rest.seen.len() < half => anchor = next,
+                _ => break,
             }
         }
+        rest.left -= rest.seen.len();
+        Ok(false)
     }
 
-    /// Pages backward from the newest post to `since`, or as far as is allowed.
-    async fn read_since(&self, room: Room, since: Timestamp) -> Result<(), Incomplete> {
+    /// Pages backward from the newest post through the `rest`, or as far as is allowed.
+    async fn read_back(&self, room: Room, mut rest: Rest) -> Result<(), Incomplete> {
         let mut posts: Vec<Post> = Vec::new();
         for number in 0.. {
             let page = self.api.latest_posts(room.id, number, PAGE).await?;
-            let reached = page.posts.iter().any(|post| post.create_at < since);
-            let full = page.full;
-            posts.splice(
-                0..0,
-                page.posts
-                    .into_iter()
-                    .filter(|post| post.create_at >= since),
-            );
-            if reached || !full {
+            let reached = page.posts.iter().any(|post| post.create_at < rest.since);
+            let older = page
+                .posts
+                .into_iter()
+                .filter(|post| post.create_at >= rest.since && rest.seen.insert(post.id));
+            posts.splice(0..0, older);
+            // Only a post too many shows that there are too many.
+            if reached || !page.full || posts.len() > rest.left {
                 break;
             }
-            if posts.len() >= self.max_posts {
-                self.tell_unread(room, since, posts.first());
-                break;
-            }
+        }
+        let over = posts.len().saturating_sub(rest.left);
+        if let Some(newest) = posts.drain(..over).next_back()
+            && rest.first
+        {
+            self.tell_unread(room, rest.since, newest.create_at);
         }
         self.found(room, posts).await?;
         Ok(())
     }
 
-    /// What lies between `since` and `oldest`, which was read, is passed over.
-    fn tell_unread(&self, room: Room, since: Timestamp, oldest: Option<&Post>) {
-        let Some(oldest) = oldest else { return };
-        let (channel, from, to) = (room.id, since, oldest.create_at);
+    /// What was posted from `from` to `to` is passed over.
+    fn tell_unread(&self, room: Room, from: Timestamp, to: Timestamp) {
+        let channel = room.id;
         tracing::warn!(%channel, %from, %to, "too many posts were missed: those in between are not read");
         self.tell(Event::Unread(Unread { channel, from, to }));
     }

@@ -258,6 +258,7 @@ impl State {
                 .map(|since| now.instant.duration_since(since)),
             connections: self.counters.connections,
             gaps: self.counters.gaps,
+            read_up: self.sweep.is_read_up(),
             calls_in_hand: self.in_hand.len().saturating_sub(1),
             calls_finished: self.counters.finished,
             foreign_posts: self.counters.foreign,

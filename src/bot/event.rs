@@ -104,7 +104,7 @@ pub struct Unread {
     pub channel: ChannelId,
     /// They were created after this, by the server's clock...
     pub from: Timestamp,
-    /// ...and before this.
+    /// ...and not after this.
     pub to: Timestamp,
 }
 

@@ -13,8 +13,10 @@ pub struct Status {
     pub connected: Option<Duration>,
     /// How often a connection was made.
     pub connections: u32,
-    /// How often events may have been missed and were read over REST.
+    /// How often events may have been missed.
     pub gaps: u32,
+    /// What may have been missed in them was read over REST; else it is still to be read.
+    pub read_up: bool,
     /// Calls that are waiting or running, besides the one that asks.
     pub calls_in_hand: usize,
     /// Calls that this process has finished.

@@ -106,3 +106,22 @@ async fn a_channel_hears_once_which_posts_are_not_read() {
     scenario.finish(&mut bot).await;
     assert_eq!(spoken_up(&scenario, lab, pat).await.len(), 1);
 }
+
+#[tokio::test]
+async fn as_many_posts_as_are_read_are_not_too_many() {
+    let scenario = Scenario::with_faults().await;
+    let settings = json!({"Lifecycle": {"catch_up": {"max_posts": 400, "max_age": "1h"}}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    let (olga, pat) = (&scenario.olga, &scenario.pat);
+    let direct = pat.direct(&scenario.bot).await;
+    bot.kill().await;
+    let oldest = pat.asks(&direct, "@status").await;
+    for _ in 1..400 {
+        pat.says(&direct, "talk").await;
+    }
+    olga.says(&scenario.lab, "talk").await;
+    bot.restart_process();
+    oldest.outcome().await;
+    scenario.finish(&mut bot).await;
+    assert!(spoken_up(&scenario, &direct, pat).await.is_empty());
+}

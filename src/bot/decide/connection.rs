@@ -75,6 +75,7 @@ impl State {
 
     fn gap(&mut self, now: Now) -> Vec<Effect> {
         self.counters.gaps += 1;
+        self.sweep.gap();
         self.sweep(now)
     }
 

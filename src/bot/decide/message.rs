@@ -113,14 +113,7 @@ impl State {
             fate: Fate::Run,
         };
         let age = self.server_now(now).since(post.create_at);
-        if source == Source::CatchUp
-            && ticket.row().lifecycle
-            && age < LEFT_TO_ITS_EVENT
-            && self.sweep.leaves(id)
-        {
-            self.unwritten
-                .entry(post.channel_id)
-                .or_insert(post.create_at);
+        if source == Source::CatchUp && self.leaves_to_its_event(&ticket, age) {
             return Vec::new();
         }
         // During the drain only a restart is taken, into the marker; the rest is the successor's.
@@ -137,13 +130,32 @@ impl State {
         let Some(ticket) = self.keep_late(ticket) else {
             return Vec::new();
         };
-        if let Some(back) = &mut self.back
-            && source == Source::CatchUp
-            && ticket.fate == Fate::Run
-        {
-            back.late += 1;
+        if source == Source::CatchUp {
+            self.count_late(&ticket);
         }
         self.start(now, ticket)
+    }
+
+    /// Whether a lifecycle command that catch-up found is so young that its event may still come; then its channel is
+    /// read again.
+    fn leaves_to_its_event(&mut self, ticket: &Ticket, age: Duration) -> bool {
+        let post = &ticket.post;
+        let left = ticket.row().lifecycle
+            && age < LEFT_TO_ITS_EVENT
+            && self.sweep.leaves((post.id, ticket.invocation.ordinal));
+        if left {
+            self.unwritten
+                .entry(post.channel_id)
+                .or_insert(post.create_at);
+        }
+        left
+    }
+
+    /// "Back up." says how many commands are run late.
+    fn count_late(&mut self, ticket: &Ticket) {
+        if let Some(back) = self.back.as_mut().filter(|_| ticket.fate == Fate::Run) {
+            back.late += 1;
+        }
     }
 
     /// The checks that need nobody else; whatever is answered counts towards the rate. The role comes when it is

@@ -20,6 +20,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     running: bool,
+    /// Something may have been missed that no look has read yet.
+    unread: bool,
     /// Another gap opened while a sweep was running, or the last one failed.
     again: bool,
     last: Option<Instant>,
@@ -41,8 +43,20 @@ impl Sweep {
         true
     }
 
+    /// Something may have been missed.
+    pub(super) fn gap(&mut self) {
+        self.unread = true;
+    }
+
+    /// Whether all that may have been missed was read.
+    pub(super) fn is_read_up(&self) -> bool {
+        !self.unread
+    }
+
     /// A look has ended.
     fn looked(&mut self, complete: bool) {
+        // A gap that opened while it was under way is read by another sweep.
+        self.unread = !complete || self.again;
         if complete {
             self.left.clear();
         }

@@ -86,9 +86,14 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     };
     let connections = counted(status.connections as usize, "connection", "connections");
     let gaps = counted(status.gaps as usize, "gap", "gaps");
+    let read = if status.read_up {
+        "read afterwards"
+    } else {
+        "not all read yet"
+    };
     writeln!(
         text,
-        "- Mattermost: {connection}; since the start {connections}, and {gaps} in what I heard, read afterwards"
+        "- Mattermost: {connection}; since the start {connections}, and {gaps} in what I heard, {read}"
     )
     .ok();
     writeln!(

@@ -284,3 +284,33 @@ fn what_is_asked_between_hello_and_our_identity_is_served() {
         Fate::Run
     );
 }
+
+#[test]
+fn what_was_missed_is_said_to_be_read_once_it_is() {
+    let mut bench = Bench::new();
+    bench.connect();
+    let read_up = |bench: &mut Bench| {
+        let effects = bench.say(UserId::random(), "@status");
+        effects.iter().any(|effect| match effect {
+            Effect::Serve(_, status) => status.read_up,
+            _ => false,
+        })
+    };
+    assert!(!read_up(&mut bench));
+    for complete in [false, true, false, true] {
+        bench.decide(Event::Swept {
+            last: true,
+            complete,
+        });
+        assert_eq!(read_up(&mut bench), complete);
+        bench.wait(30).decide(Event::Tick);
+    }
+    bench.decide(Event::Gateway(Update::Gap));
+    assert!(!read_up(&mut bench));
+    // This one opens after the look has begun.
+    bench.decide(Event::Gateway(Update::Gap));
+    bench.looked(true);
+    assert!(!read_up(&mut bench));
+    bench.looked(true);
+    assert!(read_up(&mut bench));
+}
