@@ -99,12 +99,12 @@ impl Arguments {
 
 fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     let origin = Origin::remember()?;
+    if let Some(parent) = arguments.parent {
+        parent::end_with(parent)?;
+    }
     let options = &arguments.options;
     match &arguments.command {
-        None => match arguments.parent.map(parent::end_with).transpose()? {
-            Some(false) => Ok(Status::Stopped),
-            _ => process::serve(options, &origin),
-        },
+        None => process::serve(options, &origin),
         Some(Command::Check(arguments_of_check)) => check::run(options, arguments_of_check),
         Some(Command::Status) => survey::run(options),
         Some(Command::Ledger(arguments_of_ledger)) => upkeep::run(options, arguments_of_ledger),
