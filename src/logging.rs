@@ -1,9 +1,12 @@
 //! Where log lines go: a file of our own, the journal, or standard output.
 //!
 //! An event is one line: control characters in it are escaped, so that nobody can write a second line through a
-//! message. Whoever logs never waits: a thread of our own writes to files and to standard output, and a line that it
-//! cannot write (a full disk, a terminal that is held or closed) is lost and counted, and nothing else happens. The
-//! journal takes its lines at once.
+//! message. Whoever logs to a file or to standard output never waits: a thread of our own writes, and a line that it cannot
+//! write (a full disk, a terminal that is held or closed) is lost and counted, and nothing else happens.
+//!
+//! The journal is sent each line by whoever logs, over a datagram socket. Journald reads it at once; while it hangs or is
+//! being started again and the queue of the socket is full, they wait for it, which the watchdog of the unit limits. A
+//! line that it does not take is lost without a word.
 
 mod queue;
 #[cfg(test)]

@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, getppid};
-
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditError};
 use crate::config::{self, Config, Environment, Matterbot, Report, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::{StateDirectory, StateDirectoryError};
@@ -24,11 +22,8 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(8);
 /// How long it may take to answer one of them.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often a check looks whether somebody still waits for it.
-const PARENT_POLL: Duration = Duration::from_millis(500);
-
-const NO_LINGER: &str = "warning: this bot is a service of your user, and ends with your last session; to let it stay: \
-                         loginctl enable-linger";
+const NO_LINGER: &str = "this bot is a service of your user, and ends with your last session; to let it stay: loginctl \
+                         enable-linger";
 
 /// The arguments of `matterbot check`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +45,6 @@ struct Findings {
 /// # Errors
 /// The kernel gives no event queue.
 pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
-    let parent = getppid();
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let loaded = config::load(&path, &Environment::of_process(), options.strict);
     let (config, diagnostics) = match loaded {
@@ -74,31 +68,10 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
     };
     print(verdict);
     let runtime = runtime()?;
-    if runtime.block_on(linger::is_missing()) {
-        print(NO_LINGER);
-    }
     let mut findings = Findings::default();
     findings.state(&config);
-    if arguments.online {
-        let asked = runtime.block_on(async {
-            tokio::select! {
-                // Whoever waited for the verdict is gone, and nothing is left undone.
-                () = orphaned(parent) => false,
-                () = findings.server(&config) => true,
-            }
-        });
-        if !asked {
-            return Ok(Status::Failure);
-        }
-    }
+    runtime.block_on(findings.ask(&config, arguments.online));
     Ok(findings.print(arguments.online))
-}
-
-/// Completes when `parent` has ended, and we have another one.
-async fn orphaned(parent: Option<Pid>) {
-    while getppid() == parent {
-        tokio::time::sleep(PARENT_POLL).await;
-    }
 }
 
 /// What is the matter with the server.
@@ -156,6 +129,19 @@ async fn token(api: &Api, matterbot: &Matterbot) -> Result<(), Trouble> {
 }
 
 impl Findings {
+    /// Asks all who can be asked at the same time: whoever waits for the verdict has little patience.
+    async fn ask(&mut self, config: &Config, online: bool) {
+        let server = async {
+            if online {
+                self.server(config).await;
+            }
+        };
+        let (alone, ()) = tokio::join!(linger::is_missing(), server);
+        if alone {
+            self.warnings.push(NO_LINGER.to_owned());
+        }
+    }
+
     /// Whether the server lets us in; no module is imported.
     async fn server(&mut self, config: &Config) {
         let waits = " (the bot starts, and waits for it)";
@@ -200,10 +186,21 @@ impl Findings {
             verified => verified.map_err(refusal::directory)?,
         }
         directory.can_be_locked().map_err(refusal::directory)?;
-        if let Err(obstacle) = marker::obstacle(&directory, Timestamp::now()) {
-            self.errors.push(obstacle.to_string());
+        if let Err(reason) = marker::peek(&directory, Timestamp::now()) {
+            self.warnings.push(format!(
+                "the restart marker in {} will be set aside by the next start, and no restart is announced for it: {reason}",
+                path.display()
+            ));
         }
-        Audit::check(directory.path()).map_err(refusal::audit)?;
+        match Audit::check(directory.path()) {
+            Err(AuditError::Open { path, source }) if ledger::wants_room(&source) => {
+                self.warnings.push(format!(
+                    "{} cannot be written at present ({source}); the bot starts, and runs nothing until it can",
+                    path.display()
+                ));
+            }
+            checked => checked.map_err(refusal::audit)?,
+        }
         ledger::check(directory.path()).map_err(refusal::ledger)
     }
 

@@ -264,7 +264,6 @@ impl State {
             foreign_posts: self.counters.foreign,
             last_foreign_post: self.counters.last_foreign,
             start: self.rules.start,
-            draining: matches!(self.phase, Phase::Draining(_)),
         }
     }
 

@@ -122,7 +122,7 @@ async fn run(
 async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
     let (builtin, needed) = (ticket.invocation.builtin, ticket.row().role);
     if needed == Role::Everyone {
-        return role::for_everyone(ticket.post.user_id, builtin);
+        return role::for_everyone(builtin);
     }
     match context.api_for(ticket).user(ticket.post.user_id).await {
         Ok(user) if user.id == ticket.post.user_id => {

@@ -27,8 +27,6 @@ pub struct Status {
     pub last_foreign_post: Option<Timestamp>,
     /// Why this process was started.
     pub start: StartReason,
-    /// Whether the restart or stop is under way.
-    pub draining: bool,
 }
 
 /// Why this process was started, as far as it can tell.

@@ -3,20 +3,17 @@
 //! A built-in that acts takes a grant by value, so that one which forgot to ask does not compile:
 //!
 //! ```compile_fail,E0451
-//! use matterbot::command::{Builtin, Grant, Role};
-//! use matterbot::id::UserId;
-//! let forged = Grant { user: UserId::random(), role: Role::Admin, builtin: Builtin::Restart };
+//! use matterbot::command::{Builtin, Grant};
+//! let forged = Grant { builtin: Builtin::Restart };
 //! ```
 //!
 //! ```
 //! use matterbot::command::{Builtin, role};
-//! use matterbot::id::UserId;
-//! assert!(role::for_everyone(UserId::random(), Builtin::Status).is_ok());
-//! assert!(role::for_everyone(UserId::random(), Builtin::Restart).is_err());
+//! assert!(role::for_everyone(Builtin::Status).is_ok());
+//! assert!(role::for_everyone(Builtin::Restart).is_err());
 //! ```
 
 use super::table::{self, Builtin, Role};
-use crate::id::UserId;
 use crate::mattermost::model::User;
 
 /// The role word of guest accounts.
@@ -38,24 +35,10 @@ pub struct Policy {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Grant {
-    user: UserId,
-    role: Role,
     builtin: Builtin,
 }
 
 impl Grant {
-    /// Whose it is.
-    #[must_use]
-    pub fn user(&self) -> UserId {
-        self.user
-    }
-
-    /// The role that was asked for and found.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
     /// What it allows.
     #[must_use]
     pub fn builtin(&self) -> Builtin {
@@ -121,24 +104,16 @@ pub fn authorize(
             return Err(Denied::NotPermitted);
         }
     }
-    Ok(Grant {
-        user: user.id,
-        role: needed,
-        builtin,
-    })
+    Ok(Grant { builtin })
 }
 
 /// The grant for a command that is for everyone, without a look-up.
 ///
 /// # Errors
 /// [`Denied::NotPermitted`] if `builtin` needs a role.
-pub fn for_everyone(user: UserId, builtin: Builtin) -> Result<Grant, Denied> {
+pub fn for_everyone(builtin: Builtin) -> Result<Grant, Denied> {
     match table::row(builtin).role {
-        Role::Everyone => Ok(Grant {
-            user,
-            role: Role::Everyone,
-            builtin,
-        }),
+        Role::Everyone => Ok(Grant { builtin }),
         Role::Operator | Role::Admin => Err(Denied::NotPermitted),
     }
 }

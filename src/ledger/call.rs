@@ -90,10 +90,6 @@ pub struct Settlement {
 /// A call as the budgets count it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recent {
-    /// Its identity.
-    pub key: CallKey,
-    /// Who asked.
-    pub user: UserId,
     /// Where it stands.
     pub state: CallState,
     /// What the operator should know beyond the state; empty while it runs.
@@ -212,22 +208,19 @@ pub(super) fn recent(
     name: &str,
     since: Timestamp,
 ) -> rusqlite::Result<Vec<Recent>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT post, ordinal, name, user, state, recorded_at, detail FROM call ORDER BY id DESC",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT name, state, recorded_at, detail FROM call ORDER BY id DESC")?;
     let mut rows = statement.query([])?;
     let mut recent = Vec::new();
     while let Some(row) = rows.next()? {
-        let recorded_at = row.get(5)?;
+        let recorded_at = row.get(2)?;
         if recorded_at < since {
             break;
         }
-        if row.get_ref(2)?.as_str()? == name {
+        if row.get_ref(0)?.as_str()? == name {
             recent.push(Recent {
-                key: key(row)?,
-                user: row.get(3)?,
-                state: row.get(4)?,
-                detail: row.get(6)?,
+                state: row.get(1)?,
+                detail: row.get(3)?,
                 recorded_at,
             });
         }

@@ -50,7 +50,8 @@ pub async fn run(origin: &Origin, patience: Duration) -> Result<(), PreflightErr
         source,
     };
     let mut child = tokio::process::Command::from(origin.command())
-        .args(["check", "--online"])
+        .args(["check", "--online", "--parent"])
+        .arg(std::process::id().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -38,6 +38,7 @@ mod restart;
 mod role;
 mod signals;
 mod soak;
+mod state_directory;
 mod status;
 mod supervisor;
 mod survey;

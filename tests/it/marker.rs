@@ -1,15 +1,14 @@
-//! Tests of `lifecycle::marker` and `lifecycle::state_directory`: what is left is found, what others left is refused.
+//! Tests of `lifecycle::marker` and of its directory: what is left is found, what others left is refused.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use matterbot::id::{ChannelId, PostId, UserId, random_token};
 use matterbot::lifecycle::marker::{self, Marker, Refused, Request};
-use matterbot::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
+use matterbot::lifecycle::state_directory::{StateDirectory, StateDirectoryError};
 use matterbot::timestamp::Timestamp;
-use rustix::fs::{FileType, Mode};
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_795_262_400_000);
@@ -349,64 +348,4 @@ fn a_directory_that_moves_stays_the_one_that_was_opened() {
 
 fn is_marker_in(directory: &Path) -> bool {
     directory.join(marker::NAME).exists()
-}
-
-#[test]
-fn one_process_holds_the_lock_and_is_named() {
-    let place = Place::new();
-    assert_eq!(place.state.holder().unwrap(), Holder::Nobody);
-    let lock = place.state.lock(Duration::ZERO).unwrap();
-    let other = StateDirectory::open(place.home.path()).unwrap();
-    let us = std::process::id();
-    assert_eq!(other.holder().unwrap(), Holder::Process(Some(us)));
-    let refused = other.lock(Duration::from_millis(50)).unwrap_err();
-    assert!(
-        refused.to_string().contains(&format!("process {us}")),
-        "{refused}"
-    );
-    drop(lock);
-    assert_eq!(other.holder().unwrap(), Holder::Nobody);
-    other.lock(Duration::ZERO).unwrap();
-}
-
-#[test]
-fn a_successor_waits_for_its_predecessor_to_let_go() {
-    let place = Place::new();
-    let held = Duration::from_millis(150);
-    let since = Instant::now();
-    let lock = place.state.lock(Duration::ZERO).unwrap();
-    let predecessor = std::thread::spawn(move || {
-        std::thread::sleep(held);
-        drop(lock);
-    });
-    let other = StateDirectory::open(place.home.path()).unwrap();
-    other.lock(Duration::from_secs(10)).unwrap();
-    assert!(since.elapsed() >= held);
-    predecessor.join().unwrap();
-}
-
-#[test]
-fn a_pipe_in_place_of_the_lock_is_refused_and_waited_for_by_nobody() {
-    let place = Place::new();
-    let path = place.home.path().join(StateDirectory::LOCK);
-    let (fifo, mode) = (FileType::Fifo, Mode::from_raw_mode(0o600));
-    rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
-    let errors = [
-        place.state.holder().unwrap_err(),
-        place.state.can_be_locked().unwrap_err(),
-        place.state.lock(Duration::ZERO).unwrap_err(),
-    ];
-    for error in errors {
-        assert!(error.to_string().contains("not a regular file"), "{error}");
-    }
-}
-
-#[test]
-fn a_lock_file_that_is_a_link_is_not_followed() {
-    let place = Place::new();
-    let target = place.home.path().join("target");
-    fs::write(&target, "precious").unwrap();
-    symlink(&target, place.home.path().join(StateDirectory::LOCK)).unwrap();
-    assert!(place.state.lock(Duration::ZERO).is_err());
-    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
 }

@@ -10,7 +10,9 @@ use serde_json::json;
 
 use crate::support::faults::fault;
 use crate::support::playground::Server;
-use crate::support::program::{Home, NO_TOKEN, PROGRAM, Program, Settings, command, eventually};
+use crate::support::program::{
+    Home, NO_TOKEN, PROGRAM, Program, Settings, command, eventually, output,
+};
 
 /// What a check printed, errors first.
 fn printed(output: &Output) -> (String, String) {
@@ -134,10 +136,41 @@ async fn a_newer_ledger_is_an_error_that_names_both_schemas() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_markers_way_is_an_error() {
+async fn a_marker_that_the_start_sets_aside_is_a_warning() {
     let home = Home::new(&Settings::alone());
     fs::create_dir(home.state().join("restart-marker.json")).unwrap();
-    refuses(&home, "restart-marker.json is in the way").await;
+    warns(&home, "will be set aside by the next start").await;
+    let mut program = home.start();
+    program.line("the next try is in").await;
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_system_that_must_not_be_written_is_a_warning() {
+    let mut namespace = command("unshare");
+    namespace.args(["--mount", "true"]);
+    if !output(namespace).await.status.success() {
+        eprintln!("not run: this user may mount nothing");
+        return;
+    }
+    let home = Home::new(&Settings::alone());
+    let mut program = home.start();
+    program.line("the next try is in").await;
+    program.stop().await;
+    let mut unshare = command("unshare");
+    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
+    unshare
+        .args(["--mount", "/bin/sh", "-c", script])
+        .arg(home.state())
+        .args([PROGRAM, "check", "--config"])
+        .arg(home.config());
+    let output = output(unshare).await;
+    let (errors, rest) = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{errors}{rest}");
+    assert!(
+        rest.contains("warning: ") && rest.contains("audit.jsonl cannot be written at present"),
+        "{rest}"
+    );
 }
 
 #[tokio::test]
@@ -234,6 +267,21 @@ async fn a_program_on_disk_that_does_not_work_is_not_restarted_into() {
 }
 
 #[tokio::test]
+async fn a_check_that_somebody_else_started_is_no_verdict() {
+    let home = Home::new(&Settings::alone());
+    let own = std::process::id().to_string();
+    let output = home.output(&["check", "--parent", &own]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = home.output(&["check", "--parent", "1"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // A bot that has a parent hands its own arguments on to the check.
+    let output = home
+        .output(&["--parent", "1", "check", "--parent", &own])
+        .await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test]
 async fn a_check_that_nobody_waits_for_ends() {
     // The server takes the connection and never answers, so the check has time.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -242,7 +290,7 @@ async fn a_check_that_nobody_waits_for_ends() {
         ..Settings::alone()
     });
     let check = format!(
-        "'{PROGRAM}' --config '{}' check --online",
+        "'{PROGRAM}' --config '{}' check --online --parent \\$PPID",
         home.config().display()
     );
     let script = format!("sh -c \"echo \\$\\$; exec {check}\" & exec sleep 1000");

@@ -139,22 +139,12 @@ pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
 
 #[cfg(test)]
 mod tests {
-    use crate::id::{PostId, UserId};
-    use crate::ledger::CallKey;
-
     use super::*;
 
     /// A call for a restart, so many seconds ago; those that are done name theirs.
     fn call(seconds_ago: u64, state: CallState, detail: &str) -> Recent {
         let recorded_at = Timestamp(1_000_000).minus(Duration::from_secs(seconds_ago));
-        let key = CallKey {
-            post: PostId::random(),
-            ordinal: 0,
-            name: "restart".to_owned(),
-        };
         Recent {
-            key,
-            user: UserId::random(),
             state,
             detail: detail.to_owned(),
             recorded_at,

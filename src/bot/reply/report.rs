@@ -70,13 +70,8 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
         StartReason::Restarted => "restarted on request",
         StartReason::Crashed => "started after the process before ended without a word",
     };
-    let state = if status.draining {
-        "up, and is restarting,"
-    } else {
-        "up"
-    };
     let mut text = format!(
-        "**matterbot** {} has been {state} for {} ({start}).\n\n",
+        "**matterbot** {} has been up for {} ({start}).\n\n",
         env!("CARGO_PKG_VERSION"),
         duration(status.running)
     );

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::ApiError;
 use crate::mattermost::limiter::Observation;
 use crate::secret::Secret;
-use crate::timestamp::Timestamp;
 
 /// The longest answer that we hold: a page of 200 posts of ordinary length has less than a tenth of it.
 const LARGEST_BODY: usize = 8 << 20;
@@ -27,8 +26,6 @@ pub(super) struct Answer {
     status: u16,
     body: Vec<u8>,
     token: Arc<Secret>,
-    /// The `Date` header.
-    pub(super) date: Option<Timestamp>,
 }
 
 /// The server's own errors (`model.AppError`).
@@ -84,7 +81,6 @@ pub(super) async fn read(
             request,
         });
     }
-    let date = date(&response);
     let body = read_body(&mut response, &request).await?;
     if status.is_success() {
         return Ok(Answer {
@@ -92,7 +88,6 @@ pub(super) async fn read(
             status: status.as_u16(),
             body,
             token: Arc::clone(token),
-            date,
         });
     }
     Err(refusal(status.as_u16(), &body, request, token))
@@ -132,11 +127,6 @@ fn retry_after(response: &Response) -> Option<Duration> {
     }
     let until = httpdate::parse_http_date(text).ok()?;
     Some(until.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-fn date(response: &Response) -> Option<Timestamp> {
-    let text = response.headers().get(DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(text).ok().map(Timestamp::from)
 }
 
 /// Scheme, host and port; the rest of an address may hold secrets.

@@ -1,10 +1,8 @@
-//! The server itself: its clock, its health, its limits.
+//! The server itself: its health, its limits.
 
 use serde::Deserialize;
 
-use super::call::Call;
 use super::{Api, ApiError, answer};
-use crate::timestamp::Timestamp;
 
 /// The length of a post that every server accepts (`model.PostMessageMaxRunesV1`).
 const SMALLEST_MAX_POST_SIZE: usize = 4_000;
@@ -17,17 +15,6 @@ struct ClientConfig {
 }
 
 impl Api {
-    /// The server's clock, to the second, as its `Date` header shows it; none if a proxy takes that header away.
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn ping(&self) -> Result<Option<Timestamp>, ApiError> {
-        Ok(self
-            .repeat(&Call::get(&["system", "ping"], &[]))
-            .await?
-            .date)
-    }
-
     /// Whether the server says that it and its database are well: one attempt, sent without the token.
     pub async fn healthy(&self) -> bool {
         let url = self.url(&["system", "ping"], &[("get_server_status", "true")]);

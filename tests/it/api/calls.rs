@@ -304,22 +304,6 @@ async fn a_file_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_servers_clock_is_read_from_the_date() {
-    let dated = Answer::new(
-        "200 OK",
-        &["Date: Sat, 21 Nov 2026 10:21:45 GMT"],
-        r#"{"status":"OK"}"#,
-    );
-    let peer = Peer::answering([dated, Answer::json("200 OK", r#"{"status":"OK"}"#)]).await;
-    let api = peer.api();
-    assert_eq!(
-        api.ping().await.unwrap(),
-        Some(Timestamp(1_795_256_505_000))
-    );
-    assert_eq!(api.ping().await.unwrap(), None);
-}
-
-#[tokio::test]
 async fn a_server_is_healthy_only_if_it_says_so_itself() {
     let unhealthy = Answer::new(
         "500 Internal Server Error",
