@@ -100,12 +100,6 @@ impl Bot {
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
-        let (ledger, stopped) = (self.context.ledger.clone(), self.context.chores.stopped());
-        drop(
-            self.context
-                .chores
-                .spawn(upkeep::retention::keep(ledger, stopped)),
-        );
         notify.alive();
         let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.

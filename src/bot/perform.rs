@@ -130,11 +130,27 @@ impl Performer {
         }));
     }
 
+    /// Writes down what the next process would like to know; without the ledger there is nothing to write it to.
+    fn note(
+        &self,
+        what: &'static str,
+        noting: impl Future<Output = Result<(), Unwritable>> + Send + 'static,
+    ) {
+        if self.context.without_stores {
+            return;
+        }
+        self.chore(async move {
+            if let Err(error) = noting.await {
+                tracing::warn!(error = %causes(&error), "{what} could not be noted");
+            }
+        });
+    }
+
     fn first_proof_of_life(&self, server_time: Timestamp) {
         let context = Arc::clone(&self.context);
         context.ledger.proof_of_life(server_time);
-        self.chore(async move {
-            noted(context.ledger.flush().await, "when the bot was here first");
+        self.note("when the bot was here first", async move {
+            context.ledger.flush().await
         });
     }
 
@@ -148,16 +164,16 @@ impl Performer {
 
     fn token_worked(&self) {
         let context = Arc::clone(&self.context);
-        self.chore(async move {
-            noted(context.ledger.token_worked().await, "that the token works");
+        self.note("that the token works", async move {
+            context.ledger.token_worked().await
         });
     }
 
     fn ready(&self) {
         self.context.notify.ready();
         let context = Arc::clone(&self.context);
-        self.chore(async move {
-            noted(context.ledger.ready().await, "that the start succeeded");
+        self.note("that the start succeeded", async move {
+            context.ledger.ready().await
         });
     }
 
@@ -266,13 +282,6 @@ impl Performer {
             complete: false,
         };
         self.spawn(&context.chores, failed, sweep.run(plan));
-    }
-}
-
-/// Something that the next process would like to know was written down, or not.
-fn noted(result: Result<(), Unwritable>, what: &str) {
-    if let Err(error) = result {
-        tracing::warn!(error = %causes(&error), "{what} could not be noted");
     }
 }
 

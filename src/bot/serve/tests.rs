@@ -1,6 +1,7 @@
 //! What becomes of a call whose serving panics, and of an answer that only memory holds.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -51,6 +52,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
+        without_stores: false,
         notify: Notify::of_process(),
         vocabulary: Vocabulary::new(&[], &[]),
         policy: Policy::default(),
