@@ -133,10 +133,11 @@ impl Bot {
     /// A server that is down keeps the start from succeeding only for a while.
     fn await_grace(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        let chores = &self.context.chores;
+        drop(chores.spawn(chores.until_stopped(async move {
             tokio::time::sleep(ready::GRACE).await;
             context.tell(Event::GraceOver);
-        }));
+        })));
     }
 
     /// Says goodbye and closes what is open. A stop that is asked for meanwhile wins.

@@ -292,12 +292,9 @@ impl Bot {
         if ground.without_stores {
             drop(context.chores.spawn(stores::reopen(Arc::clone(&context))));
         } else {
-            let (ledger, stopped) = (context.ledger.clone(), context.chores.stopped());
-            drop(
-                context
-                    .chores
-                    .spawn(upkeep::retention::keep(ledger, stopped)),
-            );
+            let chores = &context.chores;
+            let forgetting = upkeep::retention::keep(context.ledger.clone());
+            drop(chores.spawn(chores.until_stopped(forgetting)));
         }
         Self {
             performer: Performer::new(
