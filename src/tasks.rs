@@ -91,6 +91,15 @@ pub async fn shielded<F: Future>(work: F) -> Result<F::Output, Panicked> {
     done.map_err(|panic| Panicked(message(&*panic)))
 }
 
+/// The same for `work` of a thread.
+///
+/// # Errors
+/// As of [`shielded`].
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+    done.map_err(|panic| Panicked(message(&*panic)))
+}
+
 /// What `panic!` was given; a payload of another type says nothing.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
