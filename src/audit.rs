@@ -7,6 +7,7 @@
 mod entry;
 mod trail;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,8 @@ use tokio::sync::oneshot;
 
 pub use entry::{Entry, Verdict};
 use trail::Trail;
+
+use crate::tasks::caught;
 
 /// The file in the state directory.
 const NAME: &str = "audit.jsonl";
@@ -187,38 +190,49 @@ impl Audit {
     }
 }
 
-/// The thread: serves `messages` until it is closed, or nobody is left to ask.
+/// The thread: serves `messages` until it is closed, or nobody is left to ask. A message whose serving panics ends alone.
 fn write(mut trail: Trail, messages: &Receiver<Message>, trouble: &Mutex<Option<Trouble>>) {
     while let Ok(message) = messages.recv() {
-        match message {
-            Message::Record(entry) => {
-                notice(trouble, &trail.append(&entry).map_err(AuditError::Write))
-            }
-            Message::RecordDurably(entry, answer) => {
-                let result = trail
-                    .append(&entry)
-                    .and_then(|()| trail.sync())
-                    .map_err(AuditError::Write);
-                notice(trouble, &result);
-                answer.send(result).unwrap_or_default();
-            }
-            Message::Last(count, answer) => {
-                let entries = trail.last(count).unwrap_or_else(|error| {
-                    tracing::error!(%error, "cannot read the audit trail");
-                    Vec::new()
-                });
-                answer.send(entries).unwrap_or_default();
-            }
-            Message::Reopen(directory) => reopen(&mut trail, &directory),
-            Message::Close(answer) => {
-                if let Err(error) = trail.sync() {
-                    tracing::error!(%error, "cannot sync the audit trail");
-                }
-                answer.send(()).unwrap_or_default();
-                return;
+        match caught(|| serve(&mut trail, message, trouble)) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return,
+            Err(panicked) => {
+                tracing::error!(%panicked, "a use of the audit trail failed, by a defect of this program");
             }
         }
     }
+}
+
+fn serve(trail: &mut Trail, message: Message, trouble: &Mutex<Option<Trouble>>) -> ControlFlow<()> {
+    match message {
+        Message::Record(entry) => {
+            notice(trouble, &trail.append(&entry).map_err(AuditError::Write));
+        }
+        Message::RecordDurably(entry, answer) => {
+            let result = trail
+                .append(&entry)
+                .and_then(|()| trail.sync())
+                .map_err(AuditError::Write);
+            notice(trouble, &result);
+            answer.send(result).unwrap_or_default();
+        }
+        Message::Last(count, answer) => {
+            let entries = trail.last(count).unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot read the audit trail");
+                Vec::new()
+            });
+            answer.send(entries).unwrap_or_default();
+        }
+        Message::Reopen(directory) => reopen(trail, &directory),
+        Message::Close(answer) => {
+            if let Err(error) = trail.sync() {
+                tracing::error!(%error, "cannot sync the audit trail");
+            }
+            answer.send(()).unwrap_or_default();
+            return ControlFlow::Break(());
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// Takes the file that has the trail's name now.

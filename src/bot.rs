@@ -100,12 +100,6 @@ impl Bot {
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
         self.await_grace();
-        let (ledger, stopped) = (self.context.ledger.clone(), self.context.chores.stopped());
-        drop(
-            self.context
-                .chores
-                .spawn(upkeep::retention::keep(ledger, stopped)),
-        );
         notify.alive();
         let end = 'serving: loop {
             // Every arm is cancel-safe: what was not returned is returned by the next call.
@@ -139,10 +133,11 @@ impl Bot {
     /// A server that is down keeps the start from succeeding only for a while.
     fn await_grace(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        let chores = &self.context.chores;
+        drop(chores.spawn(chores.until_stopped(async move {
             tokio::time::sleep(ready::GRACE).await;
             context.tell(Event::GraceOver);
-        }));
+        })));
     }
 
     /// Says goodbye and closes what is open. A stop that is asked for meanwhile wins.

@@ -48,6 +48,21 @@ impl Tasks {
         self.stop.clone().cancelled_owned()
     }
 
+    /// Does `work` until [`Tasks::stop`] is called, which may be in the midst of it.
+    pub fn until_stopped(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let stopped = self.stopped();
+        async move {
+            tokio::select! {
+                biased;
+                () = stopped => {}
+                () = work => {}
+            }
+        }
+    }
+
     /// Asks every task that listens to [`Tasks::stopped`] to end.
     pub fn stop(&self) {
         self.stop.cancel();
@@ -73,6 +88,15 @@ pub struct Panicked(String);
 /// It panicked. What it shares with others must be usable all the same.
 pub async fn shielded<F: Future>(work: F) -> Result<F::Output, Panicked> {
     let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.map_err(|panic| Panicked(message(&*panic)))
+}
+
+/// The same for `work` of a thread.
+///
+/// # Errors
+/// As of [`shielded`].
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     done.map_err(|panic| Panicked(message(&*panic)))
 }
 
@@ -121,6 +145,14 @@ mod tests {
         let stopped = tasks.stopped();
         tasks.spawn(stopped);
         assert_eq!(tasks.running(), 1);
+        tasks.stop();
+        assert!(tasks.drain(Duration::from_secs(10)).await);
+    }
+
+    #[tokio::test]
+    async fn work_that_is_done_until_the_stop_is_given_up_then() {
+        let tasks = Tasks::new();
+        tasks.spawn(tasks.until_stopped(std::future::pending()));
         tasks.stop();
         assert!(tasks.drain(Duration::from_secs(10)).await);
     }

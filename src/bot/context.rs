@@ -32,6 +32,8 @@ pub struct Context {
     pub lifecycle_api: Api,
     /// The durable record.
     pub ledger: Ledger,
+    /// Whether neither it nor the trail could be opened.
+    pub without_stores: bool,
     /// The trail of decisions.
     pub audit: Audit,
     /// Where answers go.

@@ -76,8 +76,7 @@ impl Performer {
             Effect::Prepare => self.prepare(),
             Effect::AwaitAcknowledgement(key) => self.await_acknowledgement(key),
             Effect::Acknowledge(ticket) => {
-                let chores = context.chores.clone();
-                drop(chores.spawn(async move { acknowledge(&context, &ticket).await }));
+                self.chore(async move { acknowledge(&context, &ticket).await });
             }
             Effect::LeaveMarker { marker, named } => self.leave_marker(*marker, named),
             Effect::AnnounceRestart { request, joined } => {
@@ -110,7 +109,8 @@ impl Performer {
 
     /// Does `work`, which is given up at the end.
     fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.context.chores.spawn(work));
+        let chores = &self.context.chores;
+        drop(chores.spawn(chores.until_stopped(work)));
     }
 
     /// Does `work`, which tells the loop of its end, as one of `tasks`. If it panics, the loop is told `instead`: it waits
@@ -130,34 +130,50 @@ impl Performer {
         }));
     }
 
+    /// Writes down what the next process would like to know; without the ledger there is nothing to write it to.
+    fn note(
+        &self,
+        what: &'static str,
+        noting: impl Future<Output = Result<(), Unwritable>> + Send + 'static,
+    ) {
+        if self.context.without_stores {
+            return;
+        }
+        self.chore(async move {
+            if let Err(error) = noting.await {
+                tracing::warn!(error = %causes(&error), "{what} could not be noted");
+            }
+        });
+    }
+
     fn first_proof_of_life(&self, server_time: Timestamp) {
         let context = Arc::clone(&self.context);
         context.ledger.proof_of_life(server_time);
-        self.chore(async move {
-            noted(context.ledger.flush().await, "when the bot was here first");
+        self.note("when the bot was here first", async move {
+            context.ledger.flush().await
         });
     }
 
     fn ask_health(&self) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             let well = context.api.healthy().await;
             context.tell(Event::HealthTold { well });
-        }));
+        });
     }
 
     fn token_worked(&self) {
         let context = Arc::clone(&self.context);
-        self.chore(async move {
-            noted(context.ledger.token_worked().await, "that the token works");
+        self.note("that the token works", async move {
+            context.ledger.token_worked().await
         });
     }
 
     fn ready(&self) {
         self.context.notify.ready();
         let context = Arc::clone(&self.context);
-        self.chore(async move {
-            noted(context.ledger.ready().await, "that the start succeeded");
+        self.note("that the start succeeded", async move {
+            context.ledger.ready().await
         });
     }
 
@@ -171,20 +187,21 @@ impl Performer {
     }
 
     fn prepare(&self) {
-        let context = Arc::clone(&self.context);
+        let (context, chores) = (Arc::clone(&self.context), &self.context.chores);
         let failed = Event::Prepared(Err("it could not be prepared".to_owned()));
-        self.spawn(&self.context.chores, failed, async move {
+        let work = chores.until_stopped(async move {
             let prepared = supervision::prepare(&context).await;
             context.tell(Event::Prepared(prepared));
         });
+        self.spawn(chores, failed, work);
     }
 
     fn await_acknowledgement(&self, key: CallKey) {
         let context = Arc::clone(&self.context);
-        drop(self.context.chores.spawn(async move {
+        self.chore(async move {
             tokio::time::sleep(context.config.lifecycle.ack_after).await;
             context.tell(Event::AcknowledgementDue(key));
-        }));
+        });
     }
 
     fn leave_marker(&self, marker: Marker, named: usize) {
@@ -265,14 +282,8 @@ impl Performer {
             last: true,
             complete: false,
         };
-        self.spawn(&context.chores, failed, sweep.run(plan));
-    }
-}
-
-/// Something that the next process would like to know was written down, or not.
-fn noted(result: Result<(), Unwritable>, what: &str) {
-    if let Err(error) = result {
-        tracing::warn!(error = %causes(&error), "{what} could not be noted");
+        let chores = &context.chores;
+        self.spawn(chores, failed, chores.until_stopped(sweep.run(plan)));
     }
 }
 
@@ -300,10 +311,6 @@ async fn identify(context: Arc<Context>) {
                 tracing::error!(%panicked, "asking who we are failed, by a defect of this program");
             }
         }
-        tokio::select! {
-            // A bot that took over asks for itself.
-            () = context.chores.stopped() => return,
-            () = tokio::time::sleep(backoff.next_delay()) => {}
-        }
+        tokio::time::sleep(backoff.next_delay()).await;
     }
 }

@@ -3,7 +3,6 @@
 mod memory;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::audit::Verdict;
 use crate::command::Role;

@@ -40,6 +40,7 @@ use super::refusal;
 use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
+use super::upkeep;
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -278,6 +279,7 @@ impl Bot {
             origin: launch.origin,
             strict: launch.strict,
             starts: estate.starts,
+            without_stores: ground.without_stores,
             notify: Notify::of_process(),
             identity,
             notices: Notices::default(),
@@ -289,6 +291,10 @@ impl Bot {
         });
         if ground.without_stores {
             drop(context.chores.spawn(stores::reopen(Arc::clone(&context))));
+        } else {
+            let chores = &context.chores;
+            let forgetting = upkeep::retention::keep(context.ledger.clone());
+            drop(chores.spawn(chores.until_stopped(forgetting)));
         }
         Self {
             performer: Performer::new(

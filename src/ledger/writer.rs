@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::mark::{Mark, Marks};
 use super::store::Store;
 use super::{RIDE, Unwritable};
+use crate::tasks::caught;
 
 /// The pages that our commits dirty stay below SQLite's own checkpoint (1000 pages), which would make a commit wait.
 const COMMITS_PER_CHECKPOINT: u32 = 200;
@@ -36,7 +37,14 @@ pub(super) fn job<T: Send + 'static>(
 ) -> (Job, oneshot::Receiver<Result<T, Unwritable>>) {
     let (sender, receiver) = oneshot::channel();
     let job: Job = Box::new(move |store| {
-        let done = store.and_then(|store| work(store).map_err(Unwritable::from));
+        let done = store.and_then(|store| match caught(|| work(store)) {
+            Ok(done) => done.map_err(Unwritable::from),
+            // Its transaction is rolled back, and the thread goes on.
+            Err(panicked) => {
+                tracing::error!(%panicked, "a use of the ledger failed, by a defect of this program");
+                Err(Unwritable(panicked.to_string()))
+            }
+        });
         let outcome = done.as_ref().map(drop).map_err(Clone::clone);
         // An asker that no longer waits needs no answer.
         (
@@ -214,5 +222,25 @@ impl Writer {
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                 .ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ledger::Ledger;
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_answered_and_undone_and_the_thread_goes_on() {
+        let home = tempfile::tempdir().unwrap();
+        let (ledger, _) = Ledger::open(home.path()).unwrap();
+        let panics = ledger.transact::<()>(|store| {
+            store.token_worked()?;
+            panic!("as tested")
+        });
+        assert_eq!(panics.await.unwrap_err().reason(), "panicked: as tested");
+        ledger.flush().await.unwrap();
+        ledger.close().await.unwrap();
+        let (_, left) = Ledger::open(home.path()).unwrap();
+        assert!(!left.token_worked);
     }
 }

@@ -208,4 +208,9 @@ async fn a_bot_without_room_stops_when_it_is_asked_to() {
     bot.ready(2).await;
     bot.terminate();
     assert_eq!(bot.exit_code().await, Some(0));
+    // What there is no ledger for was not tried.
+    let log = bot.log();
+    for vain in ["could not be noted", "could not be forgotten"] {
+        assert!(!log.contains(vain), "{log}");
+    }
 }

@@ -27,11 +27,10 @@ pub(super) async fn without_ledger(
     unwritable: &Unwritable,
 ) -> Ending {
     tracing::debug!(%unwritable, post = %ticket.post.id, "nothing is run");
+    let answerable = ticket.fate == Fate::Run && !context.unrecorded.is_plenty();
     let text = match ticket.invocation.builtin {
-        Builtin::Status if ticket.fate == Fate::Run => {
-            reply::status(status, Some(&unwritable.to_string()))
-        }
-        Builtin::Help if ticket.fate == Fate::Run => builtin::help::text(context, ticket).await,
+        Builtin::Status if answerable => reply::status(status, Some(&unwritable.to_string())),
+        Builtin::Help if answerable => builtin::help::text(context, ticket).await,
         _ => {
             let channel = ticket.post.channel_id;
             if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {
@@ -51,6 +50,8 @@ pub(super) async fn without_ledger(
     }
     let mut record = record(context, ticket, Outcome::done(text));
     record.settlement.replies.clear();
+    // Who wants to read the question finds it above its answer.
+    record.settlement.call.text.clear();
     "answered while the ledger could not be written".clone_into(&mut record.settlement.detail);
     context.keep(record);
     Ending::Settled

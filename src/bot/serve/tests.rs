@@ -1,6 +1,7 @@
 //! What becomes of a call whose serving panics, and of an answer that only memory holds.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -51,6 +52,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
+        without_stores: false,
         notify: Notify::of_process(),
         vocabulary: Vocabulary::new(&[], &[]),
         policy: Policy::default(),
@@ -156,4 +158,26 @@ async fn an_answer_from_memory_is_not_tried_for_ever() {
     let saying = memory::say(&context, &ticket, answer, Duration::from_millis(50));
     let said = tokio::time::timeout(Duration::from_secs(20), saying).await;
     assert_eq!(said, Ok(false));
+}
+
+#[tokio::test]
+async fn what_is_kept_is_written_once_there_is_a_ledger() {
+    let home = tempfile::tempdir().unwrap();
+    let (ledger, _) = Ledger::open(home.path()).unwrap();
+    let (context, _events) = bot(home.path(), ledger.clone());
+    let tickets: Vec<Ticket> = (0..1_000).map(|_| ticket(&context)).collect();
+    for ticket in &tickets {
+        assert!(!context.unrecorded.is_plenty());
+        let outcome = Outcome::done("as tested".to_owned());
+        context.keep(record(&context, ticket, outcome));
+    }
+    assert!(context.unrecorded.is_plenty());
+    assert!(context.unrecorded.holds(&tickets[999].key()));
+    assert_eq!(context.write_unrecorded().await.len(), 1_000);
+    for ticket in &tickets {
+        assert!(!context.unrecorded.holds(&ticket.key()));
+    }
+    let posts = tickets.iter().map(|ticket| ticket.post.id).collect();
+    assert_eq!(ledger.known(posts).await.unwrap().len(), 1_000);
+    assert_eq!(context.write_unrecorded().await.len(), 0);
 }

@@ -12,19 +12,11 @@ const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The pause between two batches, so that the disk has time for others.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Forgets what is older than [`RETENTION`], until `stopped` comes.
-pub async fn keep(ledger: Ledger, stopped: impl Future<Output = ()>) {
-    tokio::select! {
-        biased;
-        () = stopped => {}
-        // Only the waiting is given up: a batch that was begun is done by the ledger's thread.
-        () = for_ever(&ledger) => {}
-    }
-}
-
-async fn for_ever(ledger: &Ledger) {
+/// Forgets what is older than [`RETENTION`]. If only the waiting for it is given up, a batch that was begun is done by the
+/// ledger's thread.
+pub async fn keep(ledger: Ledger) {
     loop {
-        match pass(ledger).await {
+        match pass(&ledger).await {
             Ok(forgotten) if forgotten == Forgotten::default() => {}
             Ok(forgotten) => tracing::info!(?forgotten, "what is older than 90 days is forgotten"),
             Err(error) => {
