@@ -1,5 +1,5 @@
-//! The power fails at every call that makes something last: what had been synced is all that is left, or that and a part
-//! of the rest.
+//! The power fails at every call that makes something last: what had been synced is all that is left, or that and a
+//! part of the rest.
 
 use futures_util::future::join_all;
 
