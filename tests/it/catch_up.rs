@@ -88,6 +88,7 @@ async fn what_is_too_old_expires() {
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
     let (olga, pat, lab) = (&scenario.olga, &scenario.pat, &scenario.lab);
     pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
     bot.kill().await;
     let status = pat.asks(lab, "@status").await;
     let help = pat.says(lab, "help").await;
@@ -131,6 +132,7 @@ async fn a_clock_that_is_set_back_hides_nothing() {
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (otto, pat, lab) = (&scenario.otto, &scenario.pat, &scenario.lab);
     pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
     bot.kill().await;
     clock(0).await;
     let missed = otto.asks(lab, "@status").await;
@@ -151,6 +153,7 @@ async fn commands_among_three_hundred_posts_are_all_found() {
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
     bot.kill().await;
     let people = [&scenario.olga, &scenario.otto, &scenario.pat];
     let mut calls = Vec::new();

@@ -24,6 +24,7 @@ async fn a_full_disk_runs_nothing_and_loses_nothing() {
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     pat.asks(lab, "@help status").await.outcome().await;
+    bot.audited(1).await;
     bot.limit_files(Some(1));
     // What only tells of the bot is told from memory; of the rest it is said once that nothing runs.
     let text = pat.asks(lab, "@status").await.outcome().await;

@@ -41,6 +41,7 @@ async fn forty_commands_among_1150_missed_posts_have_their_outcomes() {
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let lab = &scenario.lab;
     scenario.pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
     bot.kill().await;
     let calls = chat(&people, lab, 1_150, 28).await;
     // Of 1,150 every 28th, the last two being talk.

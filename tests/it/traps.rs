@@ -99,6 +99,7 @@ async fn the_root_of_a_thread_comes_with_its_replies_and_is_not_read_again() {
     let root = pat.says(lab, "@status").await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
     bot.kill().await;
     let reply = json!({"channel_id": lab, "root_id": root["id"], "message": "well?"});
     olga.posts(reply).await;

@@ -27,7 +27,8 @@ async fn posts_of_one_millisecond_are_paged_by_their_ids() {
     let (admin, pat) = (server.log_in("admin").await, server.log_in("pat").await);
     let channel = pat.channel("off-topic").await;
     // The root is older by more than a millisecond, which a fast machine would not see to.
-    let root = json!({"channel_id": channel, "message": "root", "create_at": 1_700_000_000_000_i64});
+    let root =
+        json!({"channel_id": channel, "message": "root", "create_at": 1_700_000_000_000_i64});
     let root = admin.post("/posts", root).await.expect(201);
     let mut replies = vec![pat.reply(&root, "first").await];
     let scope = json!({"user": "pat"});

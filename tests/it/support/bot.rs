@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::playground::DEADLINE;
+use super::poll;
 use super::scenario::Scenario;
 
 /// The line that says that commands are served.
@@ -127,6 +128,16 @@ impl BotUnderTest {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+
+    /// Until its audit trail has `count` lines: an answer can be seen before its line is on the disk, so whoever counts
+    /// lines lets no kill and no full disk come between.
+    pub(crate) async fn audited(&self, count: usize) {
+        let lines = async || {
+            let text = fs::read_to_string(self.state("audit.jsonl")).unwrap_or_default();
+            (text.ends_with('\n') && text.lines().count() >= count).then_some(())
+        };
+        poll("the audit trail has its lines", lines).await;
     }
 
     /// Up to which `last_post_at` its ledger says that `channel` was read.
