@@ -32,6 +32,7 @@ pub mod status;
 pub mod stores;
 pub mod supervision;
 pub mod survey;
+pub mod sweep;
 pub mod ticket;
 pub mod unrecorded;
 pub mod upkeep;

@@ -12,9 +12,9 @@ use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
 
 use super::causes::causes;
-use super::effect::SweepPlan;
-use super::event::{Event, Unread};
+use super::event::Event;
 use super::identity::{Identity, Room};
+use super::sweep::{Looked, Reading, SweepPlan, Unread};
 use super::watermark::Mark;
 
 /// What the server commits late, and what a replica has not got yet, is found by a second look after this time.
@@ -25,32 +25,6 @@ const PAGE: u16 = 200;
 
 /// Channels that nobody anchored are read no further back than this.
 pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How far the reading of a channel has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// It begins.
-    Begins,
-    /// The channel was read to its end, or as far as is allowed.
-    Ended,
-    /// The server does not let us read the channel; it is tried again with the next sweep.
-    Refused,
-}
-
-/// A channel whose reading begins, or is over.
-#[derive(Debug, Clone, Copy)]
-pub struct Looked {
-    /// The channel.
-    pub channel: ChannelId,
-    /// Its `last_post_at` when it was listed.
-    pub last_post_at: Timestamp,
-    /// The server's clock when the sweep began.
-    pub as_of: Timestamp,
-    /// From when on a channel without an anchor was read.
-    pub since: Timestamp,
-    /// How far the reading has come.
-    pub reading: Reading,
-}
 
 /// What is still to be read of a channel.
 #[derive(Debug)]

@@ -1,19 +1,16 @@
 //! What a decision asks to be done; `perform` does it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::id::ChannelId;
 use crate::ledger::{CallKey, Watermark};
 use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
 use crate::timestamp::Timestamp;
 
-use super::event::Unread;
 use super::restart::{Request, Return};
 use super::status::Status;
+use super::sweep::{SweepPlan, Unread};
 use super::ticket::Ticket;
-use super::watermark::Mark;
 
 /// One thing to do. None of them blocks the loop; what takes time comes back as an event.
 #[derive(Debug)]
@@ -105,15 +102,4 @@ pub enum End {
     AtOnce(Outcome),
     /// The bot starts over in this process.
     StartOver,
-}
-
-/// What a sweep starts from.
-#[derive(Debug)]
-pub struct SweepPlan {
-    /// What is known of each channel.
-    pub marks: HashMap<ChannelId, Mark>,
-    /// From when on a channel without an anchor is read, on the server's clock.
-    pub since: Timestamp,
-    /// The server's clock now.
-    pub server_now: Timestamp,
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::id::ChannelId;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
@@ -11,9 +10,9 @@ use crate::mattermost::gateway::Update;
 use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
 
-use super::catch_up::Looked;
 use super::identity::{Identity, Room};
 use super::restart::Request;
+use super::sweep::{Looked, Unread};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -95,17 +94,6 @@ pub enum Event {
     GraceOver,
     /// Thirty seconds have passed.
     Tick,
-}
-
-/// Posts that catch-up passes over, since there are more than `Lifecycle.catch_up.max_posts`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unread {
-    /// The channel.
-    pub channel: ChannelId,
-    /// They were created after this, by the server's clock...
-    pub from: Timestamp,
-    /// ...and not after this.
-    pub to: Timestamp,
 }
 
 /// The instant at which an event is decided, from the clocks of this host.

@@ -6,9 +6,10 @@ use crate::ledger::{Kind, Reply, Settlement, Unwritable};
 use crate::tasks::shielded;
 
 use super::context::Context;
-use super::event::{Event, Unread};
+use super::event::Event;
 use super::reply;
 use super::serve::{declined, parts};
+use super::sweep::Unread;
 use super::ticket::Ticket;
 
 /// Settles `tickets`, which are of one channel, and answers them in one post.

@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 use super::catch_up::Sweep;
 use super::causes::causes;
 use super::context::Context;
-use super::effect::{Effect, End, SweepPlan};
+use super::effect::{Effect, End};
 use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Unidentified};
@@ -25,6 +25,7 @@ use super::recovery::Unsettled;
 use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
 use super::supervision;
+use super::sweep::SweepPlan;
 
 /// "Back up." waits this long for catch-up.
 const RETURN_WAIT: Duration = Duration::from_secs(5);

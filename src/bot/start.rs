@@ -290,7 +290,11 @@ impl Bot {
             events: tell,
         });
         if ground.without_stores {
-            drop(context.chores.spawn(stores::reopen(Arc::clone(&context))));
+            drop(
+                context
+                    .chores
+                    .spawn(stores::reopening::reopen(Arc::clone(&context))),
+            );
         } else {
             let chores = &context.chores;
             let forgetting = upkeep::retention::keep(context.ledger.clone());

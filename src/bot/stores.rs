@@ -1,24 +1,17 @@
 //! The ledger and the audit trail of a start: open, or not, because the disk is full or must not be written.
 
+pub mod reopening;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use crate::audit::{Audit, AuditError};
-use crate::backoff::Backoff;
 use crate::ledger::{self, Ledger, OpenError, Recovered};
-use crate::lifecycle::{Status, marker};
+use crate::lifecycle::marker;
 
 use super::StartFailure;
 use super::causes::causes;
-use super::context::Context;
-use super::event::Event;
 use super::refusal;
-
-/// The ceiling of the first wait before what could not be opened is tried again...
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// ...and of the longest: to open a large ledger takes its time.
-const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// The ledger and the audit trail, open, with a run of this process begun.
 #[derive(Debug)]
@@ -131,28 +124,4 @@ fn open_audit(directory: &Path) -> Result<Audit, Unopened> {
         }
         _ => Unopened::Failure(refusal::audit(error)),
     })
-}
-
-/// Tries again what found no room, until there is room; then the bot is to start over.
-pub async fn reopen(context: Arc<Context>) {
-    let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY, fastrand::u64(..));
-    loop {
-        tokio::time::sleep(backoff.next_delay()).await;
-        let directory = context.directory.path().to_owned();
-        // To read a large ledger takes longer than the loop may wait.
-        let path = directory.clone();
-        let Ok(opened) = tokio::task::spawn_blocking(move || Ledger::open(&path)).await else {
-            continue;
-        };
-        match begin(opened, &directory).await {
-            Ok(stores) => {
-                context.reopened.put(stores);
-                return context.tell(Event::Reopened);
-            }
-            Err(Unopened::Failure(failure)) if failure.status == Status::Configuration => {
-                return context.tell(Event::Misconfigured(format!("{:#}", failure.error)));
-            }
-            Err(_) => {}
-        }
-    }
 }

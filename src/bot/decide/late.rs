@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use crate::bot::effect::Effect;
-use crate::bot::event::Unread;
 use crate::bot::reply;
+use crate::bot::sweep::Unread;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::id::ChannelId;
 use crate::timestamp::Timestamp;

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::bot::catch_up::{FURTHEST, Looked, Reading};
-use crate::bot::effect::{Effect, SweepPlan};
+use crate::bot::catch_up::FURTHEST;
+use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
+use crate::bot::sweep::{Looked, Reading, SweepPlan};
 use crate::bot::watermark::{Look, SETTLING};
 use crate::id::{ChannelId, PostId};
 use crate::timestamp::Timestamp;

@@ -1,8 +1,9 @@
 //! Decisions about what catch-up came to too late.
 
-use crate::bot::catch_up::{Looked, Reading};
 use crate::bot::effect::Effect;
-use crate::bot::event::{Event, Unread};
+use crate::bot::event::Event;
+use crate::bot::sweep::Unread;
+use crate::bot::sweep::{Looked, Reading};
 use crate::bot::ticket::{Fate, Ticket};
 use crate::id::UserId;
 use crate::mattermost::model::Post;

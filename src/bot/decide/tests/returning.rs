@@ -1,9 +1,9 @@
 //! Decisions about saying that we are back, and about a restart that is asked for before that.
 
-use crate::bot::catch_up::{Looked, Reading};
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::restart::Manner;
+use crate::bot::sweep::{Looked, Reading};
 use crate::lifecycle::marker::Marker;
 
 use super::Bench;
