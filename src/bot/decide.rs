@@ -183,7 +183,8 @@ struct Connection {
 #[derive(Debug)]
 struct Back {
     marker: Marker,
-    interrupted: usize,
+    /// The commands that were cut off.
+    interrupted: Vec<String>,
     late: usize,
     unread: HashSet<ChannelId>,
     /// Catch-up has taken long enough: it is announced as soon as it can be.
@@ -204,7 +205,12 @@ struct Counters {
 impl State {
     /// The state of a process that has just started.
     #[must_use]
-    pub fn new(rules: Rules, marks: Marks, marker: Option<Marker>, interrupted: usize) -> Self {
+    pub fn new(
+        rules: Rules,
+        marks: Marks,
+        marker: Option<Marker>,
+        interrupted: Vec<String>,
+    ) -> Self {
         let back = marker.map(|marker| Back {
             marker,
             interrupted,

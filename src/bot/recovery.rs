@@ -90,8 +90,8 @@ pub fn marker(directory: &StateDirectory) -> anyhow::Result<Option<Marker>> {
 pub struct Estate {
     /// The answers that are still to be sent.
     pub owed: Vec<Delivery>,
-    /// How many calls were cut off.
-    pub interrupted: usize,
+    /// Which commands were cut off, one for each call.
+    pub interrupted: Vec<String>,
     /// The restart that is over when we are back.
     pub marker: Option<Marker>,
     /// The calls that it names.
@@ -137,7 +137,7 @@ pub async fn inherit(
         .unfinished
         .into_iter()
         .partition(|call| marker.as_ref().is_some_and(|marker| names(marker, call)));
-    let interrupted = cut_off.len();
+    let interrupted = cut_off.iter().map(|call| call.key.name.clone()).collect();
     let mut records = carried.records.clone();
     records.extend(cut_off.into_iter().map(cut_off_record));
     let mut owed = undelivered(recovered.undelivered);

@@ -175,9 +175,9 @@ pub fn back(back: &Return, version: &str) -> String {
         )
         .ok();
     }
-    if back.interrupted > 0 {
-        let calls = counted(back.interrupted, "command was", "commands were");
-        write!(text, " {calls} cut off; whoever asked has been told.").ok();
+    if !back.interrupted.is_empty() {
+        let commands = cut_off(&back.interrupted);
+        write!(text, " {commands} cut off; whoever asked has been told.").ok();
     }
     if back.late > 0 {
         write!(
@@ -196,6 +196,26 @@ pub fn back(back: &Return, version: &str) -> String {
         .ok();
     }
     text
+}
+
+/// So many commands that were cut off are named.
+const NAMED: usize = 5;
+
+/// `commands` with the verb that fits them, by name as far as they are few.
+fn cut_off(commands: &[String]) -> String {
+    let (named, more) = commands.split_at(commands.len().min(NAMED));
+    let mut words: Vec<String> = named
+        .iter()
+        .map(|name| inline_code(&format!("@{name}")))
+        .collect();
+    if !more.is_empty() {
+        words.push(format!("{} more", more.len()));
+    }
+    match words.split_last() {
+        Some((last, [])) => format!("{last} was"),
+        Some((last, rest)) => format!("{} and {last} were", rest.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// A call was cut off.
@@ -312,6 +332,14 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_secs_f64(seconds)), words);
         }
+    }
+
+    #[test]
+    fn what_was_cut_off_is_named() {
+        let names = |count: usize| vec!["help".to_owned(); count];
+        assert_eq!(cut_off(&names(1)), "`@help` was");
+        assert_eq!(cut_off(&names(3)), "`@help`, `@help` and `@help` were");
+        assert!(cut_off(&names(8)).ends_with("`@help` and 3 more were"));
     }
 
     #[test]

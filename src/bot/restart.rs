@@ -46,8 +46,8 @@ pub struct Return {
     pub marker: Marker,
     /// How long nobody was served.
     pub downtime: Duration,
-    /// How many calls were cut off.
-    pub interrupted: usize,
+    /// Which commands were cut off, one for each call.
+    pub interrupted: Vec<String>,
     /// How many calls that came in between have been served.
     pub late: usize,
     /// How many channels are still being read.

@@ -317,7 +317,7 @@ async fn a_restart_that_was_announced_is_completed_by_whoever_comes_next() {
     bot.restart_process();
     let back = restart.outcome().await;
     assert!(back.starts_with("Back up. ✅"), "{back}");
-    assert!(back.contains("1 command was cut off"), "{back}");
+    assert!(back.contains("`@help` was cut off"), "{back}");
     assert!(
         cut_off
             .outcome()

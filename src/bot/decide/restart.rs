@@ -262,7 +262,7 @@ impl State {
             .age(now.wall, &self.rules.boot_id, now.since_boot);
         let announcement = Return {
             downtime,
-            interrupted: back.interrupted,
+            interrupted: back.interrupted.clone(),
             late: back.late,
             unread: back.unread.len(),
             manner: Manner::of(downtime, self.rules.notice_expiry),

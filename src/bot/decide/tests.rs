@@ -62,7 +62,7 @@ impl Bench {
             boot_id: "boot".to_owned(),
             mishap: None,
         };
-        let state = State::new(rules, Marks::default(), marker, 0);
+        let state = State::new(rules, Marks::default(), marker, Vec::new());
         let (me, team, channel) = (UserId::random(), TeamId::random(), ChannelId::random());
         Self {
             state,

@@ -4,7 +4,7 @@ import time
 
 from host import wait
 from host.host import STATE, UNIT, Host
-from host.registry import TRIXIE, case
+from host.registry import BOOKWORM, TRIXIE, case
 
 SECONDS = 270
 GIVEN_UP_WITHIN = 240
@@ -25,7 +25,7 @@ def brought_back(host: Host) -> None:
     assert host.state() == "active/running"
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def it_ends_in_failed_with_the_reason(host: Host) -> None:
     """Another bot on the same state: it may end at any time, so that each start tries again."""
     host.start()

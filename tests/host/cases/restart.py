@@ -61,7 +61,7 @@ def an_operator_signal_restarts_too(host: Host) -> None:
     assert host.get("NRestarts") == "1"
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def systemctl_restart_keeps_serving(host: Host) -> None:
     host.serve()
     pid = host.main_pid()
@@ -70,7 +70,7 @@ def systemctl_restart_keeps_serving(host: Host) -> None:
     host.answered()
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def ten_within_the_start_limit_never_fail(host: Host) -> None:
     host.serve()
     pids = {host.main_pid()}
@@ -89,7 +89,7 @@ def ten_within_the_start_limit_never_fail(host: Host) -> None:
     host.replaced(pid, BACK_WITHIN)
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def ten_without_a_start_limit_all_leave_by_exit(host: Host) -> None:
     """As with somebody who resets the unit's counter before each: nothing is left to be counted."""
     host.drop_in("StartLimitIntervalSec=0", "Unit")
@@ -104,7 +104,7 @@ def ten_without_a_start_limit_all_leave_by_exit(host: Host) -> None:
     assert shown == {"NRestarts": "10", "Result": "success"}, shown
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def in_place_where_the_unit_does_not_restart(host: Host) -> None:
     host.drop_in("Restart=no")
     host.serve()
@@ -165,7 +165,7 @@ def refused_where_the_successor_would_not_start(host: Host) -> None:
     restart(host)
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def in_place_below_a_shell_that_inherited_the_variables(host: Host) -> None:
     """NOTIFY_SOCKET, INVOCATION_ID and SYSTEMD_EXEC_PID are there, and none is its own."""
     host.run(

@@ -31,7 +31,7 @@ def start_returns_when_the_bot_is_ready(host: Host) -> None:
     assert host.get("NRestarts") == "0"
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def start_blocks_while_the_bot_is_not_ready(host: Host) -> None:
     host.server.stop()
     host.run("systemctl", "start", "--no-block", UNIT)
@@ -44,7 +44,7 @@ def start_blocks_while_the_bot_is_not_ready(host: Host) -> None:
     host.note(f"ready {time.monotonic() - begun - 3:.1f} s after the server came")
 
 
-@case(TRIXIE)
+@case(TRIXIE, BOOKWORM)
 def a_server_that_is_down_is_no_failure(host: Host) -> None:
     # It has served before, so what is asked while the server cannot be reached is owed an answer.
     host.start()

@@ -144,7 +144,7 @@ async fn draining() {
     picks_up(&scenario, &mut bot, &restart, Told::Back).await;
     is_told(&bot.state(""), &joined, Told::Back).await;
     let back = restart.outcome().await;
-    assert!(back.contains("1 command was cut off"), "{back}");
+    assert!(back.contains("`@help` was cut off"), "{back}");
     let told = cut_off.outcome().await;
     assert!(
         told.starts_with("I was interrupted while `@help` ran."),

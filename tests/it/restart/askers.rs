@@ -81,7 +81,7 @@ async fn a_call_that_hangs_holds_a_restart_no_longer_than_the_drain() {
     let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
     let texts = texts(&restart).await;
     assert_restarted(&texts);
-    assert!(texts[1].contains("1 command was cut off"), "{texts:?}");
+    assert!(texts[1].contains("`@help` was cut off"), "{texts:?}");
     let told = hangs.outcome().await;
     assert!(
         told.starts_with("I was interrupted while `@help` ran."),
