@@ -143,6 +143,8 @@ def a_broken_configuration_is_not_tried_again(host: Host) -> None:
 def an_unknown_team_is_not_tried_again(host: Host) -> None:
     host.configure(teamname="no-such-team")
     host.run("systemctl", "start", UNIT, check=False)
+    # It is ready at the server's hello, and asks for the team after it.
+    wait.until(lambda: host.get("ActiveState") == "failed", 10, "the end of the service")
     shown = host.show("ActiveState", "Result", "ExecMainStatus", "NRestarts")
     assert shown == {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78", "NRestarts": "0"}, shown
     assert "no-such-team" in host.journal()
