@@ -290,13 +290,7 @@ impl State {
     /// Starts a ticket, or lets it wait in its lane.
     fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
         let lane = ticket.lane();
-        let held = InHand {
-            lane,
-            channel: ticket.post.channel_id,
-            created: ticket.post.create_at,
-        };
-        self.in_hand
-            .insert((ticket.post.id, ticket.invocation.ordinal), held);
+        self.hold(&ticket, lane);
         let ready = match lane {
             Some(lane) => self.lanes.enter(lane, ticket),
             None => Some(ticket),

@@ -70,7 +70,7 @@ fn stage(file: &LedgerFile, copy: &Path) -> Result<PathBuf, OpenError> {
 pub fn is_sound(directory: &Path) -> Result<bool, OpenError> {
     let file = LedgerFile::new(directory)?;
     match file.read(|connection| Ok(file.check_pages(connection).is_ok())) {
-        Err(OpenError::Io { path, source }) => Err(OpenError::Io { path, source }),
+        Err(error @ OpenError::Io { .. }) => Err(error),
         found => Ok(found.ok().flatten().unwrap_or(false)),
     }
 }

@@ -12,7 +12,7 @@ use crate::bot::ticket::{Fate, Ticket};
 use crate::id::ChannelId;
 use crate::timestamp::Timestamp;
 
-use super::{InHand, State};
+use super::State;
 
 /// So many expired calls of a channel are answered one by one in a sweep.
 const ANSWERED_SINGLY: usize = 20;
@@ -38,20 +38,17 @@ impl State {
         if !expired || !ticket.answer_owed() || reply::declined(&ticket).is_none() {
             return Some(ticket);
         }
-        let channel = ticket.post.channel_id;
-        let late = self.late.channels.entry(channel).or_default();
+        let late = self
+            .late
+            .channels
+            .entry(ticket.post.channel_id)
+            .or_default();
         if late.singly < ANSWERED_SINGLY {
             late.singly += 1;
             return Some(ticket);
         }
-        let held = InHand {
-            lane: None,
-            channel,
-            created: ticket.post.create_at,
-        };
-        self.in_hand
-            .insert((ticket.post.id, ticket.invocation.ordinal), held);
-        late.together.push(ticket);
+        late.together.push(ticket.clone());
+        self.hold(&ticket, None);
         None
     }
 

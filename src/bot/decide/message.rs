@@ -7,7 +7,7 @@ use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
 use crate::bot::reply::UNANSWERED;
-use crate::bot::ticket::{Fate, Ticket};
+use crate::bot::ticket::{Fate, Lane, Ticket};
 use crate::command::Role;
 use crate::command::author::{self, Author, Why};
 use crate::command::parse::Invocation;
@@ -16,7 +16,7 @@ use crate::command::table;
 use crate::ledger::CallKey;
 use crate::mattermost::model::Post;
 
-use super::{Phase, State};
+use super::{InHand, Phase, State};
 
 /// A lifecycle command younger than this is left to its event until the next look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
@@ -156,6 +156,17 @@ impl State {
         if let Some(back) = self.back.as_mut().filter(|_| ticket.fate == Fate::Run) {
             back.late += 1;
         }
+    }
+
+    /// Notes that `ticket` waits or runs.
+    pub(super) fn hold(&mut self, ticket: &Ticket, lane: Option<Lane>) {
+        let held = InHand {
+            lane,
+            channel: ticket.post.channel_id,
+            created: ticket.post.create_at,
+        };
+        self.in_hand
+            .insert((ticket.post.id, ticket.invocation.ordinal), held);
     }
 
     /// The checks that need nobody else; whatever is answered counts towards the rate. The role comes when it is

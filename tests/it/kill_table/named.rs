@@ -310,8 +310,7 @@ fn forget_the_attempt(bot: &BotUnderTest) {
 }
 
 fn outbox_is_empty(bot: &BotUnderTest) -> bool {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let ledger = rusqlite::Connection::open_with_flags(bot.state("ledger.db"), flags).unwrap();
+    let ledger = bot.ledger().unwrap();
     let left: i64 = ledger
         .query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))
         .unwrap();

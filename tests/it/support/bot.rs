@@ -140,18 +140,22 @@ impl BotUnderTest {
         poll("the audit trail has its lines", lines).await;
     }
 
+    /// Its ledger, for reading; none before there is one.
+    pub(crate) fn ledger(&self) -> Option<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()
+    }
+
     /// Up to which `last_post_at` its ledger says that `channel` was read.
     pub(crate) fn looked_at(&self, channel: &str) -> Option<i64> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let ledger = rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()?;
+        let ledger = self.ledger()?;
         let query = "SELECT last_post_at FROM watermark WHERE channel = ?";
         ledger.query_row(query, [channel], |row| row.get(0)).ok()
     }
 
     /// After which post its ledger says that `channel` is to be read.
     pub(crate) fn anchor(&self, channel: &str) -> Option<String> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let ledger = rusqlite::Connection::open_with_flags(self.state("ledger.db"), flags).ok()?;
+        let ledger = self.ledger()?;
         let query = "SELECT anchor FROM watermark WHERE channel = ?";
         ledger.query_row(query, [channel], |row| row.get(0)).ok()?
     }
