@@ -7,11 +7,13 @@
 //! Everything here is pure: no clock, no socket. What a decision needs is a parameter.
 
 pub mod author;
+pub mod catalogue;
 pub mod parse;
 pub mod rate;
 pub mod role;
 pub mod table;
 
+pub use catalogue::Catalogue;
 pub use parse::{Invocation, Vocabulary};
 pub use role::{Denied, Grant, Policy};
 pub use table::{Builtin, Role, Row};

@@ -7,7 +7,7 @@
 //! back-off, text, and the one place that spawns tasks.
 //!
 //! **Floor 1, mechanisms.** One outside thing each, ignorant of one another: the Mattermost server, the
-//! life of this process, the durable ledger of calls, the audit trail, the log.
+//! life of this process, the durable ledger of calls, the audit trail, the log, the command modules.
 //!
 //! **Floor 2, policy.** Pure: text becomes an invocation, an invocation becomes a grant.
 //!
@@ -36,6 +36,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod logging;
 pub mod mattermost;
+pub mod module;
 
 // Floor 2: policy.
 pub mod command;
@@ -46,4 +47,5 @@ pub mod config;
 // Floor 4: composition.
 pub mod bot;
 pub mod install;
+pub mod module_host;
 pub mod playground;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; it may use only modules of lower floors.
-const FLOORS: [(&str, usize); 16] = [
+const FLOORS: [(&str, usize); 18] = [
     ("backoff", 0),
     ("id", 0),
     ("secret", 0),
@@ -15,11 +15,13 @@ const FLOORS: [(&str, usize); 16] = [
     ("ledger", 1),
     ("lifecycle", 1),
     ("mattermost", 1),
+    ("module", 1),
     ("command", 2),
     ("config", 3),
     ("bot", 4),
     ("install", 4),
     ("logging", 1),
+    ("module_host", 4),
     ("playground", 4),
 ];
 

@@ -1,0 +1,131 @@
+//! The modules that can be called: what they say of themselves, and what `bindmap.json` says of them.
+
+use std::collections::BTreeMap;
+
+use crate::module::bindmap::BindMap;
+use crate::module::protocol::{Description, Help, Risk};
+
+/// The channel name that stands for every channel.
+pub const ANY: &str = "any";
+
+/// A module that was greeted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What it says of itself.
+    pub description: Description,
+    /// The generation in which it is called.
+    pub generation: u64,
+}
+
+/// The modules that were greeted, by name.
+pub type Roster = BTreeMap<String, Loaded>;
+
+/// A module as messages meet it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// The words that call it, sigils included, in lower case.
+    pub binds: Vec<String>,
+    /// The names of the channels that it is available in; [`ANY`] is every channel.
+    pub channels: Vec<String>,
+    /// The types of the first parameter that it takes; none: anything.
+    pub accepts: Option<Vec<String>>,
+    /// What `@help` tells: the empty key is the module itself.
+    pub help: BTreeMap<String, Help>,
+    /// What a call may do.
+    pub risk: Risk,
+    /// The generation in which it is called; none: `bindmap.json` knows it, but it is not loaded.
+    pub generation: Option<u64>,
+}
+
+/// All modules, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalogue {
+    modules: BTreeMap<String, Module>,
+    /// Whether the modules have been greeted since the bot was started.
+    greeted: bool,
+}
+
+impl Catalogue {
+    /// The modules of `bindmap` and of `roster`, which is none until the modules have been greeted.
+    ///
+    /// A loaded module tells its words and what it takes, the file its channels; a module that is missing keeps what the
+    /// file says.
+    #[must_use]
+    pub fn merge(bindmap: &BindMap, roster: Option<&Roster>) -> Self {
+        let mut modules: BTreeMap<String, Module> = bindmap
+            .iter()
+            .map(|(name, entry)| {
+                let module = Module {
+                    name: name.clone(),
+                    binds: lower_case(&entry.binds),
+                    channels: entry.chans.clone(),
+                    accepts: entry.accepts.clone(),
+                    help: BTreeMap::new(),
+                    risk: Risk::default(),
+                    generation: None,
+                };
+                (name.clone(), module)
+            })
+            .collect();
+        for (name, loaded) in roster.into_iter().flatten() {
+            let description = &loaded.description;
+            let channels = match modules.remove(name) {
+                Some(known) => known.channels,
+                None => description.channels.clone(),
+            };
+            let module = Module {
+                name: name.clone(),
+                binds: lower_case(&description.binds),
+                channels,
+                accepts: description.accepts.clone(),
+                help: description.help.clone(),
+                risk: description.risk,
+                generation: Some(loaded.generation),
+            };
+            modules.insert(name.clone(), module);
+        }
+        Self {
+            modules,
+            greeted: roster.is_some(),
+        }
+    }
+
+    /// Whether the modules have been greeted; before that only `bindmap.json` tells which words are theirs.
+    #[must_use]
+    pub fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// The module `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Module> {
+        self.modules.get(name)
+    }
+
+    /// All modules, by name.
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.modules.values()
+    }
+
+    /// The modules that `word`, in lower case and with its sigil, calls.
+    pub fn bound_to<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Module> {
+        let binds = move |module: &&Module| module.binds.iter().any(|bind| bind == word);
+        self.modules.values().filter(binds)
+    }
+}
+
+impl Module {
+    /// Whether it is available in the channel `name`.
+    #[must_use]
+    pub fn serves(&self, name: &str) -> bool {
+        self.channels
+            .iter()
+            .any(|channel| channel == ANY || channel == name)
+    }
+}
+
+fn lower_case(binds: &[String]) -> Vec<String> {
+    binds.iter().map(|bind| bind.to_lowercase()).collect()
+}
