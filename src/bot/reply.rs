@@ -1,6 +1,7 @@
 //! Every sentence that the bot says.
 
 mod audit;
+mod module;
 mod report;
 
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
 pub use audit::audit;
+pub use module::not_loaded;
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.
@@ -91,6 +93,10 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
         ),
         Fate::WasAway => Some(format!(
             "I was down when you asked for {command}, so it was not run. Please ask again."
+        )),
+        Fate::MissedAct => Some(format!(
+            "I was down when you asked for {command}, which changes something, so it was not run. Please ask again if \
+             you still want it."
         )),
         Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(

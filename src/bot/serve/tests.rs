@@ -73,11 +73,12 @@ fn ticket(context: &Context) -> Ticket {
         "create_at": 1, "message": "@status",
     });
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
-    let invocation = context.vocabulary.parse(&post.message).remove(0);
+    let invocation = context.vocabulary.parse(&post.message, |_| false).remove(0);
     Ticket {
         room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),
         invocation,
+        modules: Vec::new(),
         fate: Fate::Run,
     }
 }
