@@ -5,6 +5,8 @@
 //! `decide`, deeds done in `perform`; a call is served from its turn to its answer in `serve`.
 
 pub mod advice;
+pub mod availability;
+pub mod binds;
 pub mod builtin;
 pub mod catch_up;
 pub mod causes;

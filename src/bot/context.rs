@@ -15,6 +15,7 @@ use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
@@ -54,6 +55,8 @@ pub struct Context {
     pub vocabulary: Vocabulary,
     /// Who may.
     pub policy: Policy,
+    /// The modules, and where they are available.
+    pub binds: Binds,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.

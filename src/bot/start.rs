@@ -30,6 +30,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::Bot;
+use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::notices::Notices;
@@ -275,6 +276,7 @@ impl Bot {
                 admins: config.matterbot.botadmins.clone(),
                 operators: config.matterbot.botoperators.clone(),
             },
+            binds: Binds::read(&config.matterbot.bindmap),
             config,
             origin: launch.origin,
             strict: launch.strict,

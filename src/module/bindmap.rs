@@ -149,7 +149,11 @@ impl fmt::Display for Difference {
                 write!(formatter, "{module} is new, and bound to no channel")
             }
             Self::New { module, chans } => {
-                write!(formatter, "{module} is new, and bound to {}", chans.join(", "))
+                write!(
+                    formatter,
+                    "{module} is new, and bound to {}",
+                    chans.join(", ")
+                )
             }
             Self::Binds { module, gone, new } => {
                 let changes: Vec<String> = [("no longer", gone), ("now", new)]
@@ -181,7 +185,10 @@ pub fn admit<'a>(
 ) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (module, description) in modules {
-        let accepts = description.accepts.clone().filter(|types| !types.is_empty());
+        let accepts = description
+            .accepts
+            .clone()
+            .filter(|types| !types.is_empty());
         let name = || module.to_owned();
         let Some(entry) = map.get_mut(module) else {
             differences.push(Difference::New {

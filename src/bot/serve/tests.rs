@@ -24,6 +24,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::*;
+use crate::bot::binds::Binds;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
@@ -48,6 +49,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
+        binds: Binds::read(&config.matterbot.bindmap),
         config,
         origin: Origin::remember().unwrap(),
         strict: false,

@@ -59,9 +59,9 @@ impl StateDirectory {
         (mode, content): (Mode, &[u8]),
     ) -> io::Result<()> {
         let directory = self.descriptor();
-        let renamed = self.write(temporary, mode, content).and_then(|()| {
-            Ok(rustix::fs::renameat(directory, temporary, directory, name)?)
-        });
+        let renamed = self
+            .write(temporary, mode, content)
+            .and_then(|()| Ok(rustix::fs::renameat(directory, temporary, directory, name)?));
         if renamed.is_err() {
             rustix::fs::unlinkat(directory, temporary, AtFlags::empty()).ok();
         }
