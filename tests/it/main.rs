@@ -8,6 +8,7 @@ mod advice;
 mod api;
 mod audit;
 mod audit_command;
+mod bindmap;
 mod catch_up;
 mod command;
 mod command_log;
