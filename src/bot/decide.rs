@@ -361,7 +361,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             state.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)))
         }
         Event::Listed(rooms) => state.listed(rooms),
-        Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Found { room, posts, known } => state.found(now, &room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),

@@ -77,10 +77,7 @@ fn ticket(context: &Context) -> Ticket {
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
     let invocation = context.vocabulary.parse(&post.message).remove(0);
     Ticket {
-        room: Room {
-            id: post.channel_id,
-            foreign: false,
-        },
+        room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),
         invocation,
         fate: Fate::Run,
