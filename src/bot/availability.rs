@@ -9,9 +9,11 @@ use std::collections::HashMap;
 use crate::command::catalogue::{ANY, Module};
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::api::{Api, ApiError};
-use crate::mattermost::model::ChannelKind;
 
 use super::causes::causes;
+use super::context::Context;
+use super::identity::Room;
+use super::reply;
 
 /// Whether a module is available.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,35 +22,19 @@ pub enum Availability {
     Available,
     /// It is not bound here.
     Elsewhere,
-    /// It could not be found out, for this reason; it counts as not available.
+    /// It could not be found out, for this reason, as half a sentence; it counts as not available.
     Unknown(String),
-}
-
-/// Who asks, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
-    /// What the channel is.
-    pub kind: ChannelKind,
-    /// The name in its address.
-    pub channel: &'a str,
-    /// Who asks.
-    pub asker: UserId,
-}
-
-impl Place<'_> {
-    /// Whether it is a direct or a group message, which has no name that a module could be bound to.
-    #[must_use]
-    pub fn is_conversation(&self) -> bool {
-        matches!(self.kind, ChannelKind::Direct | ChannelKind::Group)
-    }
 }
 
 /// The answers for one asker in one place. What the server told is used for all modules, and for this one request only.
 #[derive(Debug)]
 pub struct Availabilities<'a> {
     api: &'a Api,
-    team: TeamId,
-    place: Place<'a>,
+    team: Option<TeamId>,
+    /// The bind map could never be read.
+    unreadable: bool,
+    room: &'a Room,
+    asker: UserId,
     /// Our channels by name, once they were asked for.
     channels: Option<HashMap<String, ChannelId>>,
     /// In which channels the asker is, as far as that was asked.
@@ -56,13 +42,15 @@ pub struct Availabilities<'a> {
 }
 
 impl<'a> Availabilities<'a> {
-    /// Answers for `place`, with channels of `team`.
+    /// Answers for `asker` in `room`.
     #[must_use]
-    pub fn new(api: &'a Api, team: TeamId, place: Place<'a>) -> Self {
+    pub fn new(context: &'a Context, room: &'a Room, asker: UserId) -> Self {
         Self {
-            api,
-            team,
-            place,
+            api: &context.api,
+            team: context.identity().map(|identity| identity.team),
+            unreadable: context.binds.is_unknown(),
+            room,
+            asker,
             channels: None,
             member: HashMap::new(),
         }
@@ -70,11 +58,14 @@ impl<'a> Availabilities<'a> {
 
     /// Whether `module` is available.
     pub async fn of(&mut self, module: &Module) -> Availability {
+        if self.unreadable {
+            return Availability::Unknown(reply::BINDS_UNKNOWN.to_owned());
+        }
         if module.channels.iter().any(|channel| channel == ANY) {
             return Availability::Available;
         }
-        if !self.place.is_conversation() {
-            return match module.serves(self.place.channel) {
+        if !self.room.is_conversation() {
+            return match module.serves(&self.room.name) {
                 true => Availability::Available,
                 false => Availability::Elsewhere,
             };
@@ -95,34 +86,41 @@ impl<'a> Availabilities<'a> {
             return known.clone();
         }
         let asked = self.ask(channel).await;
-        let is_member = asked.map_err(|error| causes(&error).to_string());
+        let is_member = asked.map_err(|error| {
+            tracing::warn!(error = %causes(&error), channel, user = %self.asker,
+                "whether somebody is in a channel could not be found out");
+            reply::MEMBERSHIP_UNKNOWN.to_owned()
+        });
         self.member.insert(channel.to_owned(), is_member.clone());
         is_member
     }
 
     async fn ask(&mut self, channel: &str) -> Result<bool, ApiError> {
-        let Some(id) = self.channel(channel).await? else {
+        // Until the server has told who we are nothing is served.
+        let Some(team) = self.team else {
             return Ok(false);
         };
-        self.api.is_channel_member(id, self.place.asker).await
+        let Some(id) = self.channel(team, channel).await? else {
+            return Ok(false);
+        };
+        self.api.is_channel_member(id, self.asker).await
     }
 
     /// The channel of our team with this name. Mostly we are in it, and all such channels take one request.
-    async fn channel(&mut self, name: &str) -> Result<Option<ChannelId>, ApiError> {
+    async fn channel(&mut self, team: TeamId, name: &str) -> Result<Option<ChannelId>, ApiError> {
         let channels = match &mut self.channels {
             Some(channels) => channels,
             unknown => {
-                let ours = self.api.my_channels(self.team).await?.into_iter();
-                let ours = ours.filter(|channel| {
-                    channel.team_id == Some(self.team) && channel.delete_at.0 == 0
-                });
+                let ours = self.api.my_channels(team).await?.into_iter();
+                let ours = ours
+                    .filter(|channel| channel.team_id == Some(team) && channel.delete_at.0 == 0);
                 unknown.insert(ours.map(|channel| (channel.name, channel.id)).collect())
             }
         };
         if let Some(id) = channels.get(name) {
             return Ok(Some(*id));
         }
-        match self.api.channel_by_name(self.team, name).await {
+        match self.api.channel_by_name(team, name).await {
             Ok(channel) => Ok(Some(channel.id)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

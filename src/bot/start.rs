@@ -324,7 +324,8 @@ impl Bot {
 fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<String>) -> Rules {
     let (matterbot, lifecycle) = (&config.matterbot, &config.lifecycle);
     Rules {
-        vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+        vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
+            .with_map_words(&matterbot.mapcmds),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

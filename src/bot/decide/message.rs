@@ -175,7 +175,9 @@ impl State {
         let row = table::row(ticket.invocation.builtin);
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone && !row.local => {
+                Fate::WrongChannel
+            }
             Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
             Verdict::Go if found && row.lifecycle => Fate::WasAway,
             Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
