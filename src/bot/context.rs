@@ -23,6 +23,7 @@ use super::outbox::Outbox;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
+use super::welcome::Newcomers;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub struct Context {
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
+    /// Who has joined the welcome channel.
+    pub newcomers: Newcomers,
     /// The outcomes that the ledger did not take.
     pub unrecorded: Unrecorded,
     /// What the bot starts over with.

@@ -90,6 +90,8 @@ pub struct State {
 pub struct Rules {
     /// The words that are commands.
     pub vocabulary: Vocabulary,
+    /// Where newcomers are greeted.
+    pub welcome_channel: Option<ChannelId>,
     /// How many calls a user may make in which time, and has made.
     pub rate: Rate,
     /// Calls older than this expire.

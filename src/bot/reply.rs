@@ -19,7 +19,7 @@ use super::ticket::{Fate, Ticket};
 pub use audit::audit;
 pub use binds::{
     BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
-    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
 };
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 

@@ -42,6 +42,7 @@ use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
+use super::welcome::{self, Newcomers};
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -285,6 +286,7 @@ impl Bot {
             notify: Notify::of_process(),
             identity,
             notices: Notices::default(),
+            newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
             chores: Tasks::new(),
@@ -326,6 +328,7 @@ fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<Strin
     Rules {
         vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
             .with_map_words(&matterbot.mapcmds),
+        welcome_channel: welcome::channel(&matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -25,6 +25,7 @@ use crate::timestamp::Timestamp;
 
 use super::*;
 use crate::bot::binds::Binds;
+use crate::bot::welcome::Newcomers;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
@@ -60,6 +61,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         policy: Policy::default(),
         identity,
         notices: Notices::default(),
+        newcomers: Newcomers::default(),
         unrecorded: Unrecorded::default(),
         reopened: Reopened::default(),
         chores: Tasks::new(),
