@@ -5,6 +5,8 @@
 //! `decide`, deeds done in `perform`; a call is served from its turn to its answer in `serve`.
 
 pub mod advice;
+pub mod availability;
+pub mod binds;
 pub mod builtin;
 pub mod catch_up;
 pub mod causes;
@@ -37,6 +39,7 @@ pub mod ticket;
 pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
+pub mod welcome;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The built-in commands: each acts with a grant and gives an answer; the sentences stand in `reply`.
 
 pub mod audit;
+pub mod binds;
 pub mod help;
 pub mod restart;
 
@@ -34,6 +35,8 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
     match grant.builtin() {
         Builtin::Help => Answer::Text(help::text(context, ticket).await),
         Builtin::Status => Answer::Text(status_of(context, ticket, status)),
+        Builtin::Map => Answer::Text(binds::map(context, ticket).await),
+        Builtin::Bind | Builtin::Unbind => binds::bind(context, ticket, grant).await,
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
     }

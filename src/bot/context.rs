@@ -15,6 +15,7 @@ use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
@@ -22,6 +23,7 @@ use super::outbox::Outbox;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
+use super::welcome::Newcomers;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]
@@ -54,10 +56,14 @@ pub struct Context {
     pub vocabulary: Vocabulary,
     /// Who may.
     pub policy: Policy,
+    /// The modules, and where they are available.
+    pub binds: Binds,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
+    /// Who has joined the welcome channel.
+    pub newcomers: Newcomers,
     /// The outcomes that the ledger did not take.
     pub unrecorded: Unrecorded,
     /// What the bot starts over with.

@@ -1,6 +1,7 @@
 //! Every sentence that the bot says.
 
 mod audit;
+mod binds;
 mod module;
 mod report;
 
@@ -17,6 +18,10 @@ use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
 pub use audit::audit;
+pub use binds::{
+    BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
+};
 pub use module::not_loaded;
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 

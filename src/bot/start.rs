@@ -30,6 +30,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::Bot;
+use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::notices::Notices;
@@ -41,6 +42,7 @@ use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
+use super::welcome::{self, Newcomers};
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -275,6 +277,7 @@ impl Bot {
                 admins: config.matterbot.botadmins.clone(),
                 operators: config.matterbot.botoperators.clone(),
             },
+            binds: Binds::read(&config.matterbot.bindmap),
             config,
             origin: launch.origin,
             strict: launch.strict,
@@ -283,6 +286,7 @@ impl Bot {
             notify: Notify::of_process(),
             identity,
             notices: Notices::default(),
+            newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
             chores: Tasks::new(),
@@ -323,8 +327,10 @@ fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<Strin
     let (matterbot, lifecycle) = (&config.matterbot, &config.lifecycle);
     Rules {
         vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
-            .listing(&[matterbot.mapcmds.as_slice(), &matterbot.feedcmds].concat()),
+            .with_map_words(&matterbot.mapcmds)
+            .with_feed_words(&matterbot.feedcmds),
         user_concurrency: matterbot.user_concurrency,
+        welcome_channel: welcome::channel(&matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -119,6 +119,13 @@ impl Ticket {
         self.row().is_some_and(|row| row.lifecycle)
     }
 
+    /// Whether it does not run outside `Lifecycle.channels`.
+    #[must_use]
+    pub fn is_withheld_in_foreign_channels(&self) -> bool {
+        self.row()
+            .is_some_and(|row| row.role > Role::Everyone && !row.local)
+    }
+
     /// The least role that may.
     #[must_use]
     pub fn role(&self) -> Role {

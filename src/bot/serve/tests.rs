@@ -24,6 +24,8 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::*;
+use crate::bot::binds::Binds;
+use crate::bot::welcome::Newcomers;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
@@ -48,6 +50,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
+        binds: Binds::read(&config.matterbot.bindmap),
         config,
         origin: Origin::remember().unwrap(),
         strict: false,
@@ -58,6 +61,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         policy: Policy::default(),
         identity,
         notices: Notices::default(),
+        newcomers: Newcomers::default(),
         unrecorded: Unrecorded::default(),
         reopened: Reopened::default(),
         chores: Tasks::new(),
