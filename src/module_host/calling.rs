@@ -135,6 +135,7 @@ impl Host {
                 let until = Condition::Starting(now + GREETING);
                 let mut process = Process::new(id, name, until, input);
                 process.pid = Some(started.pid);
+                process.printing = 1;
                 self.install(id, number, process);
                 Ok(())
             }

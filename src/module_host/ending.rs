@@ -10,7 +10,7 @@ use crate::module::descent::{self, Processes};
 use crate::module::protocol::FailureReason;
 
 use super::calling;
-use super::event::{CodeId, ProcessId};
+use super::event::{CodeId, Printer, ProcessId};
 use super::host::Host;
 use super::process::Condition;
 
@@ -114,9 +114,11 @@ impl Host {
             return;
         };
         process.silent = true;
-        process.fault = fault.map(|why| (FailureReason::Malformed, why));
+        if let Some(why) = fault {
+            process.fault = Some((FailureReason::Malformed, why));
+        }
         if process.exited.is_some() {
-            return self.bury(id, now);
+            return self.bury_if_over(id, now);
         }
         // Its output may be closed a moment before it ends by itself; its status says more than ours would.
         match process.condition {
@@ -151,18 +153,32 @@ impl Host {
             let (id, code) = (*id, process.code);
             process.exited = Some((words.to_owned(), now + LAST_LINES));
             process.input = None;
-            let silent = process.silent;
             self.forget_greeted(code, id);
             self.sweeping = Some(Sweeping {
                 until: now + SWEEPING,
                 next: now + SWEEP,
             });
             self.sweep();
-            if silent {
-                self.bury(id, now);
-            }
+            self.bury_if_over(id, now);
         } else {
             self.interpreter_exited(pid, words, now);
+        }
+    }
+
+    /// One of the streams that a process prints to has come to its end.
+    pub(super) fn prints_over(&mut self, printer: Printer, now: Instant) {
+        if let Printer::Module(id) = printer
+            && let Some(process) = self.processes.get_mut(&id)
+        {
+            process.printing = process.printing.saturating_sub(1);
+            self.bury_if_over(id, now);
+        }
+    }
+
+    fn bury_if_over(&mut self, id: ProcessId, now: Instant) {
+        let process = self.processes.get(&id);
+        if process.is_some_and(|each| each.exited.is_some() && each.silent && each.printing == 0) {
+            self.bury(id, now);
         }
     }
 

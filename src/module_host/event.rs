@@ -39,6 +39,8 @@ pub(super) enum Event {
     Silent(ProcessId, Option<String>),
     /// Something was printed that is not of the protocol.
     Printed(Printer, String),
+    /// A stream that was printed to has come to its end.
+    PrintsOver(Printer),
     /// An interpreter says something.
     Interpreter(InterpreterId, Box<FromInterpreter>),
     /// An interpreter will say no more.

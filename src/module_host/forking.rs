@@ -93,6 +93,7 @@ impl Host {
             prepared.map_err(|error| format!("its channel cannot be made: {error}"))?;
         let mut process = Process::new(id, Arc::clone(&name), Condition::Starting(until), input);
         process.interpreter = Some(interpreter);
+        process.printing = 2;
         self.install(id, number, process);
         Ok((name, number, descriptors))
     }

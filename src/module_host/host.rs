@@ -129,6 +129,7 @@ impl Host {
             Event::Said(process, said, room) => self.hear(process, said, room, now),
             Event::Silent(process, fault) => self.fall_silent(process, fault, now),
             Event::Printed(printer, text) => self.printed(printer, text),
+            Event::PrintsOver(printer) => self.prints_over(printer, now),
             Event::Interpreter(interpreter, said) => {
                 self.hear_interpreter(interpreter, *said, now);
             }

@@ -56,8 +56,10 @@ pub(super) struct Process {
     pub(super) calls: BTreeMap<String, Option<Instant>>,
     /// How it ended, in words, and when what it said is waited for no longer.
     pub(super) exited: Option<(String, Instant)>,
-    /// Nothing more is to be read from it.
+    /// It will say no more.
     pub(super) silent: bool,
+    /// How many streams it prints to.
+    pub(super) printing: usize,
     /// Why it was killed, and what that makes of its calls; none: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
     pub(super) last_words: VecDeque<String>,
@@ -93,6 +95,7 @@ impl Process {
             calls: BTreeMap::new(),
             exited: None,
             silent: false,
+            printing: 0,
             fault: None,
             last_words: VecDeque::new(),
         }
@@ -181,7 +184,7 @@ impl Ears {
             loop {
                 let line = match lines.next().await {
                     Ok(Some(line)) | Err(LineError::TooLong(line)) => line,
-                    Ok(None) | Err(LineError::Read(_)) => return,
+                    Ok(None) | Err(LineError::Read(_)) => break,
                 };
                 if let Some(dropped) = gate.pass(std::time::Instant::now()) {
                     if dropped > 0 {
@@ -193,6 +196,7 @@ impl Ears {
                     drop(room);
                 }
             }
+            ears.tell(Event::PrintsOver(printer));
         }));
         Ok(())
     }
