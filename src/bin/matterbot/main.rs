@@ -10,7 +10,7 @@ use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::lifecycle::{Status, parent};
-use matterbot::playground;
+use matterbot::{module_host, playground};
 
 use arguments::{Arguments, Command};
 
@@ -64,6 +64,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             let run = playground::launch::run(arguments, debug, &origin);
             Ok(process::runtime()?.block_on(run)?)
         }
+        Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
         Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
         Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
