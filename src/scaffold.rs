@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 
-use crate::bot::StartFailure;
 use crate::config::{self, Environment};
 use crate::lifecycle::Status;
 use crate::lifecycle::terminal::print;
@@ -83,7 +82,7 @@ impl Language {
 ///
 /// # Errors
 /// There is a module of this name, or the folder cannot be written.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<Status> {
     let Command::New(new) = &arguments.command;
     let folder = match &new.folder {
         Some(folder) => folder.clone(),
@@ -138,19 +137,15 @@ fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
 }
 
 /// The folder that the configuration names; its token is of no concern here.
-fn configured(options: &config::Options) -> Result<PathBuf, StartFailure> {
-    let path = config::find(options.path.as_deref()).map_err(|_| {
-        StartFailure::configuration(anyhow!(
-            "there is no configuration that tells the folder of the modules: name the folder with --folder, or the \
-             configuration with --config"
-        ))
-    })?;
+fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
+    let path = config::find(options.path.as_deref()).context(
+        "name the folder of the modules with --folder, or a configuration that tells it",
+    )?;
     let environment = Environment {
         token: Some(Secret::new("unknown")),
         ..Environment::of_process()
     };
-    let loaded = config::load(&path, &environment, options.strict);
-    let loaded = loaded.map_err(StartFailure::configuration)?;
+    let loaded = config::load(&path, &environment, options.strict)?;
     Ok(loaded.config.modules.commanddir)
 }
 

@@ -1,5 +1,6 @@
 //! `matterbot module new`: what it writes works, and it overwrites nothing.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,8 +10,13 @@ use serde_json::Value;
 
 use crate::support::program::PROGRAM;
 
+fn command(program: impl AsRef<OsStr>) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "a test starts the real programs")]
+    Command::new(program)
+}
+
 fn new_module(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
+    command(PROGRAM)
         .args(["module", "new", "--folder"])
         .arg(folder)
         .args(arguments)
@@ -20,7 +26,7 @@ fn new_module(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Whether the program `name` can be run here; where the suite must be whole, it has to be.
 fn has(name: &str) -> bool {
-    let found = Command::new(name).arg("--version").output().is_ok();
+    let found = command(name).arg("--version").output().is_ok();
     assert!(
         found || std::env::var_os("CI").is_none(),
         "{name} is not installed"
@@ -41,7 +47,7 @@ fn a_new_python_module_answers() {
     let script = "import json, command, defaults\n\
                   answer = command.process('@echo', 'town-square', '@olga', ['hello'], [], None)\n\
                   print(json.dumps([defaults.BINDS, defaults.CHANS, defaults.HELP, answer]))";
-    let output = Command::new("python3")
+    let output = command("python3")
         .args(["-B", "-c", script])
         .current_dir(folder.path().join("echo"))
         .output()
@@ -60,7 +66,7 @@ fn a_new_shell_module_speaks_the_protocol() {
     let folder = tempfile::tempdir().unwrap();
     let output = new_module(folder.path(), &["echo", "--lang", "sh"]);
     assert!(output.status.success(), "{output:?}");
-    let mut child = Command::new(folder.path().join("echo/command"))
+    let mut child = command(folder.path().join("echo/command"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

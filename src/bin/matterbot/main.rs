@@ -65,7 +65,9 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             let run = playground::launch::run(arguments, debug, &origin);
             Ok(process::runtime()?.block_on(run)?)
         }
-        Some(Command::Module(arguments_of_module)) => scaffold::run(options, arguments_of_module),
+        Some(Command::Module(arguments_of_module)) => {
+            Ok(scaffold::run(options, arguments_of_module)?)
+        }
         Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
         Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
