@@ -38,6 +38,7 @@ mod recordings;
 mod refusal;
 mod restart;
 mod role;
+mod scaffold;
 mod signals;
 mod soak;
 mod state_directory;

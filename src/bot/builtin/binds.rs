@@ -27,7 +27,7 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
     if names.is_empty() {
         let (word, map) = (
             &ticket.invocation.word,
-            context.vocabulary.word(Builtin::Map),
+            context.settings().vocabulary.word(Builtin::Map),
         );
         return Answer::Text(reply::bind_usage(word, &map));
     }
@@ -168,7 +168,7 @@ fn entry(catalogue: &Catalogue, name: &str) -> Entry {
 /// `@map`: the modules that the asker can call here; an admin sees the others too.
 pub async fn map(context: &Context, ticket: &Ticket) -> String {
     let is_admin = match context.api.user(ticket.post.user_id).await {
-        Ok(user) => role::role_of(&context.policy, &user) == Role::Admin,
+        Ok(user) => role::role_of(&context.settings().policy, &user) == Role::Admin,
         Err(error) => {
             tracing::debug!(error = %causes(&error), "who asks for the modules could not be looked up");
             false
