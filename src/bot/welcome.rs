@@ -87,8 +87,9 @@ pub async fn welcome(context: Arc<Context>, channel: ChannelId, user: UserId) {
             }
         }
     }
-    let settings = &context.config.matterbot.welcome;
-    let Some(text) = reply::welcome(&names, &settings.banner, &file(&settings.file).await) else {
+    let settings = context.settings();
+    let welcome = &settings.config.matterbot.welcome;
+    let Some(text) = reply::welcome(&names, &welcome.banner, &file(&welcome.file).await) else {
         return;
     };
     let notice = Reply {

@@ -27,7 +27,7 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
     if names.is_empty() {
         let (word, map) = (
             &ticket.invocation.word,
-            context.vocabulary.word(Builtin::Map),
+            context.settings().vocabulary.word(Builtin::Map),
         );
         return Answer::Text(reply::bind_usage(word, &map));
     }
@@ -168,7 +168,7 @@ fn entry(catalogue: &Catalogue, name: &str) -> Entry {
 /// `@map`: the modules that the asker can call here; an admin sees the others too.
 pub async fn map(context: &Context, ticket: &Ticket) -> String {
     let is_admin = match context.api.user(ticket.post.user_id).await {
-        Ok(user) => role::role_of(&context.policy, &user) == Role::Admin,
+        Ok(user) => role::role_of(&context.settings().policy, &user) == Role::Admin,
         Err(error) => {
             tracing::debug!(error = %causes(&error), "who asks for the modules could not be looked up");
             false
@@ -176,7 +176,9 @@ pub async fn map(context: &Context, ticket: &Ticket) -> String {
     };
     let catalogue = context.binds.catalogue();
     let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
-    let (mut listed, mut doubt) = (Vec::new(), None);
+    let unknown = context.binds.is_unknown();
+    let mut doubt = unknown.then(|| reply::doubt(reply::BINDS_UNKNOWN));
+    let mut listed = Vec::new();
     for module in catalogue.modules() {
         let missing = is_missing(&catalogue, &module.name);
         let available = match availabilities.of(module).await {

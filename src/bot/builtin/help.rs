@@ -12,13 +12,14 @@ use crate::command::{Builtin, Role, role};
 /// The help for whoever asked; an account that cannot be looked up is shown what everyone may run.
 pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let role = match context.api.user(ticket.post.user_id).await {
-        Ok(user) => role::role_of(&context.policy, &user),
+        Ok(user) => role::role_of(&context.settings().policy, &user),
         Err(error) => {
             tracing::debug!(error = %causes(&error), "who asks for help could not be looked up");
             Role::Everyone
         }
     };
-    let vocabulary = &context.vocabulary;
+    let settings = context.settings();
+    let vocabulary = &settings.vocabulary;
     let foreign = ticket.room.foreign;
     let may = |row: &&Row| {
         let here = row.role == Role::Everyone || row.local || !foreign;
