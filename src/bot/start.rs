@@ -32,6 +32,8 @@ use super::Bot;
 use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
+use super::event::Event;
+use super::modules::{self, Modules};
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::perform::Performer;
@@ -274,6 +276,7 @@ impl Bot {
             outbox,
             directory: ground.directory,
             binds: Binds::read(&settings.config.matterbot.bindmap),
+            modules: Modules::new(settings.config.matterbot.command_workers),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
@@ -300,7 +303,9 @@ impl Bot {
             let forgetting = upkeep::retention::keep(context.ledger.clone());
             drop(chores.spawn(chores.until_stopped(forgetting)));
         }
+        tell_of_modules(&context);
         Self {
+            keeper: modules::keep(&context),
             performer: Performer::new(
                 Arc::clone(&context),
                 Tasks::new(),
@@ -316,6 +321,20 @@ impl Bot {
             lock: ground.lock,
         }
     }
+}
+
+/// The loop learns which words are those of modules now, and whenever that changes.
+fn tell_of_modules(context: &Arc<Context>) {
+    let mut catalogue = context.binds.watch();
+    catalogue.mark_changed();
+    let shared = Arc::clone(context);
+    let chores = &context.chores;
+    drop(chores.spawn(chores.until_stopped(async move {
+        while catalogue.changed().await.is_ok() {
+            let known = Arc::clone(&catalogue.borrow_and_update());
+            shared.tell(Event::Modules(known));
+        }
+    })));
 }
 
 /// What of the configuration and of what an earlier process left decides.
