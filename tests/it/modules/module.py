@@ -21,7 +21,7 @@ def act(call):
     if word == "echo":
         return [{"text": " ".join(rest)}]
     if word == "call":
-        return [{"text": "```\n" + json.dumps({key: call[key] for key in rest}) + "\n```"}]
+        return [{"text": "```\n" + json.dumps({key: call[key] for key in rest if key in call}) + "\n```"}]
     if word == "nothing":
         return []
     if word == "two":

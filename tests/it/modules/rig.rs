@@ -59,6 +59,24 @@ impl Rig {
         asked.outcome().await
     }
 
+    /// Until the bot has reacted to `post` so.
+    pub(super) async fn reacted(&self, post: &Value, emoji: &str) {
+        let read = async || {
+            let reactions = self.scenario.admin.reactions(post).await;
+            let mut emojis = reactions.into_iter().map(|(_, name)| name);
+            emojis.find(|name| name == emoji)
+        };
+        poll("the bot has reacted", read).await;
+    }
+
+    /// SIGKILL for the module host that the bot started.
+    pub(super) fn kill_host(&self) {
+        let bot = self.bot.pid().as_raw_nonzero().get().unsigned_abs();
+        let processes = matterbot::module::descent::Processes::read();
+        let host = processes.children(bot).next().expect("a host runs");
+        matterbot::module::descent::kill(host.pid);
+    }
+
     /// The processes of a call that hangs: the module's, and one that it started.
     pub(super) async fn hanging(&self, module: &str) -> Vec<u32> {
         let path: PathBuf = self.folder.path().join(module).join("hanging");
