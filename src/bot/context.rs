@@ -13,6 +13,7 @@ use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
@@ -49,6 +50,10 @@ pub struct Context {
     pub starts: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
+    /// The modules, and where they are available.
+    pub binds: Binds,
+    /// Held by whoever reloads.
+    pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.

@@ -42,6 +42,7 @@ use super::event::{Event, Now};
 use super::identity::{Identity, Room};
 use super::lane::Lanes;
 use super::restart::Request;
+use super::settings::Settings;
 use super::status::{StartReason, Status};
 use super::ticket::{Lane, Ticket};
 use super::watermark::Marks;
@@ -340,6 +341,18 @@ impl State {
         effects
     }
 
+    /// From now on other words are commands, and other limits hold.
+    fn reloaded(&mut self, settings: &Settings) -> Vec<Effect> {
+        let lifecycle = &settings.config.lifecycle;
+        self.rules.vocabulary = settings.vocabulary.clone();
+        self.rules
+            .rate
+            .limit(lifecycle.rate.count, lifecycle.rate.window);
+        self.rules.max_age = lifecycle.catch_up.max_age;
+        self.rules.notice_expiry = lifecycle.notice_expiry;
+        Vec::new()
+    }
+
     fn remember(&mut self, id: (PostId, u16)) {
         if self.remembered_set.insert(id) {
             self.remembered.push_back(id);
@@ -361,7 +374,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             state.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)))
         }
         Event::Listed(rooms) => state.listed(rooms),
-        Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Found { room, posts, known } => state.found(now, &room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
@@ -376,6 +389,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::RequestFailed(reason) => state.request_failed(reason),
         Event::HealthTold { well } => state.health_told(well),
         Event::Reopened => state.reopened(),
+        Event::Reloaded(settings) => state.reloaded(&settings),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

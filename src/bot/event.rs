@@ -1,5 +1,6 @@
 //! Everything that can happen to the bot's process, as one closed list.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ledger::CallKey;
@@ -12,6 +13,7 @@ use crate::timestamp::Timestamp;
 
 use super::identity::{Identity, Room};
 use super::restart::Request;
+use super::settings::Settings;
 use super::sweep::{Looked, Unread};
 
 /// One thing that happened.
@@ -86,6 +88,8 @@ pub enum Event {
     },
     /// The ledger and the audit trail, that found no room at the start, are open now.
     Reopened,
+    /// What the configuration decides has been swapped.
+    Reloaded(Arc<Settings>),
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

@@ -1,6 +1,8 @@
 //! Every sentence that the bot says.
 
 mod audit;
+mod binds;
+mod reload;
 mod report;
 
 use std::fmt::Write as _;
@@ -16,6 +18,11 @@ use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
 pub use audit::audit;
+pub use binds::{
+    BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
+};
+pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.

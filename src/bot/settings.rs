@@ -20,7 +20,8 @@ impl Settings {
     pub fn new(config: Config) -> Self {
         let matterbot = &config.matterbot;
         Self {
-            vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+            vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
+                .with_map_words(&matterbot.mapcmds),
             policy: Policy {
                 admins: matterbot.botadmins.clone(),
                 operators: matterbot.botoperators.clone(),

@@ -29,6 +29,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::Bot;
+use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::notices::Notices;
@@ -271,12 +272,14 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
+            binds: Binds::read(&settings.config.matterbot.bindmap),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
             starts: estate.starts,
             without_stores: ground.without_stores,
             notify: Notify::of_process(),
+            reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
             unrecorded: Unrecorded::of(ground.carried.records),

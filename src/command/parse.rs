@@ -1,7 +1,8 @@
 //! The recogniser: which commands a message contains.
 //!
-//! A built-in is the first word of a message, which then belongs to it whole. The words of `@help` are recognised in
-//! any place of any line, but for code and quotes; which parts of a message those are, the Markdown parser says.
+//! A built-in is the first word of a message, which then belongs to it whole. The words of `@help` and `@map` are
+//! recognised in any place of any line, but for code and quotes; which parts of a message those are, the Markdown parser
+//! says.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -40,7 +41,12 @@ pub struct Vocabulary {
     names: Vec<(String, Builtin)>,
     /// Words in lower case, sigil included.
     help_words: Vec<String>,
+    /// The same of `@bind`, `@unbind` and `@map`; one that has no word is no command.
+    map_words: Vec<(String, Builtin)>,
 }
+
+/// The commands that `mapcmds` has the words of, each before those that are its ending.
+const MAPPING: [Builtin; 3] = [Builtin::Unbind, Builtin::Bind, Builtin::Map];
 
 impl Vocabulary {
     /// The words of `helpcmds`, sigils included, and the new names of built-ins: (new name, own name of a built-in).
@@ -62,7 +68,8 @@ impl Vocabulary {
         for row in &table::TABLE {
             let is_renamed = names.iter().any(|(_, builtin)| *builtin == row.builtin);
             let is_taken = names.iter().any(|(name, _)| name == row.name);
-            if row.builtin != Builtin::Help && !is_renamed && !is_taken {
+            let has_words = row.builtin == Builtin::Help || MAPPING.contains(&row.builtin);
+            if !has_words && !is_renamed && !is_taken {
                 names.push((row.name.to_owned(), row.builtin));
             }
         }
@@ -70,7 +77,29 @@ impl Vocabulary {
         Self {
             names,
             help_words: help_words.filter(|word| !word.is_empty()).collect(),
+            map_words: Vec::new(),
         }
+    }
+
+    /// With the words of `mapcmds`, sigils included: each is of the command whose name it ends with, the longest such; a
+    /// word that ends with none is passed over.
+    #[must_use]
+    pub fn with_map_words(mut self, words: &[String]) -> Self {
+        let named = words.iter().filter_map(|word| {
+            let word = word.trim().to_lowercase();
+            let builtin = MAPPING
+                .into_iter()
+                .find(|builtin| word.ends_with(table::row(*builtin).name))?;
+            Some((word, builtin))
+        });
+        self.map_words = named.collect();
+        self
+    }
+
+    /// Whether there is a word for `builtin`.
+    #[must_use]
+    pub fn knows(&self, builtin: Builtin) -> bool {
+        !MAPPING.contains(&builtin) || self.map_words.iter().any(|(_, named)| *named == builtin)
     }
 
     /// The commands of `message` in the order in which they stand; empty for ordinary talk. Any text will do, and takes
@@ -93,12 +122,12 @@ impl Vocabulary {
             let arguments = words.map(|word| word.text.to_owned()).collect();
             return vec![invocation(0, builtin, first.text, arguments, true)];
         }
-        self.parse_help(&message, first.offset)
+        self.parse_anywhere(&message, first.offset)
     }
 
-    /// The requests for help; `first` is where the first word of the message stands.
-    fn parse_help(&self, message: &str, first: usize) -> Vec<Invocation> {
-        if !words(message).any(|word| self.is_help_word(word.text)) {
+    /// The commands that may stand anywhere; `first` is where the first word of the message stands.
+    fn parse_anywhere(&self, message: &str, first: usize) -> Vec<Invocation> {
+        if !words(message).any(|word| self.anywhere(word.text).is_some()) {
             return Vec::new();
         }
         let hidden = hidden(message);
@@ -110,7 +139,14 @@ impl Vocabulary {
             let is_hidden = hidden
                 .peek()
                 .is_some_and(|range| range.contains(&word.offset));
-            if !is_hidden && self.is_help_word(word.text) {
+            // Behind a word of help stands what help is asked about.
+            let explained = |builtin: &Builtin| {
+                *builtin != Builtin::Help
+                    && line == Some(word.line)
+                    && found.last().is_some_and(Invocation::is_bare_help)
+            };
+            let command = self.anywhere(word.text).filter(|_| !is_hidden);
+            if let Some(builtin) = command.filter(|builtin| !explained(builtin)) {
                 let Ok(ordinal) = u16::try_from(found.len()) else {
                     break;
                 };
@@ -118,7 +154,7 @@ impl Vocabulary {
                 let is_first = word.offset == first;
                 found.push(invocation(
                     ordinal,
-                    Builtin::Help,
+                    builtin,
                     word.text,
                     Vec::new(),
                     is_first,
@@ -138,9 +174,9 @@ impl Vocabulary {
         self.word_with('@', builtin)
     }
 
-    /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed`.
+    /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed` or among `others`.
     #[must_use]
-    pub fn suggestions(&self, word: &str, allowed: &[Builtin]) -> Vec<String> {
+    pub fn suggestions(&self, word: &str, allowed: &[Builtin], others: &[String]) -> Vec<String> {
         let sigil = if word.starts_with('!') { '!' } else { '@' };
         let typed: String = without_sigil(word)
             .chars()
@@ -150,6 +186,7 @@ impl Vocabulary {
         let mut near: Vec<(usize, String)> = allowed
             .iter()
             .map(|builtin| self.word_with(sigil, *builtin))
+            .chain(others.iter().cloned())
             .filter_map(|known| Some((distance(&typed, without_sigil(&known))?, known)))
             .collect();
         near.sort();
@@ -158,12 +195,16 @@ impl Vocabulary {
     }
 
     fn word_with(&self, sigil: char, builtin: Builtin) -> String {
-        if builtin == Builtin::Help {
-            let fitting = self.help_words.iter().find(|word| word.starts_with(sigil));
-            return fitting
-                .or(self.help_words.first())
-                .cloned()
-                .unwrap_or_else(|| format!("{sigil}help"));
+        let words: Vec<&String> = if builtin == Builtin::Help {
+            self.help_words.iter().collect()
+        } else {
+            let named = self.map_words.iter();
+            let named = named.filter(|(_, named)| *named == builtin);
+            named.map(|(word, _)| word).collect()
+        };
+        let fitting = words.iter().find(|word| word.starts_with(sigil));
+        if let Some(word) = fitting.or(words.first()) {
+            return (*word).clone();
         }
         let name = self.names.iter().find(|(_, named)| *named == builtin);
         format!(
@@ -173,18 +214,37 @@ impl Vocabulary {
     }
 
     fn built_in(&self, word: &str) -> Option<Builtin> {
+        let lower = word.to_lowercase();
+        let bound =
+            |(known, builtin): &&(String, Builtin)| *builtin != Builtin::Map && *known == lower;
+        if let Some((_, builtin)) = self.map_words.iter().find(bound) {
+            return Some(*builtin);
+        }
         if !has_sigil(word) {
             return None;
         }
-        let name = without_sigil(word).to_lowercase();
+        let name = without_sigil(&lower);
         self.names
             .iter()
-            .find(|(known, _)| *known == name)
+            .find(|(known, _)| known == name)
             .map(|(_, builtin)| *builtin)
     }
 
-    fn is_help_word(&self, word: &str) -> bool {
-        self.help_words.contains(&word.to_lowercase())
+    /// The command that `word` is in any place of a message.
+    fn anywhere(&self, word: &str) -> Option<Builtin> {
+        let word = word.to_lowercase();
+        if self.help_words.contains(&word) {
+            return Some(Builtin::Help);
+        }
+        let is_map = self.map_words.contains(&(word, Builtin::Map));
+        is_map.then_some(Builtin::Map)
+    }
+}
+
+impl Invocation {
+    /// Whether it is a request for help that says nothing yet of what about.
+    fn is_bare_help(&self) -> bool {
+        self.builtin == Builtin::Help && self.arguments.is_empty()
     }
 }
 

@@ -188,9 +188,50 @@ fn a_renamed_command_answers_to_its_new_name_only() {
 }
 
 #[test]
+fn binds_come_first_and_maps_anywhere_by_their_words() {
+    let words = [
+        "!bind",
+        "@Bind",
+        "!unbind",
+        "@map",
+        "@our-unbind",
+        "@nothing",
+    ]
+    .map(str::to_owned);
+    let vocabulary = vocabulary().with_map_words(&words);
+    for (message, expected) in [
+        ("@bind dice ipinfo", &[(Builtin::Bind, 2)][..]),
+        ("!BIND *", &[(Builtin::Bind, 1)]),
+        ("@our-unbind dice", &[(Builtin::Unbind, 1)]),
+        ("what is here? @map please", &[(Builtin::Map, 1)]),
+        ("@map @help", &[(Builtin::Map, 0), (Builtin::Help, 0)]),
+        ("@help @map", &[(Builtin::Help, 1)]),
+        ("@help\n@map", &[(Builtin::Help, 0), (Builtin::Map, 0)]),
+        ("please @bind dice", &[]),
+        ("@unbind dice", &[]),
+        ("!map", &[]),
+        ("@nothing", &[]),
+        ("`@map`", &[]),
+        ("> @bind dice", &[]),
+        ("    @bind dice", &[]),
+    ] {
+        let found: Vec<(Builtin, usize)> = vocabulary
+            .parse(message)
+            .iter()
+            .map(|invocation| (invocation.builtin, invocation.arguments.len()))
+            .collect();
+        assert_eq!(found, expected, "{message}");
+    }
+    assert_eq!(vocabulary.word(Builtin::Bind), "@bind");
+    assert_eq!(vocabulary.word(Builtin::Unbind), "@our-unbind");
+    assert!(!self::vocabulary().knows(Builtin::Map));
+    assert_eq!(self::vocabulary().parse("@bind dice"), []);
+}
+
+#[test]
 fn suggestions_come_from_what_the_asker_may_run() {
     let all: Vec<Builtin> = table::TABLE.iter().map(|row| row.builtin).collect();
-    let suggest = |word: &str| vocabulary().suggestions(word, &all);
+    let suggest = |word: &str| vocabulary().suggestions(word, &all, &[]);
     assert_eq!(suggest("restrat"), ["@restart"]);
     assert_eq!(suggest("!stat"), ["!status"]);
     assert_eq!(suggest("@HLEP"), ["@help"]);
@@ -199,11 +240,15 @@ fn suggestions_come_from_what_the_asker_may_run() {
     assert_eq!(suggest(""), [""; 0]);
     assert_eq!(suggest(&"x".repeat(100_000)), [""; 0]);
     assert_eq!(
-        vocabulary().suggestions("@restrat", &[Builtin::Help, Builtin::Status]),
+        vocabulary().suggestions("@restrat", &[Builtin::Help, Builtin::Status], &[]),
         [""; 0]
     );
     assert_eq!(
-        renamed(&[("a1", "status"), ("a2", "restart"), ("a3", "audit")]).suggestions("@a", &all),
+        renamed(&[("a1", "status"), ("a2", "restart"), ("a3", "audit")]).suggestions(
+            "@a",
+            &all,
+            &[]
+        ),
         [""; 0]
     );
     let near = renamed(&[
@@ -212,7 +257,10 @@ fn suggestions_come_from_what_the_asker_may_run() {
         ("abc3", "audit"),
         ("abc4", "audit"),
     ]);
-    assert_eq!(near.suggestions("@abc", &all), ["@abc1", "@abc2", "@abc3"]);
+    assert_eq!(
+        near.suggestions("@abc", &all, &[]),
+        ["@abc1", "@abc2", "@abc3"]
+    );
 }
 
 #[test]
@@ -226,7 +274,10 @@ fn the_table_says_who_may_what() {
         [
             ("help", Role::Everyone, false),
             ("status", Role::Everyone, false),
+            ("map", Role::Everyone, false),
             ("restart", Role::Operator, true),
+            ("bind", Role::Admin, false),
+            ("unbind", Role::Admin, false),
             ("audit", Role::Admin, false),
         ]
     );

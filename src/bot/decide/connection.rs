@@ -129,10 +129,10 @@ impl State {
         match event {
             ServerEvent::Posted(posted) => {
                 let posted = *posted;
-                match identity.room(posted.post.channel_id, posted.channel_kind, posted.team_id) {
+                match identity.room(&posted) {
                     Some(room) => {
-                        self.rooms.insert(room.id, room);
-                        self.posted(now, room, posted.post)
+                        self.rooms.insert(room.id, room.clone());
+                        self.posted(now, &room, posted.post)
                     }
                     None => Vec::new(),
                 }

@@ -32,7 +32,7 @@ enum Source {
 }
 
 impl State {
-    pub(super) fn posted(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+    pub(super) fn posted(&mut self, now: Now, room: &Room, post: Post) -> Vec<Effect> {
         self.consider(now, room, post, Source::Event)
     }
 
@@ -40,7 +40,7 @@ impl State {
     pub(super) fn found(
         &mut self,
         now: Now,
-        room: Room,
+        room: &Room,
         posts: Vec<Post>,
         known: &[CallKey],
     ) -> Vec<Effect> {
@@ -54,7 +54,7 @@ impl State {
         effects
     }
 
-    fn consider(&mut self, now: Now, room: Room, post: Post, source: Source) -> Vec<Effect> {
+    fn consider(&mut self, now: Now, room: &Room, post: Post, source: Source) -> Vec<Effect> {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
@@ -97,7 +97,7 @@ impl State {
     fn call(
         &mut self,
         now: Now,
-        room: Room,
+        room: &Room,
         post: &Arc<Post>,
         invocation: Invocation,
         source: Source,
@@ -108,7 +108,7 @@ impl State {
         }
         let mut ticket = Ticket {
             post: Arc::clone(post),
-            room,
+            room: room.clone(),
             invocation,
             fate: Fate::Run,
         };
@@ -175,7 +175,9 @@ impl State {
         let row = table::row(ticket.invocation.builtin);
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone && !row.local => {
+                Fate::WrongChannel
+            }
             Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
             Verdict::Go if found && row.lifecycle => Fate::WasAway,
             Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
@@ -194,14 +196,14 @@ impl State {
             return Vec::new();
         }
         // The event does not say which team the channel belongs to, but the last list of channels did.
-        let Some(room) = self.rooms.get(&post.channel_id).copied() else {
+        let Some(room) = self.rooms.get(&post.channel_id).cloned() else {
             return Vec::new();
         };
-        self.edited_post(now, room, post)
+        self.edited_post(now, &room, post)
     }
 
     /// Answers an edited command once, if it was never a call.
-    fn edited_post(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+    fn edited_post(&mut self, now: Now, room: &Room, post: Post) -> Vec<Effect> {
         let age = self.server_now(now).since(post.edit_at);
         let invocation = self
             .rules
@@ -223,7 +225,7 @@ impl State {
             now,
             Ticket {
                 post: Arc::new(post),
-                room,
+                room: room.clone(),
                 invocation,
                 fate: Fate::Edited,
             },

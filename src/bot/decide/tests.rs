@@ -149,6 +149,7 @@ impl Bench {
             post,
             channel_kind: ChannelKind::Open,
             channel_name: "town-square".to_owned(),
+            channel_display_name: "Town Square".to_owned(),
             sender_name: "@olga".to_owned(),
             team_id: Some(self.team),
         };
@@ -163,10 +164,7 @@ impl Bench {
     }
 
     fn found(&mut self, posts: Vec<Post>) -> Vec<Effect> {
-        let room = Room {
-            id: self.channel,
-            foreign: false,
-        };
+        let room = Room::open(self.channel, "town-square");
         self.decide(Event::Found {
             room,
             posts,

@@ -44,13 +44,36 @@ pub fn reloaded(report: &Report) -> String {
         write!(text, "\n- Configuration: {}", now.join(", ")).ok();
     }
     if !later.is_empty() {
-        write!(text, "\n- Counts from the next restart on: {}", later.join(", ")).ok();
+        write!(
+            text,
+            "\n- Counts from the next restart on: {}",
+            later.join(", ")
+        )
+        .ok();
     }
     if let Some(trouble) = &report.token_trouble {
-        write!(text, "\n- ⚠ The new token cannot be used: {}", neutralise(trouble)).ok();
+        write!(
+            text,
+            "\n- ⚠ The new token cannot be used: {}",
+            neutralise(trouble)
+        )
+        .ok();
     }
     diagnostics(&mut text, &report.warnings);
     text
+}
+
+/// The same in one line, for the log and the supervisor.
+#[must_use]
+pub fn reload_verdict(report: &Report) -> String {
+    if report.changed.is_empty() {
+        return "Reloaded: nothing has changed".to_owned();
+    }
+    let keys = report.changed.iter().map(|changed| match changed.counts {
+        Counts::AtReload => changed.key.to_owned(),
+        Counts::AtRestart => format!("{} (from the next restart on)", changed.key),
+    });
+    format!("Reloaded: {}", keys.collect::<Vec<_>>().join(", "))
 }
 
 /// The configuration has errors.
@@ -84,6 +107,10 @@ fn diagnostics(text: &mut String, diagnostics: &[Diagnostic]) {
     }
     if let Some(more) = diagnostics.len().checked_sub(MOST_DIAGNOSTICS + 1) {
         let more = counted(more + 1, "line", "lines");
-        write!(text, "\n- {more} more: `matterbot check` on the host shows all").ok();
+        write!(
+            text,
+            "\n- {more} more: `matterbot check` on the host shows all"
+        )
+        .ok();
     }
 }

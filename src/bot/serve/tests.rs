@@ -25,6 +25,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::*;
+use crate::bot::binds::Binds;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
@@ -49,12 +50,14 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
+        binds: Binds::read(&config.matterbot.bindmap),
         settings: watch::Sender::new(Arc::new(Settings::new(config))),
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
         without_stores: false,
         notify: Notify::of_process(),
+        reloading: tokio::sync::Mutex::default(),
         identity,
         notices: Notices::default(),
         unrecorded: Unrecorded::default(),
@@ -74,10 +77,7 @@ fn ticket(context: &Context) -> Ticket {
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
     let invocation = context.settings().vocabulary.parse(&post.message).remove(0);
     Ticket {
-        room: Room {
-            id: post.channel_id,
-            foreign: false,
-        },
+        room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),
         invocation,
         fate: Fate::Run,
