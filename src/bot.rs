@@ -41,6 +41,7 @@ pub mod ticket;
 pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
+pub mod welcome;
 
 use std::sync::Arc;
 use std::time::Duration;

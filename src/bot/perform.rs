@@ -28,6 +28,7 @@ use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
 use super::supervision;
 use super::sweep::SweepPlan;
+use super::welcome::welcome;
 
 /// "Back up." waits this long for catch-up.
 const RETURN_WAIT: Duration = Duration::from_secs(5);
@@ -71,6 +72,7 @@ impl Performer {
             Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
             Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
             Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
+            Effect::Welcome(channel, user) => self.call(welcome(context, channel, user)),
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),

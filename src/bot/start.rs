@@ -42,6 +42,7 @@ use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
+use super::welcome::{self, Newcomers};
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -282,6 +283,7 @@ impl Bot {
             reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
+            newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
             chores: Tasks::new(),
@@ -322,6 +324,8 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     let lifecycle = &settings.config.lifecycle;
     Rules {
         vocabulary: settings.vocabulary.clone(),
+        user_concurrency: settings.config.matterbot.user_concurrency,
+        welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

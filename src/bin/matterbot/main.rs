@@ -10,8 +10,7 @@ use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::lifecycle::{Status, parent};
-use matterbot::playground;
-use matterbot::scaffold;
+use matterbot::{module_host, playground, scaffold};
 
 use arguments::{Arguments, Command};
 
@@ -68,6 +67,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Module(arguments_of_module)) => {
             Ok(scaffold::run(options, arguments_of_module)?)
         }
+        Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
         Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
         Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }

@@ -139,6 +139,12 @@ impl State {
             }
             ServerEvent::PostEdited(post) => self.edited(now, *post),
             ServerEvent::PostDeleted(post) => self.deleted(now, &post),
+            ServerEvent::UserAdded {
+                user_id,
+                channel_id,
+            } if user_id != identity.me && self.rules.welcome_channel == Some(channel_id) => {
+                vec![Effect::Welcome(channel_id, user_id)]
+            }
             _ => Vec::new(),
         }
     }

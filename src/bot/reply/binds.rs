@@ -91,7 +91,11 @@ pub fn bound(bound: &Bound, unbinds: bool, room: &Room) -> String {
         ));
     }
     if lines.is_empty() {
-        lines.push("There are no modules.".to_owned());
+        lines.push(if unbinds {
+            format!("No module is loaded in {channel}.")
+        } else {
+            "There are no modules.".to_owned()
+        });
     }
     lines.join("\n")
 }
@@ -213,6 +217,18 @@ pub const BINDS_UNKNOWN: &str = "I cannot read in which channels modules are ava
 
 /// Why it is not known whether a module is available, as half a sentence.
 pub const MEMBERSHIP_UNKNOWN: &str = "I could not ask the server which channels you are in";
+
+/// Newcomers are greeted; none if nobody is to be greeted, or there is nothing to say.
+#[must_use]
+pub fn welcome(names: &[String], banner: &str, file: &str) -> Option<String> {
+    let text = format!("{banner}\n{file}");
+    let text = text.trim_end();
+    if names.is_empty() || text.trim().is_empty() {
+        return None;
+    }
+    let names: Vec<String> = names.iter().map(|name| format!("@{name}")).collect();
+    Some(format!("{}: {text}", names.join(", ")))
+}
 
 /// What could not be found out, as a sentence for whoever asked what is available.
 #[must_use]
