@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::command::Catalogue;
-use crate::command::catalogue::Roster;
+use crate::command::catalogue::{Module, Roster};
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::module::bindmap::{self, BindMap, Difference, Entry};
 
 use super::causes::causes;
+use super::status::{BindsTrouble, Modules};
 
 /// Bytes; the map of upstream's hundred modules takes a hundredth of it.
 const SIZE_LIMIT: u64 = 4 << 20;
@@ -48,6 +49,8 @@ struct Known {
     trouble: Option<String>,
     /// The modules that were greeted.
     roster: Option<Roster>,
+    /// Those that could not be loaded.
+    failed: Vec<String>,
 }
 
 /// Why a change was not made.
@@ -107,6 +110,38 @@ impl Binds {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.lock().map.is_none()
+    }
+
+    /// What `@status` tells of the modules.
+    #[must_use]
+    pub fn modules(&self) -> Modules {
+        let catalogue = self.catalogue();
+        let known = self.lock();
+        let (there, missing): (Vec<&Module>, Vec<&Module>) = catalogue
+            .modules()
+            .partition(|module| !catalogue.is_greeted() || module.generation.is_some());
+        let is_failed = |module: &&Module| known.failed.contains(&module.name);
+        Modules {
+            greeted: catalogue.is_greeted(),
+            loaded: there.len(),
+            missing: missing
+                .into_iter()
+                .filter(|module| !is_failed(module))
+                .map(|module| module.name.clone())
+                .collect(),
+            failed: known.failed.clone(),
+            binds: match (&known.map, &known.trouble) {
+                (_, None) => BindsTrouble::None,
+                (Some(_), Some(_)) => BindsTrouble::Unchangeable,
+                (None, Some(_)) => BindsTrouble::Unknown,
+            },
+        }
+    }
+
+    /// The modules that could not be loaded, for `@status`.
+    pub fn could_not_load(&self, mut names: Vec<String>) {
+        names.sort();
+        self.lock().failed = names;
     }
 
     /// Reads the file again, for a reload; what was known stays if it is damaged. Blocks the thread.

@@ -88,8 +88,8 @@ pub async fn welcome(context: Arc<Context>, channel: ChannelId, user: UserId) {
         }
     }
     let settings = context.settings();
-    let settings = &settings.config.matterbot.welcome;
-    let Some(text) = reply::welcome(&names, &settings.banner, &file(&settings.file).await) else {
+    let welcome = &settings.config.matterbot.welcome;
+    let Some(text) = reply::welcome(&names, &welcome.banner, &file(&welcome.file).await) else {
         return;
     };
     let notice = Reply {

@@ -215,6 +215,16 @@ async fn a_damaged_map_is_said_and_left_alone() {
     let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), "{\"dice\": ").await;
     let (admin, lab) = (&scenario.admin, &scenario.lab);
     bot.says("bindmap.json is damaged (it is not JSON", 1).await;
+    let status = answer(admin, lab, "@status").await;
+    assert!(
+        status.contains("- ⚠ The list of binds cannot be read"),
+        "{status}"
+    );
+    let map = answer(admin, lab, "@map").await;
+    assert!(
+        map.contains("I cannot read in which channels modules are available"),
+        "{map}"
+    );
     let refused = answer(admin, lab, "@bind dice").await;
     assert!(
         refused.starts_with("I cannot read in which channels modules are available"),
@@ -229,6 +239,11 @@ async fn a_damaged_map_is_said_and_left_alone() {
     assert_eq!(
         bound,
         "The `dice` module is now available in the `LAB` channel."
+    );
+    let status = answer(admin, lab, "@status").await;
+    assert!(
+        status.contains("\n- Modules: not loaded yet, 3 known") && !status.contains('⚠'),
+        "{status}"
     );
     scenario.finish(&mut bot).await;
 }

@@ -176,7 +176,9 @@ pub async fn map(context: &Context, ticket: &Ticket) -> String {
     };
     let catalogue = context.binds.catalogue();
     let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
-    let (mut listed, mut doubt) = (Vec::new(), None);
+    let unknown = context.binds.is_unknown();
+    let mut doubt = unknown.then(|| reply::doubt(reply::BINDS_UNKNOWN));
+    let mut listed = Vec::new();
     for module in catalogue.modules() {
         let missing = is_missing(&catalogue, &module.name);
         let available = match availabilities.of(module).await {
