@@ -5,3 +5,4 @@
 
 pub mod bindmap;
 pub mod protocol;
+pub mod python;
