@@ -20,14 +20,18 @@ use crate::module::protocol::{Log, StagedModule};
 /// What follows `-c` on the interpreter's command line: reads what [`script`] makes from the standard input and runs it.
 pub const BOOTSTRAP: &str = include_str!("python/bootstrap.py");
 
-/// The files of the script, in an order in which each needs only those before it.
+/// The files of the script, in the order in which they are run: `main` of `interpreter` runs what follows it.
 const FILES: [(&str, &str); 10] = [
     ("matterbot_python", "__path__ = []\n"),
-    ("matterbot_python.wire", include_str!("python/wire.py")),
     (
         "matterbot_python.process",
         include_str!("python/process.py"),
     ),
+    (
+        "matterbot_python.interpreter",
+        include_str!("python/interpreter.py"),
+    ),
+    ("matterbot_python.wire", include_str!("python/wire.py")),
     ("matterbot_python.folder", include_str!("python/folder.py")),
     (
         "matterbot_python.staging",
@@ -45,10 +49,6 @@ const FILES: [(&str, &str); 10] = [
     (
         "matterbot_python.importer",
         include_str!("python/importer.py"),
-    ),
-    (
-        "matterbot_python.interpreter",
-        include_str!("python/interpreter.py"),
     ),
 ];
 
@@ -88,6 +88,10 @@ pub struct Import {
     pub only: Option<Vec<String>>,
     /// Modules not to import; they are reported as failed.
     pub skip: Vec<String>,
+    /// How many milliseconds the import of one module may take; none: 30 seconds. One that takes longer is reported as
+    /// failed, and all others are imported anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_ms: Option<u64>,
 }
 
 /// What the interpreter tells the module host; a line each.

@@ -18,9 +18,17 @@ sources = json.loads(take(int(length)).decode("utf-8"))
 if sys.version_info < (3, 9):
     reason = "%s is Python %s; command modules need 3.9 or later" % (sys.executable, sys.version.split()[0])
     os.write(0, (json.dumps({"type": "unusable", "reason": reason}) + "\n").encode("utf-8"))
+    while os.read(0, 65536):
+        pass
     sys.exit(0)
-for name, source in sources:
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source, "<%s>" % name, "exec"), module.__dict__)
-sys.modules["matterbot_python.interpreter"].main()
+
+def load(last):
+    while sources:
+        name, source = sources.pop(0)
+        module = types.ModuleType(name)
+        sys.modules[name] = module
+        exec(compile(source, "<%s>" % name, "exec"), module.__dict__)
+        if name == last:
+            return module
+
+load("matterbot_python.interpreter").main(load)

@@ -140,18 +140,27 @@ class Finder:
 
     def find_spec(self, name, path=None, target=None):
         """As importlib asks a finder on `sys.meta_path`."""
-        head, _, rest = name.partition(".")
-        package = self.folder.package
-        if head == package:
-            place = self.folder.modules.get(rest) if rest else self.folder.path
-            return package_spec(name, place) if place else None
-        if head == USUAL_PACKAGE:
-            real = package + name[len(head):]
-        elif self._only_we_provide(head):
-            real = "%s.%s" % (package, name)
-        else:
+        real = self._real_name(name)
+        if real is None:
             return None
-        return importlib.util.spec_from_loader(name, Alias(real))
+        if real != name:
+            return importlib.util.spec_from_loader(name, Alias(real))
+        _, _, inside = name.partition(".")
+        place = self.folder.modules.get(inside) if inside else self.folder.path
+        return package_spec(name, place) if place else None
+
+    def _real_name(self, name):
+        """The name in the package; none if something else is meant."""
+        head, _, inside = name.partition(".")
+        if head not in (self.folder.package, USUAL_PACKAGE):
+            if not self._only_we_provide(head):
+                return None
+            inside = name
+        module, dot, deeper = inside.partition(".")
+        place = self.folder.modules.get(module.lower(), "")
+        if os.path.basename(place) == module:
+            module = module.lower()
+        return "".join((self.folder.package, "." if module else "", module, dot, deeper))
 
     def _only_we_provide(self, head):
         if head not in self._provided:

@@ -1,8 +1,8 @@
 """The process that imports the modules, tells the module host of them, and forks when it is asked to."""
 
+import _thread
 import array
 import collections
-import _thread
 import faulthandler
 import gc
 import json
@@ -15,6 +15,7 @@ import socket
 import sys
 
 from matterbot_python import process, serving, staging, wire
+from matterbot_python.folder import Folder
 
 # A fork gets three descriptors: its channel, its standard output, its standard error.
 DESCRIPTORS = 3
@@ -23,12 +24,15 @@ DESCRIPTORS = 3
 class Importer:
     """One attempt to import everything, and what follows if it comes to the end."""
 
-    def __init__(self, control, folder, order):
+    def __init__(self, control, order):
         self._control = wire.Channel(control)
-        self._folder = folder
+        self._kept = Kept()
+        self._folder = Folder(order["folder"])
         self._workers = order.get("workers", 8)
         only = order.get("only")
-        self._names = sorted(name for name in folder.modules if only is None or name in only)
+        # One that is alone is not forked, but served by this very process, whose threads then stay.
+        self._is_alone = only is not None and len(only) == 1
+        self._names = sorted(name for name in self._folder.modules if only is None or name in only)
         self._modules = {}
 
     def run(self, set_aside, report, output, patience):
@@ -37,18 +41,20 @@ class Importer:
         os.register_at_fork(after_in_child=report.close)
         self._import_all(set_aside, report, output, patience)
         with_threads = {each.name: each.report("") for each in self._modules.values() if each.started_threads}
-        # One that is alone is not forked, but served by this very process.
-        if with_threads and _thread._count() and len(self._names) > 1:
+        if with_threads and _thread._count() and not self._is_alone:
             tell(report, {"type": "set_aside", "modules": with_threads})
             return
         tell(report, {"type": "complete"})
         report.close()
+        wire.log_to(self._control)
+        for line in self._kept.lines:
+            self._control.send(line)
         self._control.send(self._imported(set_aside))
-        Orders(self._control, self._modules, self._workers, alone=len(self._names) == 1).run()
+        Orders(self._control, self._modules, self._workers, self._is_alone).run()
 
     def _import_all(self, set_aside, report, output, patience):
         logging.getLogger().setLevel(logging.INFO)
-        log = wire.log_to(self._control)
+        log = wire.log_to(self._kept)
         os.chdir(self._folder.parent)
         gc.disable()  # What is imported stays; looking for garbage among it takes a tenth of the time.
         usual = [os.dup(number) for number in (1, 2)]
@@ -77,8 +83,8 @@ class Importer:
         sys.stderr.flush()
         text = process.read_all(output).rstrip()
         if text:
-            text = wire.shorten("printed while it was imported: " + text)
-            self._control.send({"type": "log", "module": name, "level": "info", "text": text})
+            text = process.shorten("printed while it was imported: " + text)
+            self._kept.send({"type": "log", "module": name, "level": "info", "text": text})
         os.ftruncate(output, 0)
         os.lseek(output, 0, os.SEEK_SET)
 
@@ -94,6 +100,22 @@ class Importer:
         return {"type": "imported", "python": python, "modules": modules, "problems": self._folder.problems}
 
 
+class Kept:
+    """Keeps what is logged until it is known that this attempt comes to the end; else the next would log it again."""
+
+    def __init__(self):
+        self.lines = []
+        self._owner = os.getpid()
+
+    def is_ours(self):
+        """Whether this is the process that keeps, and no copy that a module forked."""
+        return os.getpid() == self._owner
+
+    def send(self, line):
+        """Keeps a line."""
+        self.lines.append(line)
+
+
 def tell(report, message):
     """Tells the keeper."""
     report.write(json.dumps(message) + "\n")
@@ -103,11 +125,11 @@ def tell(report, message):
 class Orders:
     """Takes the module host's orders, and tells of forks that ended."""
 
-    def __init__(self, control, modules, workers, alone):
+    def __init__(self, control, modules, workers, is_alone):
         self._control = control
         self._modules = modules
         self._workers = workers
-        self._alone = alone
+        self._is_alone = is_alone
         self._received = b""
         self._descriptors = collections.deque()
         # What becomes readable when a fork ends, with its module and process.
@@ -146,8 +168,8 @@ class Orders:
         module = self._modules.get(name)
         try:
             if module is None or module.failure is not None:
-                raise staging.Unfit("it was not imported")
-            if self._alone:
+                raise staging.Unfit("it is not imported in this interpreter")
+            if self._is_alone:
                 self._control.send({"type": "forked", "module": name, "pid": os.getpid()})
                 self._become(module, descriptors)
             if module.own_process:
@@ -179,6 +201,7 @@ class Orders:
         try:
             serving.serve(module, socket.socket(fileno=channel), self._workers)
         finally:
+            sys.excepthook(*sys.exc_info())
             os._exit(1)
 
     def _reap(self, fork):

@@ -18,23 +18,23 @@ import socket
 import sys
 
 from matterbot_python import process
-from matterbot_python.folder import Folder
-from matterbot_python.importer import Importer
-from matterbot_python.wire import shorten
 
-# How long one module may take to be imported.
-PATIENCE_S = 30
+# How long one module may take to be imported, unless the order says otherwise.
+PATIENCE_MS = 30_000
 
 
-def main():
-    """Reads the order to import from the standard input, and does what is asked until the module host closes it."""
+def main(load):
+    """Reads the order to import from the standard input, and does what is asked until the module host closes it.
+
+    `load` runs the other files of the script. The keeper, which stays for as long as the importer, has no use for them.
+    """
     control = socket.socket(fileno=os.dup(0))
     process.replace(os.open(os.devnull, os.O_RDONLY), 0)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace", line_buffering=True)
     order = read_order(control)
     if order is not None:
-        Keeper(control, order).run()
+        Keeper(control, order, load).run()
 
 
 def read_order(control):
@@ -51,13 +51,13 @@ def read_order(control):
 class Keeper:
     """Forks importers until one comes to the end."""
 
-    def __init__(self, control, order):
+    def __init__(self, control, order, load):
         self._control = control
         self._order = order
-        self._folder = Folder(order["folder"])
+        self._load = load
         reason = "not imported: an interpreter ended while it imported this module"
         self._set_aside = {name: failed(reason) for name in order.get("skip") or ()}
-        self._patience = order.get("patience_s", PATIENCE_S)
+        self._patience = (order.get("patience_ms") or PATIENCE_MS) / 1000
 
     def run(self):
         """Ends as the last importer ends."""
@@ -82,7 +82,7 @@ class Keeper:
         """What the importer does, to its end."""
         try:
             faulthandler.enable(output)
-            importer = Importer(self._control, self._folder, self._order)
+            importer = self._load("matterbot_python.importer").Importer(self._control, self._order)
             importer.run(self._set_aside, report, output, self._patience)
             os._exit(0)
         finally:
@@ -108,7 +108,7 @@ class Keeper:
 
     def _post_mortem(self, status, output):
         """Why the import of a module ended the process."""
-        trace = shorten(process.read_all(output))
+        trace = process.shorten(process.read_all(output))
         if "Timeout (" in trace and status == 1 << 8:
             return failed("its import did not end within %g s" % self._patience, trace)
         return failed("its import ended the interpreter (%s)" % process.in_words(status), trace)

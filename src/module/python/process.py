@@ -1,10 +1,12 @@
-"""Small things about processes and descriptors."""
+"""Small things about processes, descriptors and texts."""
 
 import os
 import signal
-import tempfile
 
 PR_SET_PDEATHSIG = 1
+
+# The longest text that goes to the log, in characters; of a longer one the middle is left out.
+LOG_LIMIT = 64 * 1024
 
 
 def replace(descriptor, number):
@@ -41,6 +43,8 @@ def temporary_file():
     try:
         return os.memfd_create("output")
     except (AttributeError, OSError):
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             return os.dup(file.fileno())
 
@@ -57,3 +61,11 @@ def in_words(status):
     if code >= 0:
         return "exit status %d" % code
     return signal.strsignal(-code) or "signal %d" % -code
+
+
+def shorten(text, limit=LOG_LIMIT):
+    """The text, without its middle if it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return "%s\n[%d characters left out]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])

@@ -15,7 +15,8 @@ import traceback
 
 from matterbot_python.answer import Malformed, messages
 from matterbot_python.connection import Connection, Requests
-from matterbot_python.wire import Channel, TooLong, log_to, shorten
+from matterbot_python.process import shorten
+from matterbot_python.wire import Channel, TooLong, log_to
 
 
 def serve(module, socket, workers):

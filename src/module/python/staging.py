@@ -7,7 +7,7 @@ import os
 import re
 import traceback
 
-from matterbot_python.wire import shorten
+from matterbot_python.process import shorten
 
 # The types of indicators that `accepts` may name; others are dropped, as upstream does.
 INDICATORS = ("ip", "ipv6", "cidr", "domain", "url", "md5", "sha1", "sha256")

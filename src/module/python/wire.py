@@ -5,23 +5,14 @@ import logging
 import os
 import threading
 
+from matterbot_python.process import shorten
+
 # The longest line that the module host reads (LINE_LIMIT of the protocol).
 LINE_LIMIT = 64 * 1024 * 1024
-
-# The longest text of a line for the log, in characters; of a longer one the middle is left out.
-LOG_LIMIT = 64 * 1024
 
 
 class TooLong(Exception):
     """The line is longer than the module host reads."""
-
-
-def shorten(text, limit=LOG_LIMIT):
-    """The text, without its middle if it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return "%s\n[%d characters left out]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
 
 
 def encode(message):
