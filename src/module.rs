@@ -4,5 +4,9 @@
 //! process without the bot's token; the bot speaks with the host, and the host with one process per module.
 
 pub mod bindmap;
+pub mod descent;
+pub mod lines;
+pub mod link;
 pub mod protocol;
 pub mod python;
+pub mod trampoline;

@@ -36,6 +36,7 @@ mod recordings;
 mod refusal;
 mod restart;
 mod role;
+mod scaffold;
 mod signals;
 mod soak;
 mod state_directory;

@@ -3,7 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use matterbot::bot::{check, upkeep};
-use matterbot::{config, install, playground};
+use matterbot::{config, install, playground, scaffold};
 
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Audit(upkeep::trail::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Start a command module of your own
+    Module(scaffold::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done
     Install(install::InstallArguments),
     /// Take the service away; state and configuration stay

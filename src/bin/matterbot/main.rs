@@ -11,6 +11,7 @@ use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::print_error;
 use matterbot::lifecycle::{Status, parent};
 use matterbot::playground;
+use matterbot::scaffold;
 
 use arguments::{Arguments, Command};
 
@@ -63,6 +64,9 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             let debug = options.debug;
             let run = playground::launch::run(arguments, debug, &origin);
             Ok(process::runtime()?.block_on(run)?)
+        }
+        Some(Command::Module(arguments_of_module)) => {
+            Ok(scaffold::run(options, arguments_of_module)?)
         }
         Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
         Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),

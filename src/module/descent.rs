@@ -1,0 +1,210 @@
+//! Processes by descent: the children of our children, those too that forked twice or left their session.
+//!
+//! A process whose parent ends becomes a child of ours, since we are a child subreaper (prctl(2)); so nothing that was
+//! ever started below us can leave. Which of our modules left it behind, its session or its environment tells.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use super::trampoline::MARK;
+
+/// A process, as /proc tells of it (proc_pid_stat(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent.
+    pub parent: u32,
+    /// The process that made its session.
+    pub session: u32,
+    /// Whether it has ended and nobody has waited for it.
+    pub ended: bool,
+}
+
+/// All processes that we may see, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Processes(Vec<Process>);
+
+/// From now on processes that are left behind below us become children of ours.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn become_subreaper() -> io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
+}
+
+impl Processes {
+    /// Reads /proc. A process that ends meanwhile may be missing.
+    #[must_use]
+    pub fn read() -> Self {
+        let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Self(ids.filter_map(read_process).collect())
+    }
+
+    /// Those whose parent is `parent`.
+    pub fn children(&self, parent: u32) -> impl Iterator<Item = Process> {
+        let of = move |process: &&Process| process.parent == parent;
+        self.0.iter().filter(of).copied()
+    }
+
+    /// All that stem from `root`, without itself, and without `spared` and what stems from them.
+    #[must_use]
+    pub fn descendants(&self, root: u32, spared: &BTreeSet<u32>) -> Vec<Process> {
+        let mut found: Vec<Process> = Vec::new();
+        let mut parents = vec![root];
+        while let Some(parent) = parents.pop() {
+            let children = self
+                .children(parent)
+                .filter(|child| !spared.contains(&child.pid));
+            for child in children {
+                found.push(child);
+                parents.push(child.pid);
+            }
+        }
+        found
+    }
+}
+
+/// Sends SIGKILL to all that stem from us, but for `spared` and what stems from them, and takes away those that have ended
+/// and are our children. Gives how many are left, which is to be zero after some milliseconds: processes that are being
+/// started, or that the kernel still holds.
+#[must_use]
+pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
+    let own = std::process::id();
+    let mut left = 0;
+    for process in Processes::read().descendants(own, spared) {
+        if !process.ended {
+            kill(process.pid);
+            left += 1;
+        } else if process.parent == own {
+            reap(process.pid);
+        }
+    }
+    left
+}
+
+/// Sends SIGKILL to `root` and to all that stem from it.
+pub fn kill_tree(root: u32) {
+    let below = Processes::read().descendants(root, &BTreeSet::new());
+    // The root first: it would start others in the place of those that die.
+    kill(root);
+    for process in below {
+        kill(process.pid);
+    }
+}
+
+/// Takes away those children of ours that have ended and are none of `own`, for which somebody else waits.
+pub fn reap_inherited(own: &BTreeSet<u32>) {
+    for child in Processes::read().children(std::process::id()) {
+        if child.ended && !own.contains(&child.pid) {
+            reap(child.pid);
+        }
+    }
+}
+
+/// The process that `process` belongs to by its environment, which it may have changed.
+#[must_use]
+pub fn mark(process: u32) -> Option<u32> {
+    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.find_map(|variable| {
+        let value = variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    })
+}
+
+/// Sends SIGKILL to `process`.
+pub fn kill(process: u32) {
+    if let Some(pid) = pid(process) {
+        // It may have ended by itself.
+        rustix::process::kill_process(pid, Signal::KILL).ok();
+    }
+}
+
+/// Takes away the child `process`, if it has ended.
+fn reap(process: u32) {
+    if let Some(pid) = pid(process) {
+        // Somebody else may have waited for it.
+        rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
+    }
+}
+
+fn pid(process: u32) -> Option<Pid> {
+    i32::try_from(process).ok().and_then(Pid::from_raw)
+}
+
+fn read_process(pid: u32) -> Option<Process> {
+    // The name in parentheses may hold anything, so that fields are counted from its end.
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let threads: u32 = fields.nth(13)?.parse().ok()?;
+    Some(Process {
+        pid,
+        parent,
+        session,
+        // The first thread may end before the others do.
+        ended: matches!(state, "Z" | "X") && threads <= 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32) -> Process {
+        Process {
+            pid,
+            parent,
+            session: 1,
+            ended: false,
+        }
+    }
+
+    #[test]
+    fn descendants_are_found_through_all_generations() {
+        let all = Processes(vec![
+            process(2, 1),
+            process(3, 2),
+            process(4, 3),
+            process(5, 1),
+            process(6, 5),
+            process(7, 9),
+        ]);
+        let ids = |spared: &[u32]| {
+            let spared = spared.iter().copied().collect();
+            let mut ids: Vec<u32> = all
+                .descendants(1, &spared)
+                .iter()
+                .map(|process| process.pid)
+                .collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(ids(&[]), [2, 3, 4, 5, 6]);
+        assert_eq!(ids(&[3]), [2, 5, 6]);
+        assert_eq!(ids(&[5]), [2, 3, 4]);
+    }
+
+    #[test]
+    fn we_are_among_the_processes_with_our_parent() {
+        let own = read_process(std::process::id()).unwrap();
+        assert_eq!(own.parent, std::os::unix::process::parent_id());
+        assert!(!own.ended);
+        assert!(
+            Processes::read()
+                .children(own.parent)
+                .any(|process| process.pid == own.pid)
+        );
+    }
+}
