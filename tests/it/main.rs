@@ -32,6 +32,7 @@ mod notify;
 mod outbox;
 mod playground;
 mod preflight;
+mod proxied;
 mod recordings;
 mod refusal;
 mod restart;

@@ -6,10 +6,7 @@
 mod deck;
 mod judge;
 mod planted;
-mod thief;
 mod world;
-
-use serde_json::Value;
 
 use deck::Deck;
 use world::World;
@@ -31,7 +28,7 @@ async fn each_call_has_one_outcome_whatever_happens() {
     let seed = number("MATTERBOT_SOAK_SEED", SEED);
     eprintln!("MATTERBOT_SOAK_SEED={seed} MATTERBOT_SOAK_ROUNDS={rounds}");
     let world = World::new().await;
-    let mut bot = world.bot(Value::Null).await;
+    let mut bot = world.bot().await;
     let mut deck = Deck::new(seed, world.people.len(), world.places());
     for number in 1..=rounds {
         let round = deck.round(&world.scenario.bot.id);

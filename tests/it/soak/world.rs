@@ -37,7 +37,10 @@ enum Place {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let scenario = Scenario::with_faults().await;
+        Self::in_scenario(Scenario::with_faults().await).await
+    }
+
+    pub(super) async fn in_scenario(scenario: WithFaults) -> Self {
         let quinn = scenario.newcomer("quinn").await;
         let Scenario {
             olga, otto, pat, ..
@@ -69,8 +72,8 @@ impl World {
     }
 
     /// A bot that may be restarted often, says little at a time, and takes little of one person.
-    pub(super) async fn bot(&self, host: Value) -> BotUnderTest {
-        let mut settings = json!({
+    pub(super) async fn bot(&self) -> BotUnderTest {
+        let settings = json!({
             "Matterbot": {"helpcmds": ["@help", "!help", "help"], "msglength": 250},
             "Lifecycle": {
                 "cooldown": "0s",
@@ -78,12 +81,6 @@ impl World {
                 "rate": {"count": 12, "window": "1s"},
             },
         });
-        if let Some(host) = host.as_object() {
-            settings["Matterbot"]
-                .as_object_mut()
-                .unwrap()
-                .extend(host.clone());
-        }
         BotUnderTest::serving(&self.scenario, settings).await
     }
 
@@ -106,7 +103,7 @@ impl World {
     }
 
     pub(super) async fn plays(&self, bot: &mut BotUnderTest, round: Round) {
-        if let Some(fault) = round.fault {
+        if let Some(fault) = round.fault.filter(|fault| self.scenario.can(fault)) {
             self.scenario.fault(fault).await;
         }
         let kills = round.kill.filter(|_| has_served(bot));
