@@ -94,6 +94,25 @@ async fn a_key_that_a_proxy_takes_away_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_reaction_that_is_gone_is_noticed() {
+    let world = World::new().await;
+    let bot = world.bot().await;
+    // More than the rate allows in any one second.
+    for _ in 0..3 {
+        let asked = (0..16).map(|_| world.asks(&world.scenario.pat, "@status"));
+        futures_util::future::join_all(asked).await;
+    }
+    world.is_fine(&bot).await;
+    let silent = world.evidence(&bot).await.silent;
+    let call = silent.keys().next().expect("one was beyond the rate");
+    let post = call.split(':').next().unwrap();
+    let reaction = format!("/users/me/posts/{post}/reactions/hourglass_flowing_sand");
+    world.scenario.bot.delete(&reaction).await.expect(200);
+    let complaint = world.complaint(&bot, call).await;
+    assert!(complaint.contains("by no reaction"), "{complaint}");
+}
+
+#[tokio::test]
 async fn a_marker_and_a_ledger_that_are_put_back_are_noticed() {
     let world = World::new().await;
     let mut bot = world.bot().await;

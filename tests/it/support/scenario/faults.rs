@@ -72,6 +72,11 @@ impl Scenario {
 }
 
 impl WithFaults {
+    /// Whether a proxy makes the faults.
+    pub(crate) fn is_by_proxy(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// Whether this fault can be made here; says so if it cannot.
     pub(crate) fn can(&self, switch: &Value) -> bool {
         let can = self.proxy.as_ref().is_none_or(|proxy| proxy.can(switch));
