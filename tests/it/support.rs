@@ -9,6 +9,7 @@ pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod s6;
 pub(crate) mod scenario;
+pub(crate) mod small_disk;
 pub(crate) mod strace;
 
 use std::time::Duration;
