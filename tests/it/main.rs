@@ -35,6 +35,7 @@ mod notify;
 mod outbox;
 mod playground;
 mod preflight;
+mod proxied;
 mod recordings;
 mod refusal;
 mod reload;
