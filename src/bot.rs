@@ -27,6 +27,7 @@ pub mod reply;
 pub mod report;
 pub mod restart;
 pub mod serve;
+pub mod settings;
 pub mod start;
 pub mod status;
 pub mod stores;

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod facts;
+pub mod folders;
 pub mod layout;
 pub mod plan;
 pub mod step;

@@ -49,3 +49,4 @@ pub mod bot;
 pub mod install;
 pub mod module_host;
 pub mod playground;
+pub mod scaffold;

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::audit::{Audit, Entry, Verdict};
-use crate::command::{Policy, Vocabulary};
-use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
@@ -19,6 +17,7 @@ use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
 use super::outbox::Outbox;
+use super::settings::Settings;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
@@ -40,8 +39,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// The state directory.
     pub directory: StateDirectory,
-    /// The configuration.
-    pub config: Config,
+    /// What the configuration says now.
+    pub settings: watch::Sender<Arc<Settings>>,
     /// How this process was started.
     pub origin: Origin,
     /// Whether unknown keys of the configuration are errors.
@@ -50,10 +49,6 @@ pub struct Context {
     pub starts: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
-    /// The words that are commands.
-    pub vocabulary: Vocabulary,
-    /// Who may.
-    pub policy: Policy,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
@@ -71,6 +66,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// What the configuration says now; whoever does one thing asks once.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
     /// Who we are, if the server has told.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<Identity>> {

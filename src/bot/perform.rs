@@ -92,7 +92,7 @@ impl Performer {
                 supervision::still_starting(context.notify, retry_in);
             }
             Effect::Stopping => {
-                supervision::stopping(context.notify, context.config.lifecycle.drain);
+                supervision::stopping(context.notify, context.settings().config.lifecycle.drain);
             }
             Effect::AskHealth => self.ask_health(),
             Effect::ServerIll(reason) => supervision::server_ill(context.notify, &reason),
@@ -200,7 +200,7 @@ impl Performer {
     fn await_acknowledgement(&self, key: CallKey) {
         let context = Arc::clone(&self.context);
         self.chore(async move {
-            tokio::time::sleep(context.config.lifecycle.ack_after).await;
+            tokio::time::sleep(context.settings().config.lifecycle.ack_after).await;
             context.tell(Event::AcknowledgementDue(key));
         });
     }
@@ -248,7 +248,7 @@ impl Performer {
         let (context, calls) = (Arc::clone(&self.context), self.calls.clone());
         let failed = Event::Drained { all: false };
         self.spawn(&self.context.chores, failed, async move {
-            let all = calls.drain(context.config.lifecycle.drain).await;
+            let all = calls.drain(context.settings().config.lifecycle.drain).await;
             if !all {
                 tracing::warn!(running = calls.running(), "the drain's time is over");
             }
@@ -275,7 +275,7 @@ impl Performer {
             api: context.api.clone(),
             ledger: context.ledger.clone(),
             identity: (*identity).clone(),
-            max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts)
+            max_posts: usize::try_from(context.settings().config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),
             events: context.events.clone(),
         };
@@ -296,7 +296,7 @@ async fn identify(context: Arc<Context>) {
         fastrand::u64(..),
     );
     loop {
-        match shielded(Identity::ask(&context.api, &context.config)).await {
+        match shielded(Identity::ask(&context.api, &context.settings().config)).await {
             Ok(Ok(identity)) => {
                 let known = Some(Arc::new(identity.clone()));
                 context.identity.send_replace(known);

@@ -16,14 +16,14 @@ pub fn report(context: &Context, event: &Event) {
     match event {
         Event::Gateway(Update::Connected { server_version, .. }) => {
             let version = short(server_version);
-            let address = context.config.matterbot.base_url();
+            let address = context.settings().config.matterbot.base_url();
             tracing::info!("connected to Mattermost {version} at {address}");
             notify.status("Connected to Mattermost");
         }
         Event::Gateway(Update::Disconnected { cause, retry_in }) => {
             let cause = match cause {
                 DisconnectCause::Unreachable(error) => {
-                    advice::unreachable(error, &context.config.matterbot)
+                    advice::unreachable(error, &context.settings().config.matterbot)
                 }
                 cause => causes(cause).to_string(),
             };
@@ -39,7 +39,10 @@ pub fn report(context: &Context, event: &Event) {
             let wait = retry_in.as_secs_f64();
             let text = format!(
                 "{} (the next try is in {wait:.1} s)",
-                refused(&context.config.matterbot.token_source, *server_healthy)
+                refused(
+                    &context.settings().config.matterbot.token_source,
+                    *server_healthy
+                )
             );
             tracing::error!("not connected: {text}");
             notify.status(&format!("Not connected: {text}"));
@@ -93,7 +96,7 @@ fn serving(context: &Context, identity: &Identity) {
     tracing::info!(
         "serving as @{} in the team {}",
         identity.username,
-        context.config.matterbot.teamname
+        context.settings().config.matterbot.teamname
     );
     if let Some(oddity) = odd_account(identity) {
         tracing::warn!("{oddity}");

@@ -125,7 +125,7 @@ async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
     }
     match context.api_for(ticket).user(ticket.post.user_id).await {
         Ok(user) if user.id == ticket.post.user_id => {
-            role::authorize(&context.policy, &user, needed, builtin)
+            role::authorize(&context.settings().policy, &user, needed, builtin)
         }
         Ok(_) => Err(Denied::LookupFailed),
         Err(error) => {
@@ -145,7 +145,7 @@ async fn acknowledging(
     tokio::select! {
         // Only the waiting is given up; the work goes on below.
         answer = &mut work => return answer,
-        () = tokio::time::sleep(context.config.lifecycle.ack_after) => {}
+        () = tokio::time::sleep(context.settings().config.lifecycle.ack_after) => {}
     }
     let noticed = acknowledge(context, ticket);
     tokio::pin!(noticed);
@@ -301,7 +301,7 @@ pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
 pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
     let limit = context
         .identity()
-        .map_or(context.config.matterbot.msglength, |identity| {
+        .map_or(context.settings().config.matterbot.msglength, |identity| {
             identity.post_size
         });
     let part = |text| Part {

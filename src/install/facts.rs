@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::folders::{self, Folders};
 use super::layout::{Layout, Scope};
 use super::step;
 
@@ -36,8 +37,14 @@ pub struct Facts {
     pub active: String,
     /// Whether the user's services run without a session; nothing for the host's.
     pub lingering: Option<bool>,
+    /// What the command modules need to see and to write; nothing for a user's service.
+    pub folders: Option<Folders>,
+    /// Whether the command modules have a state directory.
+    pub modules_state: bool,
     /// Whether the user `matterbot` exists.
     pub user_exists: bool,
+    /// Whether the user of the command modules exists.
+    pub modules_user_exists: bool,
     /// The effective user id.
     pub user_id: u32,
 }
@@ -75,10 +82,11 @@ impl Facts {
         let units = std::iter::once(&layout.unit).chain(&layout.other_units);
         let units = found(units)?;
         let host = layout.host.as_ref();
-        let declarations = found(
-            host.iter()
-                .flat_map(|host| [&host.sysusers, &host.tmpfiles]),
-        )?;
+        let declarations = found(host.iter().flat_map(|host| {
+            [&host.sysusers, &host.tmpfiles]
+                .into_iter()
+                .chain(host.modules.files())
+        }))?;
         let drop_ins = layout.unit.with_extension("service.d");
         Ok(Self {
             program: compare(&executable, &layout.program)?,
@@ -91,7 +99,10 @@ impl Facts {
             booted,
             active: active_state(scope, booted),
             lingering: (scope == Scope::User).then(|| lingers(user_id)),
-            user_exists: user_exists(),
+            folders: host.map(|_| Folders::of_configuration(&layout.config)),
+            modules_state: host.is_some_and(|host| exists(&host.modules.state)),
+            user_exists: user_exists("matterbot"),
+            modules_user_exists: user_exists(folders::USER),
             user_id,
             executable,
             layout,
@@ -177,7 +188,8 @@ fn lingers(user_id: u32) -> bool {
 }
 
 /// A system user that systemd-sysusers made is in the file itself.
-fn user_exists() -> bool {
+fn user_exists(name: &str) -> bool {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    users.lines().any(|line| line.starts_with("matterbot:"))
+    let mut names = users.lines().filter_map(|line| line.split(':').next());
+    names.any(|known| known == name)
 }

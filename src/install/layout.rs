@@ -7,6 +7,12 @@ use anyhow::Context as _;
 /// The unit's name.
 pub const UNIT: &str = "matterbot.service";
 
+/// The socket that the bot reaches its command modules by.
+pub const MODULES_SOCKET_UNIT: &str = "matterbot-modules.socket";
+
+/// The service that the command modules run in.
+pub const MODULES_SERVICE_UNIT: &str = "matterbot-modules.service";
+
 /// What every file of ours begins with; a file without it is somebody else's.
 pub const MARK: &str = "# Written by `matterbot install";
 
@@ -47,6 +53,39 @@ pub struct Host {
     pub tmpfiles: PathBuf,
     /// The token, for systemd to read.
     pub credential: PathBuf,
+    /// The units of the command modules.
+    pub modules: ModuleUnits,
+}
+
+/// The places of the units that the command modules run in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleUnits {
+    /// The socket that the bot connects to.
+    pub socket: PathBuf,
+    /// The service that the connection starts.
+    pub service: PathBuf,
+    /// What of the configuration the service must see: a drop-in of ours.
+    pub folders: PathBuf,
+    /// Their state directory.
+    pub state: PathBuf,
+}
+
+impl ModuleUnits {
+    fn of_host() -> Self {
+        let units = Path::new("/etc/systemd/system");
+        Self {
+            socket: units.join(MODULES_SOCKET_UNIT),
+            service: units.join(MODULES_SERVICE_UNIT),
+            folders: units.join("matterbot-modules.service.d/10-folders.conf"),
+            state: PathBuf::from("/var/lib/matterbot-modules"),
+        }
+    }
+
+    /// The files that we write.
+    #[must_use]
+    pub fn files(&self) -> [&PathBuf; 3] {
+        [&self.socket, &self.service, &self.folders]
+    }
 }
 
 impl Layout {
@@ -92,6 +131,7 @@ impl Layout {
                 sysusers: PathBuf::from("/etc/sysusers.d/matterbot.conf"),
                 tmpfiles: PathBuf::from("/etc/tmpfiles.d/matterbot.conf"),
                 credential: PathBuf::from("/etc/credstore/matterbot.token"),
+                modules: ModuleUnits::of_host(),
             }),
         }
     }
@@ -146,6 +186,12 @@ const STATE: &str = "  state_dir:\n";
 /// The text that declares the user.
 pub const SYSUSERS: &str = include_str!("../../contrib/systemd/matterbot.sysusers");
 
+/// The socket of the command modules.
+pub const MODULES_SOCKET: &str = include_str!("../../contrib/systemd/matterbot-modules.socket");
+
+/// The service of the command modules.
+pub const MODULES_SERVICE: &str = include_str!("../../contrib/systemd/matterbot-modules.service");
+
 /// The text that declares modes and owners.
 pub const TMPFILES: &str = include_str!("../../contrib/systemd/matterbot.tmpfiles");
 
@@ -161,6 +207,8 @@ mod tests {
             user.unit_text(),
             SYSUSERS,
             TMPFILES,
+            MODULES_SOCKET,
+            MODULES_SERVICE,
         ] {
             assert!(text.starts_with(MARK), "{text}");
         }

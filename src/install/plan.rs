@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::facts::{Facts, Found, Program};
-use super::layout::{MARK, SYSUSERS, Scope, TMPFILES, UNIT};
+use super::folders::{self, Folders};
+use super::layout::{
+    Layout, MARK, MODULES_SERVICE, MODULES_SERVICE_UNIT, MODULES_SOCKET, MODULES_SOCKET_UNIT,
+    SYSUSERS, Scope, TMPFILES, UNIT,
+};
 use super::step::Step;
 
 /// What is done, in this order, and what is said at the end.
@@ -79,9 +83,11 @@ pub fn install(facts: &Facts) -> Result<Plan, Refusal> {
             &host.tmpfiles.to_string_lossy(),
         ]));
     }
-    let unit = write(&facts.units, &layout.unit, layout.unit_text());
-    let reload = facts.booted && !matches!(unit, Step::Unchanged(_));
-    steps.push(unit);
+    let mut units = vec![write(&facts.units, &layout.unit, layout.unit_text())];
+    units.extend(module_units(facts));
+    let changes = |step: &Step| !matches!(step, Step::Unchanged(_) | Step::Keep(..));
+    let reload = facts.booted && units.iter().any(changes);
+    steps.extend(units);
     if reload {
         steps.push(systemctl(layout.scope, &["daemon-reload"]));
     }
@@ -89,6 +95,34 @@ pub fn install(facts: &Facts) -> Result<Plan, Refusal> {
         steps,
         advice: advice_after_install(facts),
     })
+}
+
+/// The units of the command modules, and what they must see of the host.
+fn module_units(facts: &Facts) -> Vec<Step> {
+    let Some(host) = &facts.layout.host else {
+        return Vec::new();
+    };
+    let units = &host.modules;
+    let mut steps = vec![
+        declare(facts, &units.socket, MODULES_SOCKET),
+        declare(facts, &units.service, MODULES_SERVICE),
+    ];
+    let folders = &units.folders;
+    let is_there = facts
+        .declarations
+        .iter()
+        .any(|found| &found.path == folders);
+    let needed = match &facts.folders {
+        Some(Folders::Known(known)) => Ok(known.drop_in()),
+        _ => Err("the configuration does not tell where the modules lie"),
+    };
+    match needed {
+        Ok(Some(text)) => steps.push(declare(facts, folders, &text)),
+        Ok(None) if is_there => steps.push(Step::Remove(folders.clone())),
+        Err(why) if is_there => steps.push(Step::Keep(folders.clone(), why)),
+        _ => {}
+    }
+    steps
 }
 
 /// What takes the service away; with `purge` everything of it.
@@ -107,6 +141,7 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
             }
         }
         steps.push(Step::Remove(layout.unit.clone()));
+        steps.extend(without_modules(facts));
         if facts.booted {
             steps.push(systemctl(layout.scope, &["daemon-reload"]));
         }
@@ -117,12 +152,11 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
     {
         steps.push(Step::Remove(layout.program.clone()));
     }
-    steps.extend(
-        facts
-            .declarations
-            .iter()
-            .map(|found| Step::Remove(found.path.clone())),
-    );
+    let others = facts
+        .declarations
+        .iter()
+        .filter(|found| facts.units.is_empty() || !is_of_modules(layout, &found.path));
+    steps.extend(others.map(|found| Step::Remove(found.path.clone())));
     leave(facts, purge, &mut steps);
     let nothing = steps.iter().all(|step| matches!(step, Step::Keep(..)));
     let advice = if nothing {
@@ -136,6 +170,27 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
         steps,
         advice: vec![advice],
     })
+}
+
+/// The units of the command modules go.
+fn without_modules(facts: &Facts) -> Vec<Step> {
+    let layout = &facts.layout;
+    let mut steps: Vec<Step> = facts
+        .declarations
+        .iter()
+        .filter(|found| is_of_modules(layout, &found.path))
+        .map(|found| Step::Remove(found.path.clone()))
+        .collect();
+    if facts.booted && !steps.is_empty() {
+        let stop = ["stop", MODULES_SOCKET_UNIT, MODULES_SERVICE_UNIT];
+        steps.insert(0, systemctl(layout.scope, &stop));
+    }
+    steps
+}
+
+fn is_of_modules(layout: &Layout, path: &Path) -> bool {
+    let host = layout.host.as_ref();
+    host.is_some_and(|host| host.modules.files().into_iter().any(|file| file == path))
 }
 
 /// Configuration, token, state, drop-ins, the user: gone or kept.
@@ -162,6 +217,9 @@ fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
         tree(&layout.state, "the bot's state");
     }
     let Some(host) = &layout.host else { return };
+    if facts.modules_state {
+        tree(&host.modules.state, "what the command modules keep");
+    }
     if facts.credential {
         steps.push(if purge {
             Step::Remove(host.credential.clone())
@@ -171,6 +229,9 @@ fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
     }
     if facts.user_exists && purge {
         steps.push(Step::run(&["userdel", "matterbot"]));
+    }
+    if facts.modules_user_exists && purge {
+        steps.push(Step::run(&["userdel", folders::USER]));
     }
 }
 

@@ -31,10 +31,25 @@ pub struct Arguments {
     /// Keep accounts, posts and the bot's state in this directory, and go on from there the next time
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// The folder of the bot's command modules [default: one with `@dice`]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "server_only")]
+    modules: Option<PathBuf>,
 }
 
+/// The files of the module that the playground shows.
+const DICE: [(&str, &str); 2] = [
+    (
+        "command.py",
+        include_str!("../../examples/modules/dice/command.py"),
+    ),
+    (
+        "defaults.py",
+        include_str!("../../examples/modules/dice/defaults.py"),
+    ),
+];
+
 /// What a supervisor around the playground gave it, and its bot must not take for its own.
-const SUPERVISORS: [&str; 12] = [
+const SUPERVISORS: [&str; 13] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -47,6 +62,7 @@ const SUPERVISORS: [&str; 12] = [
     "CREDENTIALS_DIRECTORY",
     "STATE_DIRECTORY",
     "MATTERBOT_TOKEN",
+    "MATTERBOT_MODULES_SOCKET",
 ];
 
 /// Runs the server, and the bot unless it is not wanted, until a signal or the bot's end.
@@ -73,8 +89,13 @@ pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow:
         playground.stop().await;
         return Ok(Status::Stopped);
     }
-    let config =
-        write_config(&directory.path, &playground).context("writing the bot's configuration")?;
+    let modules = match &arguments.modules {
+        Some(folder) => fs::canonicalize(folder)
+            .with_context(|| format!("--modules {} cannot be used", folder.display()))?,
+        None => write_dice(&directory.path).context("writing the module @dice")?,
+    };
+    let config = write_config(&directory.path, &playground, &modules)
+        .context("writing the bot's configuration")?;
     let mut bot = start_bot(origin, &config, debug)?;
     let ended = loop {
         tokio::select! {
@@ -182,16 +203,31 @@ fn greeting(playground: &Playground, server_only: bool) -> String {
             playground.bot_token()
         ));
     } else {
-        text.push_str("The bot matter-bot serves the team. Post `@status` or `@restart` as olga; Ctrl-C ends both.");
+        text.push_str("The bot matter-bot serves the team. Post `@help`, `@dice 2d6` or `@restart` as olga; Ctrl-C ends both.");
     }
     text
+}
+
+/// The folder of the module that the playground shows.
+fn write_dice(directory: &Path) -> std::io::Result<PathBuf> {
+    let folder = directory.join("modules");
+    let dice = folder.join("dice");
+    fs::create_dir_all(&dice)?;
+    for (name, text) in DICE {
+        fs::write(dice.join(name), text)?;
+    }
+    Ok(folder)
 }
 
 /// By this line of its configuration the playground knows the file again.
 const FIRST_LINE: &str = "# Written by `matterbot playground` at each start.";
 
 /// The configuration that the bot is started with, as one would write it for a real server.
-fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<PathBuf> {
+fn write_config(
+    directory: &Path,
+    playground: &Playground,
+    modules: &Path,
+) -> anyhow::Result<PathBuf> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -201,6 +237,8 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
         .context("the playground has lost the account olga")?;
     let address = playground.address();
     let (host, port, token) = (address.ip(), address.port(), playground.bot_token());
+    // A JSON string is a YAML one, whatever the path is.
+    let modules = serde_json::to_string(&modules.to_string_lossy())?;
     let text = format!(
         "{FIRST_LINE}\n\
          Matterbot:\n\
@@ -217,6 +255,8 @@ fn write_config(directory: &Path, playground: &Playground) -> anyhow::Result<Pat
          \x20 logfile: \"-\"\n\
          \x20 bindmap: bot/bindmap.json\n\
          \x20 feedmap: bot/feedmap.json\n\
+         Modules:\n\
+         \x20 commanddir: {modules}\n\
          Lifecycle:\n\
          \x20 state_dir: bot\n"
     );

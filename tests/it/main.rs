@@ -37,6 +37,7 @@ mod recordings;
 mod refusal;
 mod restart;
 mod role;
+mod scaffold;
 mod signals;
 mod soak;
 mod state_directory;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; it may use only modules of lower floors.
-const FLOORS: [(&str, usize); 18] = [
+const FLOORS: [(&str, usize); 19] = [
     ("backoff", 0),
     ("id", 0),
     ("secret", 0),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, usize); 18] = [
     ("logging", 1),
     ("module_host", 4),
     ("playground", 4),
+    ("scaffold", 4),
 ];
 
 /// The most lines of a file.

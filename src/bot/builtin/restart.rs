@@ -66,7 +66,7 @@ pub async fn allowance(
     if ticket.fate == Fate::Join {
         return Ok(Ok(()));
     }
-    let (now, lifecycle) = (Timestamp::now(), &context.config.lifecycle);
+    let (now, lifecycle) = (Timestamp::now(), &context.settings().config.lifecycle);
     let horizon = lifecycle.budget.window.max(lifecycle.cooldown);
     let recent = context
         .ledger

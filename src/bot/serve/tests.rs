@@ -10,9 +10,10 @@ use crate::audit::Audit;
 use crate::bot::identity::{Identity, Room};
 use crate::bot::notices::Notices;
 use crate::bot::outbox::Outbox;
+use crate::bot::settings::Settings;
 use crate::bot::stores::Reopened;
 use crate::bot::unrecorded::Unrecorded;
-use crate::command::{Policy, Vocabulary};
+
 use crate::config::{self, Environment};
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::ledger::Ledger;
@@ -48,14 +49,12 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
-        config,
+        settings: watch::Sender::new(Arc::new(Settings::new(config))),
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
         without_stores: false,
         notify: Notify::of_process(),
-        vocabulary: Vocabulary::new(&[], &[]),
-        policy: Policy::default(),
         identity,
         notices: Notices::default(),
         unrecorded: Unrecorded::default(),
@@ -73,7 +72,7 @@ fn ticket(context: &Context) -> Ticket {
         "create_at": 1, "message": "@status",
     });
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
-    let invocation = context.vocabulary.parse(&post.message).remove(0);
+    let invocation = context.settings().vocabulary.parse(&post.message).remove(0);
     Ticket {
         room: Room {
             id: post.channel_id,

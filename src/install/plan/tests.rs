@@ -19,7 +19,10 @@ fn fresh(layout: Layout) -> Facts {
         drop_ins: None,
         booted: true,
         active: "inactive".to_owned(),
+        folders: None,
+        modules_state: false,
         user_exists: false,
+        modules_user_exists: false,
         user_id: 0,
     }
 }
@@ -49,11 +52,15 @@ fn installed() -> Facts {
         declarations: vec![
             found(&places.sysusers, SYSUSERS),
             found(&places.tmpfiles, TMPFILES),
+            found(&places.modules.socket, MODULES_SOCKET),
+            found(&places.modules.service, MODULES_SERVICE),
         ],
         configured: true,
         credential: true,
         state: true,
+        modules_state: true,
         user_exists: true,
+        modules_user_exists: true,
         ..facts
     }
 }
@@ -75,6 +82,8 @@ fn a_fresh_host_gets_program_user_configuration_modes_and_unit_in_this_order() {
             "write      /etc/tmpfiles.d/matterbot.conf (mode 0644)",
             "run        systemd-tmpfiles --create /etc/tmpfiles.d/matterbot.conf",
             "write      /etc/systemd/system/matterbot.service (mode 0644)",
+            "write      /etc/systemd/system/matterbot-modules.socket (mode 0644)",
+            "write      /etc/systemd/system/matterbot-modules.service (mode 0644)",
             "run        systemctl daemon-reload",
         ]
     );
@@ -210,6 +219,9 @@ fn uninstall_keeps_what_is_yours_and_says_so() {
             "run        systemctl disable --now matterbot.service",
             "run        systemctl reset-failed matterbot.service",
             "remove     /etc/systemd/system/matterbot.service",
+            "run        systemctl stop matterbot-modules.socket matterbot-modules.service",
+            "remove     /etc/systemd/system/matterbot-modules.socket",
+            "remove     /etc/systemd/system/matterbot-modules.service",
             "run        systemctl daemon-reload",
             "remove     /usr/local/bin/matterbot",
             "remove     /etc/sysusers.d/matterbot.conf",
@@ -217,6 +229,7 @@ fn uninstall_keeps_what_is_yours_and_says_so() {
             "keep       /etc/systemd/system/matterbot.service.d (your changes to the unit)",
             "keep       /etc/matterbot (your configuration)",
             "keep       /var/lib/matterbot (the bot's state)",
+            "keep       /var/lib/matterbot-modules (what the command modules keep)",
             "keep       /etc/credstore/matterbot.token (the token)",
         ]
     );
@@ -226,12 +239,14 @@ fn uninstall_keeps_what_is_yours_and_says_so() {
 fn purge_removes_everything_of_the_service_and_nothing_else() {
     let lines = lines(&uninstall(&installed(), true).unwrap());
     assert_eq!(
-        lines[6..],
+        lines[9..],
         [
             "remove     /etc/matterbot and all in it",
             "remove     /var/lib/matterbot and all in it",
+            "remove     /var/lib/matterbot-modules and all in it",
             "remove     /etc/credstore/matterbot.token",
             "run        userdel matterbot",
+            "run        userdel matterbot-modules",
         ]
     );
 }
@@ -243,4 +258,40 @@ fn uninstall_of_nothing_does_nothing() {
         assert_eq!(plan.steps, []);
         assert_eq!(plan.advice, ["No service of this name is installed."]);
     }
+}
+
+#[test]
+fn folders_of_modules_that_the_sandbox_hides_get_a_drop_in_that_goes_when_it_is_not_needed() {
+    let at = |checkout: &str| {
+        Some(Folders::Known(folders::Known {
+            checkout: PathBuf::from(checkout),
+            writable: Vec::new(),
+        }))
+    };
+    let drop_in = "/etc/systemd/system/matterbot-modules.service.d/10-folders.conf";
+    let mut facts = installed();
+    facts.folders = at("/home/ada/matterbot");
+    let written = lines(&install(&facts).unwrap());
+    assert!(
+        written.contains(&format!("write      {drop_in} (mode 0644)")),
+        "{written:#?}"
+    );
+    facts.declarations.push(Found {
+        path: PathBuf::from(drop_in),
+        text: MARK.to_owned(),
+    });
+    facts.folders = Some(Folders::Unknown);
+    let kept = lines(&install(&facts).unwrap());
+    assert!(
+        kept.iter()
+            .any(|line| line.starts_with(&format!("keep       {drop_in} ("))),
+        "{kept:#?}"
+    );
+    facts.folders = at("/opt/matterbot");
+    let removed = lines(&install(&facts).unwrap());
+    assert!(
+        removed.contains(&format!("remove     {drop_in}")),
+        "{removed:#?}"
+    );
+    assert!(removed.contains(&"run        systemctl daemon-reload".to_owned()));
 }
