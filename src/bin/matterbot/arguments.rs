@@ -30,11 +30,11 @@ pub(crate) enum Command {
     Audit(upkeep::trail::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
-    /// Start a command module of your own
-    Module(scaffold::Arguments),
     /// Host the command modules of a bot, which is at the other end of standard input
     #[command(hide = true)]
     ModuleHost(module_host::Arguments),
+    /// Start a command module of your own
+    Module(scaffold::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done
     Install(install::InstallArguments),
     /// Take the service away; state and configuration stay

@@ -64,10 +64,10 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             let run = playground::launch::run(arguments, debug, &origin);
             Ok(process::runtime()?.block_on(run)?)
         }
+        Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
         Some(Command::Module(arguments_of_module)) => {
             Ok(scaffold::run(options, arguments_of_module)?)
         }
-        Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
         Some(Command::Install(arguments)) => Ok(install::install(arguments)?),
         Some(Command::Uninstall(arguments)) => Ok(install::uninstall(arguments)?),
     }
