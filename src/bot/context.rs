@@ -87,7 +87,7 @@ impl Context {
     /// The interface that `ticket`'s look-ups and reactions use.
     #[must_use]
     pub fn api_for(&self, ticket: &Ticket) -> &Api {
-        if ticket.row().lifecycle {
+        if ticket.is_lifecycle() {
             &self.lifecycle_api
         } else {
             &self.api

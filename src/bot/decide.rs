@@ -17,17 +17,20 @@ mod connection;
 mod health;
 mod late;
 mod message;
+mod modules;
 mod restart;
 mod sweeping;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::command::Catalogue;
 use crate::command::parse::Vocabulary;
 use crate::command::rate::Rate;
-use crate::id::{ChannelId, PostId};
+use crate::id::ChannelId;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::ready::Readiness;
@@ -40,10 +43,10 @@ use crate::timestamp::Timestamp;
 use super::effect::{Effect, End};
 use super::event::{Event, Now};
 use super::identity::{Identity, Room};
-use super::lane::Lanes;
+use super::lane::{CallId, Lane, Lanes};
 use super::restart::Request;
 use super::status::{StartReason, Status};
-use super::ticket::{Lane, Ticket};
+use super::ticket::Ticket;
 use super::watermark::Marks;
 
 use health::Health;
@@ -61,14 +64,16 @@ pub struct State {
     identity: Option<Identity>,
     /// The server is being asked who we are, until it has told.
     identifying: bool,
-    lanes: Lanes<Lane, Ticket>,
+    lanes: Lanes<Ticket>,
     /// Calls that wait or run, by what names them.
-    in_hand: HashMap<(PostId, u16), InHand>,
+    in_hand: HashMap<CallId, InHand>,
     /// Calls that ended a short while ago.
-    remembered: VecDeque<(PostId, u16)>,
-    remembered_set: HashSet<(PostId, u16)>,
+    remembered: VecDeque<CallId>,
+    remembered_set: HashSet<CallId>,
     /// Since when a channel holds a call that the ledger did not take.
     unwritten: HashMap<ChannelId, Timestamp>,
+    /// The modules that can be called.
+    catalogue: Arc<Catalogue>,
     /// The channels that are served, as far as they have been seen.
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
@@ -92,6 +97,8 @@ pub struct Rules {
     pub vocabulary: Vocabulary,
     /// Where newcomers are greeted.
     pub welcome_channel: Option<ChannelId>,
+    /// How many calls of modules one user may have running.
+    pub user_concurrency: usize,
     /// How many calls a user may make in which time, and has made.
     pub rate: Rate,
     /// Calls older than this expire.
@@ -227,15 +234,16 @@ impl State {
             ..Connection::default()
         };
         Self {
+            lanes: Lanes::new(rules.user_concurrency),
             rules,
             phase: Phase::Waiting,
             identity: None,
             identifying: false,
-            lanes: Lanes::default(),
             in_hand: HashMap::new(),
             remembered: VecDeque::new(),
             remembered_set: HashSet::new(),
             unwritten: HashMap::new(),
+            catalogue: Arc::default(),
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
@@ -294,17 +302,32 @@ impl State {
         let lane = ticket.lane();
         self.hold(&ticket, lane);
         let ready = match lane {
-            Some(lane) => self.lanes.enter(lane, ticket),
-            None => Some(ticket),
+            Some(lane) => self.lanes.enter(ticket.id(), lane, ticket),
+            None => vec![ticket],
         };
         self.serve(now, ready)
     }
 
-    fn serve(&self, now: Now, ticket: Option<Ticket>) -> Vec<Effect> {
-        let Some(ticket) = ticket else {
-            return Vec::new();
-        };
-        vec![Effect::Serve(Box::new(ticket), self.status(now))]
+    /// Serves what may start now.
+    fn serve(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
+        let serve = |ticket| Effect::Serve(Box::new(ticket), self.status(now));
+        ready.into_iter().map(serve).collect()
+    }
+
+    /// A call has started: the next one of its channel may.
+    fn started(&mut self, now: Now, id: CallId) -> Vec<Effect> {
+        let lane = self.in_hand.get(&id).and_then(|held| held.lane);
+        let ready = lane.map(|lane| self.lanes.started(lane.user, id));
+        self.serve_on(now, ready.unwrap_or_default())
+    }
+
+    /// The same, unless commands are not served any more: what waits in a lane then is the successor's.
+    fn serve_on(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
+        if self.serves() {
+            self.serve(now, ready)
+        } else {
+            Vec::new()
+        }
     }
 
     /// A call has ended: the next of its lane starts.
@@ -322,12 +345,8 @@ impl State {
             self.marks.reopen(held.channel);
             self.sweep.repeat();
         }
-        let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
-        if !self.serves() {
-            // What waits in a lane is the successor's.
-            return Vec::new();
-        }
-        self.serve(now, next)
+        let ready = held.lane.map(|lane| self.lanes.ended(lane.user, id));
+        self.serve_on(now, ready.unwrap_or_default())
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {
@@ -342,7 +361,7 @@ impl State {
         effects
     }
 
-    fn remember(&mut self, id: (PostId, u16)) {
+    fn remember(&mut self, id: CallId) {
         if self.remembered_set.insert(id) {
             self.remembered.push_back(id);
         }
@@ -367,6 +386,8 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
+        Event::Modules(catalogue) => state.modules_changed(catalogue),
+        Event::Started(id) => state.started(now, id),
         Event::Ended { key, written } => state.ended(now, &key, written),
         Event::RestartAsked(request) => state.restart_asked(*request),
         Event::AcknowledgementDue(key) => state.acknowledgement_due(&key),

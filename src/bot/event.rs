@@ -1,7 +1,9 @@
 //! Everything that can happen to the bot's process, as one closed list.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::command::Catalogue;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
@@ -11,6 +13,7 @@ use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
 
 use super::identity::{Identity, Room};
+use super::lane::CallId;
 use super::restart::Request;
 use super::sweep::{Looked, Unread};
 
@@ -45,6 +48,10 @@ pub enum Event {
         /// All was read; else the rest is still to be read.
         complete: bool,
     },
+    /// The modules that can be called, or what is known of them, have changed.
+    Modules(Arc<Catalogue>),
+    /// A call of modules has its start rows, or is not started: the next one of its lane may.
+    Started(CallId),
     /// A call has ended.
     Ended {
         /// Which.

@@ -21,7 +21,7 @@ impl Settings {
         let matterbot = &config.matterbot;
         Self {
             vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
-                .with_map_words(&matterbot.mapcmds),
+                .listing(&[matterbot.mapcmds.as_slice(), &matterbot.feedcmds].concat()),
             policy: Policy {
                 admins: matterbot.botadmins.clone(),
                 operators: matterbot.botoperators.clone(),

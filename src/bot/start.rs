@@ -273,7 +273,7 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            binds: Binds::read(&settings.config.matterbot.bindmap),
+            binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
@@ -324,6 +324,7 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     Rules {
         vocabulary: settings.vocabulary.clone(),
         welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
+        user_concurrency: settings.config.matterbot.user_concurrency,
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -5,6 +5,7 @@ mod connection;
 mod health;
 mod late;
 mod message;
+mod modules;
 mod restart;
 mod returning;
 
@@ -52,6 +53,7 @@ impl Bench {
         let rules = Rules {
             vocabulary: Vocabulary::new(&["!help".to_owned(), "@help".to_owned()], &[]),
             welcome_channel: None,
+            user_concurrency: 2,
             rate: Rate::new(5, Duration::from_secs(10)),
             max_age: Duration::from_secs(600),
             notice_expiry: Duration::from_secs(600),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::deck::{Deed, Owed, Round, Then};
 use super::judge::{Asked, Evidence, Ledger, judge};
 use crate::support::bot::BotUnderTest;
-use crate::support::scenario::{Person, Scenario, WithFaults};
+use crate::support::scenario::{Person, Scenario, WithFaults, places};
 
 /// Several times what the bot needs to make good for all that was done to it: an answer whose sending was cut off may
 /// be looked for only after 35 s.
@@ -90,7 +90,11 @@ impl World {
     /// Notes that the bot owes this to the commands of `post`.
     pub(super) fn owes(&self, post: &Value, owed: &[Owed]) -> Vec<String> {
         let id = post["id"].as_str().unwrap();
-        let names: Vec<String> = (0..owed.len())
+        // What becomes a command by an edit stands first.
+        let mut places = places(post["message"].as_str().unwrap());
+        places.resize(owed.len(), 0);
+        let names: Vec<String> = places
+            .iter()
             .map(|ordinal| format!("{id}:{ordinal}"))
             .collect();
         let instant = Timestamp(post["create_at"].as_i64().unwrap());

@@ -13,7 +13,7 @@ use matterbot::id::random_token;
 use matterbot::playground::{Flavour, Options, PASSWORD, Playground};
 use serde_json::{Value, json};
 
-pub(crate) use person::{Call, Person};
+pub(crate) use person::{Call, Person, places};
 
 use person::Reach;
 

@@ -175,11 +175,12 @@ impl Person {
         self.notes(post, 0)
     }
 
-    /// Notes that the bot owes an outcome to the command `ordinal` of `post`.
-    pub(crate) fn notes(&self, post: Value, ordinal: usize) -> Call {
+    /// Notes that the bot owes an outcome to this command of `post`, from 0.
+    pub(crate) fn notes(&self, post: Value, command: usize) -> Call {
+        let places = places(post["message"].as_str().unwrap());
         let call = Call {
+            ordinal: places.get(command).copied().unwrap_or_default(),
             post,
-            ordinal,
             asker: self.clone(),
         };
         self.reach.book.lock().unwrap().push(call.clone());
@@ -337,5 +338,15 @@ fn in_order(list: &Value) -> Vec<Value> {
     order
         .iter()
         .map(|id| list["posts"][id.as_str().unwrap()].clone())
+        .collect()
+}
+
+/// Where the commands of `message` stand among its words: by that, and its post, a call is named.
+pub(crate) fn places(message: &str) -> Vec<usize> {
+    let is_command = |word: &str| word.starts_with(['@', '!']) || word.eq_ignore_ascii_case("help");
+    let words = message.split_whitespace().enumerate();
+    words
+        .filter(|(_, word)| is_command(word))
+        .map(|(place, _)| place)
         .collect()
 }
