@@ -13,6 +13,7 @@
 //! Commands are served until the drain begins, since the restart may still be refused. There is one marker: one that
 //! brought us here is settled before the next one is written.
 
+mod calls;
 mod connection;
 mod health;
 mod late;
@@ -31,7 +32,6 @@ use crate::command::Catalogue;
 use crate::command::parse::Vocabulary;
 use crate::command::rate::Rate;
 use crate::id::ChannelId;
-use crate::ledger::CallKey;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
@@ -52,9 +52,6 @@ use super::watermark::Marks;
 use health::Health;
 use late::Late;
 use sweeping::Sweep;
-
-/// So many calls are remembered after they ended, so that doubled events cost nothing.
-const REMEMBERED_CALLS: usize = 1_024;
 
 /// What the decisions are taken by and from.
 #[derive(Debug)]
@@ -95,10 +92,10 @@ pub struct State {
 pub struct Rules {
     /// The words that are commands.
     pub vocabulary: Vocabulary,
-    /// Where newcomers are greeted.
-    pub welcome_channel: Option<ChannelId>,
     /// How many calls of modules one user may have running.
     pub user_concurrency: usize,
+    /// Where newcomers are greeted.
+    pub welcome_channel: Option<ChannelId>,
     /// How many calls a user may make in which time, and has made.
     pub rate: Rate,
     /// Calls older than this expire.
@@ -297,58 +294,6 @@ impl State {
         Timestamp(now.wall.0.saturating_add(self.connection.clock_offset))
     }
 
-    /// Starts a ticket, or lets it wait in its lane.
-    fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
-        let lane = ticket.lane();
-        self.hold(&ticket, lane);
-        let ready = match lane {
-            Some(lane) => self.lanes.enter(ticket.id(), lane, ticket),
-            None => vec![ticket],
-        };
-        self.serve(now, ready)
-    }
-
-    /// Serves what may start now.
-    fn serve(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
-        let serve = |ticket| Effect::Serve(Box::new(ticket), self.status(now));
-        ready.into_iter().map(serve).collect()
-    }
-
-    /// A call has started: the next one of its channel may.
-    fn started(&mut self, now: Now, id: CallId) -> Vec<Effect> {
-        let lane = self.in_hand.get(&id).and_then(|held| held.lane);
-        let ready = lane.map(|lane| self.lanes.started(lane.user, id));
-        self.serve_on(now, ready.unwrap_or_default())
-    }
-
-    /// The same, unless commands are not served any more: what waits in a lane then is the successor's.
-    fn serve_on(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
-        if self.serves() {
-            self.serve(now, ready)
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// A call has ended: the next of its lane starts.
-    fn ended(&mut self, now: Now, key: &CallKey, written: bool) -> Vec<Effect> {
-        let id = (key.post, key.ordinal);
-        let Some(held) = self.in_hand.remove(&id) else {
-            return Vec::new();
-        };
-        if written {
-            self.counters.finished += 1;
-            self.remember(id);
-        } else {
-            let since = self.unwritten.entry(held.channel).or_insert(held.created);
-            *since = held.created.min(*since);
-            self.marks.reopen(held.channel);
-            self.sweep.repeat();
-        }
-        let ready = held.lane.map(|lane| self.lanes.ended(lane.user, id));
-        self.serve_on(now, ready.unwrap_or_default())
-    }
-
     fn tick(&mut self, now: Now) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.ask_health().into_iter().collect();
         if !self.serves() {
@@ -359,17 +304,6 @@ impl State {
         }
         effects.extend(self.announce_return(now));
         effects
-    }
-
-    fn remember(&mut self, id: CallId) {
-        if self.remembered_set.insert(id) {
-            self.remembered.push_back(id);
-        }
-        if self.remembered.len() > REMEMBERED_CALLS
-            && let Some(oldest) = self.remembered.pop_front()
-        {
-            self.remembered_set.remove(&oldest);
-        }
     }
 }
 

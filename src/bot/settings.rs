@@ -21,7 +21,8 @@ impl Settings {
         let matterbot = &config.matterbot;
         Self {
             vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
-                .listing(&[matterbot.mapcmds.as_slice(), &matterbot.feedcmds].concat()),
+                .with_map_words(&matterbot.mapcmds)
+                .with_feed_words(&matterbot.feedcmds),
             policy: Policy {
                 admins: matterbot.botadmins.clone(),
                 operators: matterbot.botoperators.clone(),

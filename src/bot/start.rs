@@ -323,8 +323,8 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     let lifecycle = &settings.config.lifecycle;
     Rules {
         vocabulary: settings.vocabulary.clone(),
-        welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         user_concurrency: settings.config.matterbot.user_concurrency,
+        welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -119,16 +119,17 @@ impl Ticket {
         self.row().is_some_and(|row| row.lifecycle)
     }
 
+    /// Whether it does not run outside `Lifecycle.channels`.
+    #[must_use]
+    pub fn is_withheld_in_foreign_channels(&self) -> bool {
+        self.row()
+            .is_some_and(|row| row.role > Role::Everyone && !row.local)
+    }
+
     /// The least role that may.
     #[must_use]
     pub fn role(&self) -> Role {
         self.row().map_or(Role::Everyone, |row| row.role)
-    }
-
-    /// Whether it acts on the channel in which it was typed, and so runs in foreign channels too.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.row().is_some_and(|row| row.local)
     }
 
     /// The lane that it waits in; lifecycle commands wait in none.

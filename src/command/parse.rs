@@ -63,9 +63,14 @@ pub struct Vocabulary {
     names: Vec<(String, Builtin)>,
     /// Words in lower case, sigil included.
     help_words: Vec<String>,
-    /// Words of binds and feeds, likewise.
-    list_words: Vec<String>,
+    /// The same of `@bind`, `@unbind` and `@map`; one that has no word is no command.
+    map_words: Vec<(String, Builtin)>,
+    /// The same of feeds.
+    feed_words: Vec<String>,
 }
+
+/// The commands that `mapcmds` has the words of, each before those that are its ending.
+const MAPPING: [Builtin; 3] = [Builtin::Unbind, Builtin::Bind, Builtin::Map];
 
 impl Vocabulary {
     /// The words of `helpcmds`, sigils included, and the new names of built-ins: (new name, own name of a built-in).
@@ -82,12 +87,13 @@ impl Vocabulary {
                     table::named(without_sigil(own))?,
                 ))
             })
-            .filter(|(_, builtin)| !is_heard_anywhere(*builtin))
+            .filter(|(_, builtin)| *builtin != Builtin::Help)
             .collect();
         for row in &table::TABLE {
             let is_renamed = names.iter().any(|(_, builtin)| *builtin == row.builtin);
             let is_taken = names.iter().any(|(name, _)| name == row.name);
-            if !is_heard_anywhere(row.builtin) && !is_renamed && !is_taken {
+            let has_words = row.builtin == Builtin::Help || MAPPING.contains(&row.builtin);
+            if !has_words && !is_renamed && !is_taken {
                 names.push((row.name.to_owned(), row.builtin));
             }
         }
@@ -95,20 +101,38 @@ impl Vocabulary {
         Self {
             names,
             help_words: help_words.filter(|word| !word.is_empty()).collect(),
-            list_words: Vec::new(),
+            map_words: Vec::new(),
+            feed_words: Vec::new(),
         }
     }
 
-    /// The words of `mapcmds` and `feedcmds`, sigils included: those of them that are told everybody are heard in any place,
-    /// and what follows one of them is no command.
+    /// With the words of `mapcmds`, sigils included: each is of the command whose name it ends with, the longest such; a
+    /// word that ends with none is passed over.
     #[must_use]
-    pub fn listing(mut self, words: &[String]) -> Self {
-        self.list_words = words
-            .iter()
-            .map(|word| word.trim().to_lowercase())
-            .filter(|word| !word.is_empty())
-            .collect();
+    pub fn with_map_words(mut self, words: &[String]) -> Self {
+        let named = words.iter().filter_map(|word| {
+            let word = word.trim().to_lowercase();
+            let builtin = MAPPING
+                .into_iter()
+                .find(|builtin| word.ends_with(table::row(*builtin).name))?;
+            Some((word, builtin))
+        });
+        self.map_words = named.collect();
         self
+    }
+
+    /// With the words of `feedcmds`, sigils included: no module can have them.
+    #[must_use]
+    pub fn with_feed_words(mut self, words: &[String]) -> Self {
+        let words = words.iter().map(|word| word.trim().to_lowercase());
+        self.feed_words = words.filter(|word| !word.is_empty()).collect();
+        self
+    }
+
+    /// Whether there is a word for `builtin`.
+    #[must_use]
+    pub fn knows(&self, builtin: Builtin) -> bool {
+        !MAPPING.contains(&builtin) || self.map_words.iter().any(|(_, named)| *named == builtin)
     }
 
     /// The commands of `message` in the order in which they stand; empty for ordinary talk. Any text will do, and takes
@@ -189,13 +213,10 @@ impl Vocabulary {
         if self.help_words.contains(&previous) {
             return None;
         }
-        if self.list_words.contains(&word) {
-            let listed = table::named(without_sigil(&word));
-            return listed
-                .filter(|builtin| is_heard_anywhere(*builtin))
-                .map(Target::Builtin);
+        if self.is_map(&word) {
+            return Some(Target::Builtin(Builtin::Map));
         }
-        let free = !self.list_words.contains(&previous) && self.built_in(&word).is_none();
+        let free = !self.is_list_word(&previous) && !self.is_ours(&word);
         (free && is_bind(&word)).then_some(Target::Bind)
     }
 
@@ -203,12 +224,6 @@ impl Vocabulary {
     #[must_use]
     pub fn word(&self, builtin: Builtin) -> String {
         self.word_with('@', builtin)
-    }
-
-    /// Whether there is a word for `builtin`: a list has none but those that are configured.
-    #[must_use]
-    pub fn knows(&self, builtin: Builtin) -> bool {
-        !is_of_a_list(builtin) || self.list_words_of(builtin).next().is_some()
     }
 
     /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed` or among `others`.
@@ -232,9 +247,12 @@ impl Vocabulary {
     }
 
     fn word_with(&self, sigil: char, builtin: Builtin) -> String {
-        let words: Vec<&String> = match builtin {
-            Builtin::Help => self.help_words.iter().collect(),
-            _ => self.list_words_of(builtin).collect(),
+        let words: Vec<&String> = if builtin == Builtin::Help {
+            self.help_words.iter().collect()
+        } else {
+            let named = self.map_words.iter();
+            let named = named.filter(|(_, named)| *named == builtin);
+            named.map(|(word, _)| word).collect()
         };
         let fitting = words.iter().find(|word| word.starts_with(sigil));
         if let Some(word) = fitting.or(words.first()) {
@@ -248,33 +266,38 @@ impl Vocabulary {
     }
 
     fn built_in(&self, word: &str) -> Option<Builtin> {
+        let lower = word.to_lowercase();
+        let bound =
+            |(known, builtin): &&(String, Builtin)| *builtin != Builtin::Map && *known == lower;
+        if let Some((_, builtin)) = self.map_words.iter().find(bound) {
+            return Some(*builtin);
+        }
         if !has_sigil(word) {
             return None;
         }
-        let word = word.to_lowercase();
-        let name = without_sigil(&word);
+        let name = without_sigil(&lower);
         self.names
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, builtin)| *builtin)
-            .filter(|builtin| !is_of_a_list(*builtin) || self.list_words.contains(&word))
     }
 
-    /// The words of `mapcmds` and `feedcmds` that are `builtin`'s.
-    fn list_words_of(&self, builtin: Builtin) -> impl Iterator<Item = &String> {
-        let name = table::row(builtin).name;
-        self.list_words
-            .iter()
-            .filter(move |word| without_sigil(word) == name)
-    }
-
-    /// Whether `word` is one of ours, so that no module can have it.
+    /// Whether `word`, in lower case, is one of ours, so that no module can have it.
     #[must_use]
     pub fn is_ours(&self, word: &str) -> bool {
-        let word = word.to_lowercase();
-        self.built_in(&word).is_some()
-            || self.help_words.contains(&word)
-            || self.list_words.contains(&word)
+        let is_help = || self.help_words.iter().any(|known| known == word);
+        self.built_in(word).is_some() || is_help() || self.is_list_word(word)
+    }
+
+    fn is_map(&self, word: &str) -> bool {
+        let mut words = self.map_words.iter();
+        words.any(|(known, builtin)| *builtin == Builtin::Map && known == word)
+    }
+
+    /// Whether `word`, in lower case, is about binds or feeds.
+    fn is_list_word(&self, word: &str) -> bool {
+        self.map_words.iter().any(|(known, _)| known == word)
+            || self.feed_words.iter().any(|known| known == word)
     }
 }
 
@@ -296,16 +319,6 @@ fn invocation((place, word): (u16, &str), target: Target, arguments: Vec<String>
         sigil: has_sigil(word),
         first: place == 0,
     }
-}
-
-/// The built-ins that have the words of `mapcmds` and `feedcmds`.
-fn is_of_a_list(builtin: Builtin) -> bool {
-    matches!(builtin, Builtin::Map | Builtin::Bind | Builtin::Unbind)
-}
-
-/// The built-ins that are heard in any place, by their words in `helpcmds`, `mapcmds` and `feedcmds`.
-fn is_heard_anywhere(builtin: Builtin) -> bool {
-    matches!(table::row(builtin).name, "help" | "map" | "feeds")
 }
 
 /// Whether `word` starts with exactly one sigil, and goes on.

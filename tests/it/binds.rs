@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use matterbot::command::parse::Target;
-use matterbot::command::{Builtin, Vocabulary};
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
@@ -22,43 +20,6 @@ fn chans(bot: &BotUnderTest, module: &str) -> Value {
 
 async fn answer(person: &Person, channel: &str, message: &str) -> String {
     person.asks(channel, message).await.outcome().await
-}
-
-#[test]
-fn binds_come_first_and_maps_anywhere_by_their_words() {
-    let words = ["!bind", "@Bind", "!unbind", "@map", "@nothing"].map(str::to_owned);
-    let plain = Vocabulary::new(&["@help".to_owned()], &[]);
-    let vocabulary = plain.clone().listing(&words);
-    for (message, expected) in [
-        ("@bind dice ipinfo", &[(Builtin::Bind, 2)][..]),
-        ("!BIND *", &[(Builtin::Bind, 1)]),
-        ("!unbind dice", &[(Builtin::Unbind, 1)]),
-        ("what is here? @map please", &[(Builtin::Map, 1)]),
-        ("@map @help", &[(Builtin::Map, 0), (Builtin::Help, 0)]),
-        ("@help @map", &[(Builtin::Help, 1)]),
-        ("@help\n@map", &[(Builtin::Help, 0), (Builtin::Map, 0)]),
-        ("please @bind dice", &[]),
-        ("@unbind dice", &[]),
-        ("!map", &[]),
-        ("@nothing", &[]),
-        ("`@map`", &[]),
-        ("> @bind dice", &[]),
-        ("    @bind dice", &[]),
-    ] {
-        let found: Vec<(Builtin, usize)> = vocabulary
-            .parse(message, |_| false)
-            .iter()
-            .map(|invocation| match invocation.target {
-                Target::Builtin(builtin) => (builtin, invocation.arguments.len()),
-                Target::Bind => panic!("{message}"),
-            })
-            .collect();
-        assert_eq!(found, expected, "{message}");
-    }
-    assert_eq!(vocabulary.word(Builtin::Bind), "@bind");
-    assert_eq!(vocabulary.word(Builtin::Unbind), "!unbind");
-    assert!(!plain.knows(Builtin::Map));
-    assert_eq!(plain.parse("@bind dice", |_| false), []);
 }
 
 #[tokio::test]

@@ -163,10 +163,11 @@ fn an_invocation_says_where_and_how_it_was_typed() {
 
 /// Each command as it was typed, where modules have `@dice`, `@geo`, `hello` and, in vain, `@status` and `@sub`.
 fn bound(message: &str) -> Vec<String> {
-    let lists = ["@map", "!map", "@bind", "@sub"].map(str::to_owned);
+    let lists = ["@map", "!map", "@bind"].map(str::to_owned);
     let binds = ["@dice", "@geo", "hello", "@status", "@sub"];
     vocabulary()
-        .listing(&lists)
+        .with_map_words(&lists)
+        .with_feed_words(&["@sub".to_owned()])
         .parse(message, |word| binds.contains(&word))
         .iter()
         .map(|each| {
@@ -197,6 +198,7 @@ fn the_words_of_modules_are_heard_anywhere_but_in_code_and_quotes() {
         ("@help\n@dice", &["Help", "@dice"]),
         ("@dice @dice", &["@dice", "@dice"]),
         ("so @map @dice", &["Map @dice"]),
+        ("please @bind dice", &[]),
         ("@sub hello", &[]),
         ("try @sub", &[]),
         ("@status @dice", &["Status @dice"]),
@@ -250,6 +252,50 @@ fn a_renamed_command_answers_to_its_new_name_only() {
         self::builtin(&renamed(&[("status", "restart")]), "@status"),
         Some(Builtin::Restart)
     );
+}
+
+#[test]
+fn binds_come_first_and_maps_anywhere_by_their_words() {
+    let words = [
+        "!bind",
+        "@Bind",
+        "!unbind",
+        "@map",
+        "@our-unbind",
+        "@nothing",
+    ]
+    .map(str::to_owned);
+    let vocabulary = vocabulary().with_map_words(&words);
+    for (message, expected) in [
+        ("@bind dice ipinfo", &[(Builtin::Bind, 2)][..]),
+        ("!BIND *", &[(Builtin::Bind, 1)]),
+        ("@our-unbind dice", &[(Builtin::Unbind, 1)]),
+        ("what is here? @map please", &[(Builtin::Map, 1)]),
+        ("@map @help", &[(Builtin::Map, 0), (Builtin::Help, 0)]),
+        ("@help @map", &[(Builtin::Help, 1)]),
+        ("@help\n@map", &[(Builtin::Help, 0), (Builtin::Map, 0)]),
+        ("please @bind dice", &[]),
+        ("@unbind dice", &[]),
+        ("!map", &[]),
+        ("@nothing", &[]),
+        ("`@map`", &[]),
+        ("> @bind dice", &[]),
+        ("    @bind dice", &[]),
+    ] {
+        let found: Vec<(Builtin, usize)> = vocabulary
+            .parse(message, |_| false)
+            .iter()
+            .filter_map(|invocation| match invocation.target {
+                Target::Builtin(builtin) => Some((builtin, invocation.arguments.len())),
+                Target::Bind => None,
+            })
+            .collect();
+        assert_eq!(found, expected, "{message}");
+    }
+    assert_eq!(vocabulary.word(Builtin::Bind), "@bind");
+    assert_eq!(vocabulary.word(Builtin::Unbind), "@our-unbind");
+    assert!(!self::vocabulary().knows(Builtin::Map));
+    assert_eq!(self::vocabulary().parse("@bind dice", |_| false), []);
 }
 
 #[test]

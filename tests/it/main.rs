@@ -30,6 +30,7 @@ mod ledger;
 mod logging;
 mod marker;
 mod missed;
+mod module_host;
 mod notify;
 mod outbox;
 mod playground;

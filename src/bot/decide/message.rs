@@ -9,7 +9,6 @@ use crate::bot::identity::Room;
 use crate::bot::lane::Lane;
 use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
-use crate::command::Role;
 use crate::command::author::{self, Author, Why};
 use crate::command::parse::Target;
 use crate::command::rate::Verdict;
@@ -190,9 +189,7 @@ impl State {
     fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go
-                if ticket.room.foreign && ticket.role() > Role::Everyone && !ticket.is_local() =>
-            {
+            Verdict::Go if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() => {
                 Fate::WrongChannel
             }
             Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),

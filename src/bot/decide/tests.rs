@@ -52,8 +52,8 @@ impl Bench {
         let start = Instant::now();
         let rules = Rules {
             vocabulary: Vocabulary::new(&["!help".to_owned(), "@help".to_owned()], &[]),
-            welcome_channel: None,
             user_concurrency: 2,
+            welcome_channel: None,
             rate: Rate::new(5, Duration::from_secs(10)),
             max_age: Duration::from_secs(600),
             notice_expiry: Duration::from_secs(600),

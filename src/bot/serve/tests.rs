@@ -76,11 +76,8 @@ fn ticket(context: &Context) -> Ticket {
         "create_at": 1, "message": "@status",
     });
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
-    let invocation = context
-        .settings()
-        .vocabulary
-        .parse(&post.message, |_| false)
-        .remove(0);
+    let vocabulary = &context.settings().vocabulary;
+    let invocation = vocabulary.parse(&post.message, |_| false).remove(0);
     Ticket {
         room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),

@@ -187,7 +187,6 @@ fn words_of_the_file_are_commands_before_their_modules_are_greeted() {
     let entry = Entry {
         binds: vec!["@dice".to_owned()],
         chans: vec!["any".to_owned()],
-        accepts: None,
         ..Entry::default()
     };
     let file = BindMap::from([("dice".to_owned(), entry)]);
