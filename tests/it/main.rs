@@ -36,6 +36,7 @@ mod outbox;
 mod playground;
 mod preflight;
 mod proxied;
+mod rate;
 mod recordings;
 mod refusal;
 mod reload;
