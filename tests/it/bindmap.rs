@@ -153,7 +153,10 @@ fn bind(binds: &Binds, module: &str, channel: &str) -> Result<(), Unchanged> {
     })
 }
 
-fn roster(modules: &[(&str, &[&str], &[&str], Option<&[&str]>)]) -> Roster {
+/// A module by name: its words, its channels, and the types that it takes.
+type Described<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+
+fn roster(modules: &[Described<'_>]) -> Roster {
     let loaded = |(name, binds, channels, accepts): &(&str, &[&str], &[&str], Option<&[&str]>)| {
         let description = Description {
             binds: texts(binds),

@@ -1,9 +1,7 @@
 //! The recogniser of commands, the table of built-ins, and the rate limit.
 
-use std::time::{Duration, Instant};
-
 use matterbot::command::parse::normalise;
-use matterbot::command::{Builtin, Invocation, Role, Target, Vocabulary, table};
+use matterbot::command::{Builtin, Invocation, Target, Vocabulary, table};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
@@ -329,32 +327,6 @@ fn suggestions_come_from_what_the_asker_may_run() {
         near.suggestions("@abc", &all, &[]),
         ["@abc1", "@abc2", "@abc3"]
     );
-}
-
-#[test]
-fn the_table_says_who_may_what() {
-    let listed: Vec<(&str, Role, bool)> = table::TABLE
-        .iter()
-        .map(|row| (row.name, row.role, row.lifecycle))
-        .collect();
-    assert_eq!(
-        listed,
-        [
-            ("help", Role::Everyone, false),
-            ("status", Role::Everyone, false),
-            ("map", Role::Everyone, false),
-            ("restart", Role::Operator, true),
-            ("bind", Role::Admin, false),
-            ("unbind", Role::Admin, false),
-            ("reload", Role::Admin, true),
-            ("audit", Role::Admin, false),
-        ]
-    );
-    assert!(Role::Everyone < Role::Operator && Role::Operator < Role::Admin);
-    for row in &table::TABLE {
-        assert_eq!(table::row(row.builtin), row);
-        assert_eq!(table::named(&row.name.to_uppercase()), Some(row.builtin));
-    }
 }
 
 /// Work in proportion to the length: with anything worse these would take hours.

@@ -49,6 +49,7 @@ mod state_directory;
 mod status;
 mod supervisor;
 mod survey;
+mod table;
 mod terminal;
 mod text;
 mod tidy;
