@@ -26,6 +26,7 @@ pub mod perform;
 pub mod process;
 pub mod recovery;
 pub mod refusal;
+pub mod reload;
 pub mod reply;
 pub mod report;
 pub mod restart;

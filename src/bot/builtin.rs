@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod binds;
 pub mod help;
+pub mod reload;
 pub mod restart;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
         Builtin::Bind | Builtin::Unbind => binds::bind(context, ticket, grant).await,
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
+        Builtin::Reload => reload::run(context, ticket, grant).await,
     }
 }
 

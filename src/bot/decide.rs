@@ -45,9 +45,11 @@ use super::event::{Event, Now};
 use super::identity::{Identity, Room};
 use super::lane::{CallId, Lane, Lanes};
 use super::restart::Request;
+use super::settings::Settings;
 use super::status::{StartReason, Status};
 use super::ticket::Ticket;
 use super::watermark::Marks;
+use super::welcome;
 
 use health::Health;
 use late::Late;
@@ -305,6 +307,21 @@ impl State {
         effects.extend(self.announce_return(now));
         effects
     }
+
+    /// From now on other words are commands, and other limits hold.
+    fn reloaded(&mut self, settings: &Settings) -> Vec<Effect> {
+        let (matterbot, lifecycle) = (&settings.config.matterbot, &settings.config.lifecycle);
+        let rules = &mut self.rules;
+        rules.vocabulary = settings.vocabulary.clone();
+        self.lanes.limit(matterbot.user_concurrency);
+        rules.welcome_channel = welcome::channel(&matterbot.welcome);
+        rules
+            .rate
+            .limit(lifecycle.rate.count, lifecycle.rate.window);
+        rules.max_age = lifecycle.catch_up.max_age;
+        rules.notice_expiry = lifecycle.notice_expiry;
+        Vec::new()
+    }
 }
 
 /// Decides `event`.
@@ -333,6 +350,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::RequestFailed(reason) => state.request_failed(reason),
         Event::HealthTold { well } => state.health_told(well),
         Event::Reopened => state.reopened(),
+        Event::Reloaded(settings) => state.reloaded(&settings),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

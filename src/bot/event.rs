@@ -15,6 +15,7 @@ use crate::timestamp::Timestamp;
 use super::identity::{Identity, Room};
 use super::lane::CallId;
 use super::restart::Request;
+use super::settings::Settings;
 use super::sweep::{Looked, Unread};
 
 /// One thing that happened.
@@ -93,6 +94,8 @@ pub enum Event {
     },
     /// The ledger and the audit trail, that found no room at the start, are open now.
     Reopened,
+    /// What the configuration decides has been swapped.
+    Reloaded(Arc<Settings>),
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

@@ -62,6 +62,11 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// From now on so many calls of one user that need a slot run at once; what runs goes on.
+    pub fn limit(&mut self, slots: usize) {
+        self.slots = slots.max(1);
+    }
+
     /// Puts `call` into its lane; gives what is to be started now.
     pub fn enter(&mut self, id: CallId, lane: Lane, call: T) -> Vec<T> {
         let calls = self.users.entry(lane.user).or_insert_with(|| Calls {

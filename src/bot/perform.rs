@@ -22,6 +22,8 @@ use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
+use super::reload;
+use super::reply;
 use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
 use super::supervision;
@@ -263,9 +265,19 @@ impl Performer {
             tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
         self.context.audit.reopen(self.context.directory.path());
-        let verdict = supervision::reread_token(&self.context);
-        tracing::info!("{verdict}");
-        self.context.notify.status(&verdict);
+        let token = supervision::reread_token(&self.context);
+        tracing::info!("{token}");
+        self.context.notify.status(&token);
+        let context = Arc::clone(&self.context);
+        self.chore(async move {
+            let verdict = match reload::reload(&context, false).await {
+                Ok(report) => reply::reload_verdict(&report),
+                // Each of them is in the log already.
+                Err(_) => return,
+            };
+            tracing::info!("{verdict}");
+            context.notify.status(&format!("{token}. {verdict}"));
+        });
     }
 
     fn sweep(&self, plan: SweepPlan) {

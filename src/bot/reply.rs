@@ -3,6 +3,7 @@
 mod audit;
 mod binds;
 mod module;
+mod reload;
 mod report;
 
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ pub use module::{
     availability_unknown, file_not_sent, indicator_of_no_use, module_failed, no_indicator,
     not_loaded, not_ready, text_as_file, unavailable,
 };
+pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.

@@ -32,7 +32,6 @@ use super::Bot;
 use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
-use super::event::Event;
 use super::modules::{self, Modules};
 use super::notices::Notices;
 use super::outbox::Outbox;
@@ -275,7 +274,7 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            binds: Binds::read(&settings.config.matterbot.bindmap),
+            binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
             modules: Modules::new(settings.config.matterbot.command_workers),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
@@ -283,6 +282,7 @@ impl Bot {
             starts: estate.starts,
             without_stores: ground.without_stores,
             notify: Notify::of_process(),
+            reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
             newcomers: Newcomers::default(),
@@ -303,7 +303,6 @@ impl Bot {
             let forgetting = upkeep::retention::keep(context.ledger.clone());
             drop(chores.spawn(chores.until_stopped(forgetting)));
         }
-        tell_of_modules(&context);
         Self {
             keeper: modules::keep(&context),
             performer: Performer::new(
@@ -321,20 +320,6 @@ impl Bot {
             lock: ground.lock,
         }
     }
-}
-
-/// The loop learns which words are those of modules now, and whenever that changes.
-fn tell_of_modules(context: &Arc<Context>) {
-    let mut catalogue = context.binds.watch();
-    catalogue.mark_changed();
-    let shared = Arc::clone(context);
-    let chores = &context.chores;
-    drop(chores.spawn(chores.until_stopped(async move {
-        while catalogue.changed().await.is_ok() {
-            let known = Arc::clone(&catalogue.borrow_and_update());
-            shared.tell(Event::Modules(known));
-        }
-    })));
 }
 
 /// What of the configuration and of what an earlier process left decides.

@@ -15,6 +15,8 @@ pub enum Builtin {
     Bind,
     /// Takes modules out of a channel.
     Unbind,
+    /// Modules and configuration without a restart.
+    Reload,
     /// The last decisions about commands.
     Audit,
 }
@@ -50,7 +52,7 @@ pub struct Row {
 }
 
 /// All built-ins, in the order in which `@help` lists them.
-pub const TABLE: [Row; 7] = [
+pub const TABLE: [Row; 8] = [
     Row {
         builtin: Builtin::Help,
         name: "help",
@@ -106,6 +108,15 @@ pub const TABLE: [Row; 7] = [
         local: true,
     },
     Row {
+        builtin: Builtin::Reload,
+        name: "reload",
+        arguments: "[--dry-run]",
+        role: Role::Admin,
+        summary: "take modules and configuration into service as they are now",
+        lifecycle: true,
+        local: false,
+    },
+    Row {
         builtin: Builtin::Audit,
         name: "audit",
         arguments: "[n]",
@@ -136,7 +147,8 @@ pub const fn row(builtin: Builtin) -> &'static Row {
         Builtin::Restart => &ROWS[3],
         Builtin::Bind => &ROWS[4],
         Builtin::Unbind => &ROWS[5],
-        Builtin::Audit => &ROWS[6],
+        Builtin::Reload => &ROWS[6],
+        Builtin::Audit => &ROWS[7],
     }
 }
 

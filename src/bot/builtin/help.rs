@@ -53,9 +53,9 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
 /// The modules that answer to `word`, or bear that name.
 fn meant<'a>(catalogue: &'a Catalogue, word: &str) -> impl Iterator<Item = &'a Module> {
     let word = word.to_lowercase();
-    catalogue.modules().filter(move |module| {
-        module.name.to_lowercase() == word || module.binds.iter().any(|bind| *bind == word)
-    })
+    catalogue
+        .modules()
+        .filter(move |module| module.name.to_lowercase() == word || module.binds.contains(&word))
 }
 
 /// Those of `modules` that whoever asked can call where he asked.

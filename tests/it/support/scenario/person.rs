@@ -282,8 +282,12 @@ impl Person {
 
     /// Who reacted to a post, and how.
     pub(crate) async fn reactions(&self, post: &Value) -> Vec<(String, String)> {
-        let path = format!("/posts/{}/reactions", post["id"].as_str().unwrap());
-        let reactions = self.get(&path).await.expect(200);
+        self.reactions_to(post["id"].as_str().unwrap()).await
+    }
+
+    /// The same, of the post with this id; none if it was deleted.
+    pub(crate) async fn reactions_to(&self, post: &str) -> Vec<(String, String)> {
+        let reactions = self.get(&format!("/posts/{post}/reactions")).await.body;
         let reactions = reactions.as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         reactions
