@@ -19,7 +19,7 @@ pub(super) struct Evidence {
     pub(super) silent: BTreeMap<String, Silent>,
     /// What `matterbot ledger list` tells.
     pub(super) records: Vec<Value>,
-    /// The lines of the audit trail.
+    /// What `matterbot audit` tells.
     pub(super) audit: Vec<Value>,
 }
 
