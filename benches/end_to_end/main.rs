@@ -9,7 +9,8 @@
 //! The floor ([`floor`]) is the least code on the bot's own libraries that answers one command. Each of a few rounds
 //! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times between the
 //! commands what the disk takes ([`disk`]). Then the bot alone is restarted ([`restart`]) and asked with a large ledger
-//! ([`large_ledger`]), and the requests of a start are counted ([`few_requests`]). Targets are reported, never asserted ([`report`]).
+//! ([`large_ledger`]), and the requests of a start are counted ([`few_requests`]). Targets are reported, never asserted
+//! ([`report`]).
 
 mod asker;
 mod chatter;
