@@ -70,6 +70,11 @@ impl Witness {
         objects(bot, &["ledger", "list", "--json", "-n", "10000"]).await
     }
 
+    /// The last decisions of the audit trail.
+    pub(super) async fn audit(&self, bot: &BotUnderTest) -> Vec<Value> {
+        objects(bot, &["audit", "--json", "-n", "2000"]).await
+    }
+
     /// Looks up `call`, whose outcome stands in no post, and how `me` reacted to it as `reader` sees it.
     pub(super) async fn looks_up(
         &self,
