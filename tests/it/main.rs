@@ -32,6 +32,7 @@ mod notify;
 mod outbox;
 mod playground;
 mod preflight;
+mod python_modules;
 mod recordings;
 mod refusal;
 mod restart;
