@@ -55,7 +55,7 @@ class Importer:
     def _import_all(self, set_aside, report, output, patience):
         logging.getLogger().setLevel(logging.INFO)
         log = wire.log_to(self._kept)
-        os.chdir(self._folder.parent)
+        surroundings = process.Surroundings(self._folder.parent)
         gc.disable()  # What is imported stays; looking for garbage among it takes a tenth of the time.
         usual = [os.dup(number) for number in (1, 2)]
         for number in (1, 2):
@@ -69,6 +69,7 @@ class Importer:
             place = self._folder.modules[name]
             self._modules[name] = staging.Module(self._folder.package, name, place, self._workers)
             faulthandler.cancel_dump_traceback_later()
+            surroundings.restore()
             self._log_output(name, output)
         log.module = ""
         for number in (1, 2):

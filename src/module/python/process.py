@@ -38,6 +38,24 @@ def close(socket):
         os.close(socket.detach())
 
 
+class Surroundings:
+    """What a module may change at its import that is no module's own: working directory and signals."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        self.restore()
+
+    def restore(self):
+        """As it was, so that the other modules do not inherit it."""
+        os.chdir(self._directory)
+        signal.alarm(0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        for number, handler in self._handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
 def temporary_file():
     """The descriptor of a file without a name."""
     try:
