@@ -1,5 +1,7 @@
 //! `matterbot check`: whether the bot would start. Errors go to standard error, everything else to standard output.
 
+mod binds;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -161,6 +163,7 @@ impl Findings {
         if let Err(StartFailure { error, .. }) = self.look(&config.lifecycle.state_dir) {
             self.errors.push(format!("{error:#}"));
         }
+        self.warnings.extend(binds::warnings(config));
     }
 
     fn look(&mut self, path: &Path) -> Result<(), StartFailure> {

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
+use crate::support::program::{Home, Settings};
 use crate::support::scenario::{Person, Scenario};
 
 /// Modules that nobody has greeted: the file is all that is known of them.
@@ -269,4 +270,38 @@ async fn a_disk_that_does_not_take_the_map_is_answered() {
         "The `dice` module is now available in the `LAB` channel."
     );
     scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_check_warns_of_binds_that_cannot_be_called() {
+    let home = Home::new(&Settings::alone());
+    let file = home.path().join("bindmap.json");
+    let checked = async || {
+        let output = home.output(&["check"]).await;
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!checked().await.contains("bind"));
+    let dice = home.path().join("commands/Dice");
+    fs::create_dir_all(&dice).unwrap();
+    fs::write(dice.join("command.py"), "").unwrap();
+    let map = r#"{"dice": {"binds": ["@dice", "@Status"], "chans": []}, "gone": {"binds": ["@gone", "@map"]}}"#;
+    fs::write(&file, map).unwrap();
+    let warnings = checked().await;
+    for warning in [
+        "warning: the module dice is bound to @Status, which is a command of the bot itself",
+        "warning: the module gone is bound to @map, which is a command of the bot itself",
+        "/bindmap.json names modules that have no folder below ",
+        "their entries are kept: gone\n",
+    ] {
+        assert!(warnings.contains(warning), "{warning}: {warnings}");
+    }
+    assert!(!warnings.contains("@dice"), "{warnings}");
+    fs::write(&file, "{").unwrap();
+    let warnings = checked().await;
+    assert!(
+        warnings.contains("/bindmap.json is damaged (it is not JSON"),
+        "{warnings}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{");
 }
