@@ -2,7 +2,7 @@
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use matterbot::bot::{check, upkeep};
+use matterbot::bot::{check, survey, upkeep};
 use matterbot::{config, install, playground, scaffold};
 
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read the configuration as the bot would, and report every error and warning
     Check(check::Arguments),
-    /// Tell from the state directory whether the bot runs, and how its last runs ended
-    Status,
+    /// Tell from the state directory whether the bot runs and serves, and how its last runs ended
+    Status(survey::Arguments),
     /// Look into the ledger of calls, or mend it while the bot is down
     Ledger(upkeep::Arguments),
     /// Show the last decisions: who asked for what, and may or may not
