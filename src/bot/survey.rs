@@ -16,7 +16,7 @@ use crate::lifecycle::{Status, marker};
 use crate::timestamp::Timestamp;
 
 use super::condition::{self, Condition};
-use super::{StartFailure, reply};
+use super::{StartFailure, refusal, reply};
 
 /// How many runs are told of.
 const RUNS: usize = 10;
@@ -97,10 +97,12 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let path = config::state_directory(&path, &Environment::of_process())
         .map_err(StartFailure::configuration)?;
-    let (exists, survey) = survey(&path).map_err(|error| StartFailure {
+    let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
         status: Status::Unknown,
         ..unreadable(error).into()
     })?;
+    let error = survey.ledger.error.take();
+    survey.ledger.error = error.map(|error| refusal::naming(&error, options));
     if arguments.json {
         print(serde_json::to_string(&survey)?);
     } else if exists {

@@ -7,6 +7,12 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::OnceLock;
 
+/// The width of a table where there is no terminal, in characters.
+const WIDTH: usize = 100;
+
+/// No table gets narrower than this; a smaller terminal wraps it.
+const NARROWEST: usize = 80;
+
 /// Why a result could not be written, the first time.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
@@ -29,6 +35,16 @@ pub fn note(printed: io::Result<()>) {
 #[must_use]
 pub fn failure() -> Option<&'static io::Error> {
     FAILURE.get()
+}
+
+/// How many characters a line of a table may have: as many as the terminal, else a hundred.
+#[must_use]
+pub fn width() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&columns| columns > 0)
+        .map_or(WIDTH, |columns| columns.max(NARROWEST))
 }
 
 /// Prints `text` and a line feed to standard error, as far as that is possible.

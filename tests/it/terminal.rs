@@ -4,8 +4,9 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::process::Stdio;
 
-use crate::support::program::{Home, PROGRAM, Settings, output};
+use crate::support::program::{Home, PROGRAM, Settings};
 
 /// Streams that take nothing, and nobody misses: a pipe whose reader is gone, a file that is open for reading only.
 fn deaf() -> [OwnedFd; 2] {
@@ -58,8 +59,8 @@ async fn a_result_that_could_not_be_written_is_an_error() {
     ] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = home.command(PROGRAM, arguments);
-        command.stdout(full);
-        let output = output(command).await;
+        command.stdout(full).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
         assert_eq!(output.status.code(), Some(expected), "{arguments:?}");
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains("No space left"), "{arguments:?}: {error}");

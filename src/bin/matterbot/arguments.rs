@@ -5,9 +5,14 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use matterbot::bot::{check, survey, upkeep};
 use matterbot::{config, install, playground, scaffold};
 
+/// What `--help` says of a command line without a command.
+const WITHOUT_COMMAND: &str = "\
+Without a command the bot runs: it serves the configured team until SIGTERM or SIGINT (Ctrl-C) stops it.
+To try it without a Mattermost: matterbot playground. To make it a service: matterbot install.";
+
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = false)]
+#[command(version, after_help = WITHOUT_COMMAND, args_conflicts_with_subcommands = false)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) options: config::Options,

@@ -68,7 +68,9 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     let options = &arguments.options;
     match &arguments.command {
         None => process::serve(options, &origin),
-        Some(Command::Check(arguments_of_check)) => check::run(options, arguments_of_check),
+        Some(Command::Check(arguments_of_check)) => {
+            check::run(options, arguments_of_check, arguments.parent.is_some())
+        }
         Some(Command::Status(arguments)) => survey::run(options, arguments),
         Some(Command::Ledger(arguments_of_ledger)) => upkeep::run(options, arguments_of_ledger),
         Some(Command::Audit(arguments_of_audit)) => upkeep::trail::run(options, arguments_of_audit),

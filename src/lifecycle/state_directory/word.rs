@@ -27,12 +27,13 @@ impl Word {
     /// # Errors
     /// It is too long, or the disk does not take it.
     pub fn say(&self, text: &str) -> io::Result<()> {
-        let width = WORD_SIZE - 1;
-        let line = format!("{text:<width$}\n");
-        if line.len() > WORD_SIZE {
+        let mut line = text.as_bytes().to_vec();
+        if line.len() >= WORD_SIZE {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        self.0.write_all_at(line.as_bytes(), PID_SIZE as u64)
+        line.resize(WORD_SIZE - 1, b' ');
+        line.push(b'\n');
+        self.0.write_all_at(&line, PID_SIZE as u64)
     }
 }
 
