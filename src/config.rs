@@ -10,7 +10,6 @@
 //!                      └──▶ a section at a time, key by key ──▶ Config + notes, each with line and column
 //! ```
 
-pub mod check;
 pub mod diagnostic;
 pub mod difference;
 pub mod environment;
@@ -35,7 +34,6 @@ use notes::{Notes, Text};
 use section::{Base, Section};
 use tree::Tree;
 
-pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
