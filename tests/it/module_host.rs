@@ -7,3 +7,4 @@ mod output;
 mod python;
 mod rig;
 mod staging;
+mod trial;
