@@ -20,6 +20,7 @@ mod ending;
 mod event;
 mod forking;
 mod host;
+mod importing;
 mod interpreter;
 mod process;
 mod said;

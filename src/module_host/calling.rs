@@ -139,7 +139,7 @@ impl Host {
                 self.install(id, number, process);
                 Ok(())
             }
-            Start::Fork(interpreter) => self.fork(id, interpreter, now),
+            Start::Fork(interpreter, stage) => self.fork(id, (interpreter, &stage), now),
             Start::Own(stage) => self.start_own_interpreter(id, &stage, now),
         }
     }

@@ -18,7 +18,7 @@ use super::process::Condition;
 const ENDING: Duration = Duration::from_secs(2);
 
 /// How long the last lines of a process that has ended are waited for: somebody else may hold its output open.
-const LAST_LINES: Duration = Duration::from_millis(500);
+pub(super) const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// How long and how often it is looked for what an ended process left behind.
 const SWEEPING: Duration = Duration::from_secs(1);
@@ -167,11 +167,14 @@ impl Host {
 
     /// One of the streams that a process prints to has come to its end.
     pub(super) fn prints_over(&mut self, printer: Printer, now: Instant) {
-        if let Printer::Module(id) = printer
-            && let Some(process) = self.processes.get_mut(&id)
-        {
-            process.printing = process.printing.saturating_sub(1);
-            self.bury_if_over(id, now);
+        match printer {
+            Printer::Module(id) => {
+                if let Some(process) = self.processes.get_mut(&id) {
+                    process.printing = process.printing.saturating_sub(1);
+                    self.bury_if_over(id, now);
+                }
+            }
+            Printer::Interpreter(id) => self.interpreter_prints_over(id, now),
         }
     }
 
@@ -273,7 +276,7 @@ impl Host {
             .processes
             .values()
             .filter_map(|process| process.pid)
-            .chain(self.interpreters.values().filter_map(|each| each.pid()))
+            .chain(self.interpreters.values().filter_map(|each| each.pid))
             .collect();
         for child in Processes::read().children(std::process::id()) {
             let is_kept = child.ended

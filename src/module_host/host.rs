@@ -63,9 +63,9 @@ pub(super) enum Start {
     /// It is the program in this file.
     Program(PathBuf),
     /// This interpreter has imported it, and forks.
-    Fork(InterpreterId),
+    Fork(InterpreterId, Arc<Stage>),
     /// It gets an interpreter of its own.
-    Own(Box<Stage>),
+    Own(Arc<Stage>),
 }
 
 /// A call that waits for its turn.

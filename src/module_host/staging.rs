@@ -165,6 +165,9 @@ impl Host {
         let Some(staging) = self.stagings.get_mut(&generation) else {
             return;
         };
+        if !staging.is_loading {
+            return;
+        }
         let python = of_stage(&staging.stage);
         let (summary, trace) = reason.split_once('\n').unwrap_or((reason, ""));
         let problem = format!("no module in Python runs: {}: {summary}", python.display());
@@ -195,7 +198,7 @@ impl Host {
         staging.python = Some(python);
         staging.problems.extend(problems);
         staging.is_loading = false;
-        let stage = staging.stage.clone();
+        let stage = Arc::new(staging.stage.clone());
         for ImportedModule {
             staged,
             own_process,
@@ -216,9 +219,9 @@ impl Host {
                 Some(id) => *id,
                 None => {
                     let start = if own_process {
-                        Start::Own(Box::new(stage.clone()))
+                        Start::Own(Arc::clone(&stage))
                     } else {
-                        Start::Fork(interpreter)
+                        Start::Fork(interpreter, Arc::clone(&stage))
                     };
                     let id = self.add_code(&name, staged.fingerprint, start);
                     self.describe(id, description);
@@ -253,7 +256,13 @@ impl Host {
             .collect();
         let is_same = |(name, print): (&&str, &&str)| {
             let code = last.get(name).and_then(|id| self.codes.get(id));
-            code.is_some_and(|code| code.fingerprint == **print)
+            code.is_some_and(|code| {
+                let is_there = match &code.start {
+                    Start::Fork(interpreter, _) => self.is_ready(*interpreter),
+                    Start::Own(_) | Start::Program(_) => true,
+                };
+                is_there && code.fingerprint == **print
+            })
         };
         (last.len() == loaded.len() && loaded.iter().all(is_same)).then(|| {
             let owned = |(name, id): (&str, CodeId)| (name.to_owned(), id);

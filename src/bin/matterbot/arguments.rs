@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Host the command modules of a bot, which is at the other end of standard input
     #[command(hide = true)]
     ModuleHost(module_host::Arguments),
+    /// Run what somebody would write in chat, without a Mattermost
+    Try(module_host::trial::Arguments),
     /// Start a command module of your own
     Module(scaffold::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done

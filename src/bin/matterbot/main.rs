@@ -78,6 +78,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
             let run = playground::launch::run(arguments, debug, &origin);
             Ok(process::runtime()?.block_on(run)?)
         }
+        Some(Command::Try(text)) => Ok(module_host::trial::run(options, text, &origin)?),
         Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
         Some(Command::Module(arguments_of_module)) => {
             Ok(scaffold::run(options, arguments_of_module)?)

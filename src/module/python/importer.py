@@ -192,6 +192,9 @@ class Orders:
         """From here on this is the process of the module; it does not return."""
         for fork in self._forks:
             os.close(fork)
+        # By its session and this variable the module host finds what it starts, after it has ended too.
+        os.setsid()
+        os.environ["MATTERBOT_MODULE_PID"] = str(os.getpid())
         channel, output, errors = descriptors
         process.replace(output, 1)
         process.replace(errors, 2)
