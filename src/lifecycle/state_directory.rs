@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// How often a held lock is tried again; the kernel has no lock request with a time limit.
 const LOCK_POLL: Duration = Duration::from_millis(20);
@@ -301,9 +302,14 @@ fn failed(path: &Path, errno: Errno) -> StateDirectoryError {
     }
 }
 
-/// The process id in a lock file, if one can be read.
+/// The process id in a lock file, if one can be read and is that of a process: a holder that could not write its own left
+/// that of an earlier one.
 fn written_pid(file: File) -> Option<u32> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;
-    text.trim_end().parse().ok()
+    let pid: i32 = text.trim_end().parse().ok()?;
+    match rustix::process::test_kill_process(Pid::from_raw(pid)?) {
+        Err(Errno::SRCH) => None,
+        _ => u32::try_from(pid).ok(),
+    }
 }

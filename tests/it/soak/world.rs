@@ -209,8 +209,8 @@ impl World {
         self.witness.mended();
     }
 
-    /// The bot's disk is full for so long. Then nothing else goes wrong until what was answered meanwhile is in the ledger:
-    /// a process that ends before that may answer it twice.
+    /// The bot's disk is full for so long. Then nothing else goes wrong until what was answered meanwhile is in the
+    /// ledger: a process that ends before that may answer it twice.
     async fn fills_disk(&self, bot: &BotUnderTest, held: Duration) {
         self.witness.trouble();
         bot.limit_files(Some(1));
