@@ -33,6 +33,22 @@ fn one_process_holds_the_lock_and_is_named() {
 }
 
 #[test]
+fn a_process_that_has_ended_is_not_named() {
+    let (home, state) = directory();
+    let _lock = state.lock(Duration::ZERO).unwrap();
+    // The holder could not write its own number, since its disk is full.
+    #[expect(clippy::disallowed_methods, reason = "a process that ends at once")]
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let path = home.path().join(StateDirectory::LOCK);
+    fs::write(path, format!("{}\n", child.id())).unwrap();
+    let other = StateDirectory::open(home.path()).unwrap();
+    assert_eq!(other.holder().unwrap(), Holder::Process(None));
+    let refused = other.lock(Duration::ZERO).unwrap_err().to_string();
+    assert!(refused.contains("another process"), "{refused}");
+}
+
+#[test]
 fn a_successor_waits_for_its_predecessor_to_let_go() {
     let (home, state) = directory();
     let held = Duration::from_millis(150);

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use rustix::fs::OFlags;
 
 use super::{Lock, StateDirectory};
@@ -60,12 +62,17 @@ impl StateDirectory {
     }
 }
 
-/// The process id in a lock file, if one can be read.
+/// The process id in a lock file, if one can be read and is that of a process: a holder that could not write its own left
+/// that of an earlier one.
 pub(super) fn written_pid(file: &File) -> Option<u32> {
     let mut text = [0; PID_SIZE];
     let read = file.read_at(&mut text, 0).ok()?;
     let text = str::from_utf8(text.get(..read)?).ok()?;
-    text.trim_end().parse().ok()
+    let pid: i32 = text.trim_end().parse().ok()?;
+    match test_kill_process(Pid::from_raw(pid)?) {
+        Err(Errno::SRCH) => None,
+        _ => u32::try_from(pid).ok(),
+    }
 }
 
 /// Writes ours to a lock file that is empty.

@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     pub(super) posts: Vec<Value>,
     /// Of the calls whose outcome stands in no post.
     pub(super) silent: BTreeMap<String, Silent>,
+    /// Calls that may have been answered again, since the first answer could not be written down.
+    pub(super) forgotten: HashSet<String>,
     /// What `matterbot ledger list` tells.
     pub(super) records: Vec<Value>,
     /// What `matterbot audit` tells.
@@ -161,7 +163,9 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<String> {
         };
         let answers = of_kind("outcome");
         let problem = match evidence.silent.get(call) {
-            _ if !answers.is_empty() => incomplete(&answers, asked.owed),
+            _ if !answers.is_empty() => {
+                incomplete(&answers, asked.owed, evidence.forgotten.contains(call))
+            }
             Some(silent) => silent.complaint(asked.owed),
             None => Some("nobody has looked it up".to_owned()),
         };
@@ -192,10 +196,13 @@ fn known<'a>(posts: &'a [Value], wrong: &mut Vec<String>) -> Vec<Ours<'a>> {
 }
 
 /// What is wrong with the parts of one call's outcome, which has some.
-fn incomplete(answers: &[&Ours<'_>], owed: Owed) -> Option<String> {
+fn incomplete(answers: &[&Ours<'_>], owed: Owed, forgotten: bool) -> Option<String> {
     let parts_expected = answers.first().map_or(1, |first| first.parts);
     let mut parts: Vec<u64> = answers.iter().map(|answer| answer.part).collect();
     parts.sort_unstable();
+    if forgotten {
+        parts.dedup();
+    }
     let mut whole: Vec<u64> = (1..=parts_expected).collect();
     if owed == Owed::Withdrawn {
         whole.retain(|part| parts.contains(part));

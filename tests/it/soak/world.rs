@@ -176,7 +176,14 @@ impl World {
             let looked_up = self.witness.looks_up(bot, (call, asked), (admin, me)).await;
             silent.insert(call.clone(), looked_up);
         }
+        let from_memory = |record: &&Value| {
+            let is_told = record["name"] == "status" || record["name"] == "help";
+            let asked = asked.get(&call_of(record));
+            is_told && asked.is_some_and(|asked| self.witness.may_be_forgotten(asked.since))
+        };
+        let forgotten = records.iter().filter(from_memory).map(call_of).collect();
         Evidence {
+            forgotten,
             asked,
             silent,
             records,
@@ -213,10 +220,10 @@ impl World {
         self.witness.mended();
     }
 
-    /// The bot's disk is full for so long. Then nothing else goes wrong until what was answered meanwhile is in the ledger:
-    /// a process that ends before that may answer it twice.
+    /// The bot's disk is full for so long. Then nothing else goes wrong until what was answered meanwhile is in the
+    /// ledger: a process that ends before that may answer it twice.
     async fn fills_disk(&self, bot: &BotUnderTest, held: Duration) {
-        self.witness.trouble();
+        self.witness.filled();
         bot.limit_files(Some(1));
         sleep(held).await;
         bot.limit_files(None);
@@ -228,7 +235,7 @@ impl World {
             let known: HashSet<String> = known.iter().map(call_of).collect();
             let mut told = posts.iter().flat_map(outcomes);
             let Some(unknown) = told.find(|call| !known.contains(*call)) else {
-                return;
+                return self.witness.written();
             };
             assert!(
                 Instant::now() < deadline,
