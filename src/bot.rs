@@ -5,6 +5,8 @@
 //! `decide`, deeds done in `perform`; a call is served from its turn to its answer in `serve`.
 
 pub mod advice;
+pub mod availability;
+pub mod binds;
 pub mod builtin;
 pub mod catch_up;
 pub mod causes;
@@ -24,10 +26,12 @@ pub mod perform;
 pub mod process;
 pub mod recovery;
 pub mod refusal;
+pub mod reload;
 pub mod reply;
 pub mod report;
 pub mod restart;
 pub mod serve;
+pub mod settings;
 pub mod start;
 pub mod status;
 pub mod stores;
@@ -38,6 +42,7 @@ pub mod ticket;
 pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
+pub mod welcome;
 
 use std::sync::Arc;
 use std::time::Duration;

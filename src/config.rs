@@ -11,6 +11,7 @@
 //! ```
 
 pub mod diagnostic;
+pub mod difference;
 pub mod environment;
 mod feeds;
 mod file;

@@ -5,7 +5,9 @@
 
 pub mod bindmap;
 pub mod descent;
+pub mod folder;
 pub mod lines;
 pub mod link;
 pub mod protocol;
+pub mod python;
 pub mod trampoline;

@@ -9,7 +9,7 @@
 //! The floor ([`floor`]) is the least code on the bot's own libraries that answers one command. Each of a few rounds
 //! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times between the
 //! commands what the disk takes ([`disk`]). Then the bot alone is restarted ([`restart`]) and asked with a large ledger
-//! ([`large_ledger`]). Targets are reported, never asserted ([`report`]).
+//! ([`large_ledger`]); then the module host with a hundred modules ([`modules`]). Targets are reported, never asserted ([`report`]).
 
 mod asker;
 mod chatter;
@@ -18,6 +18,7 @@ mod disk;
 mod floor;
 mod large_ledger;
 mod machine;
+mod modules;
 mod report;
 mod restart;
 mod samples;
@@ -149,7 +150,18 @@ async fn alone(brief: bool, directory: &Path) -> anyhow::Result<Alone> {
     let size = if brief { Size::BRIEF } else { Size::FULL };
     eprintln!("a ledger of {} rows", size.rows);
     let ledgers = large_ledger::run(size, directory).await?;
-    Ok(Alone { restarts, ledgers })
+    let extent = if brief {
+        modules::Extent::BRIEF
+    } else {
+        modules::Extent::FULL
+    };
+    eprintln!("{} modules in Python", extent.modules);
+    let modules = modules::run(extent, &directory.join("modules")).await?;
+    Ok(Alone {
+        restarts,
+        ledgers,
+        modules,
+    })
 }
 
 /// Who goes first changes, so that a machine that warms up or fills up favours nobody.

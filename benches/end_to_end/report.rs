@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::asker::Dispatch;
 use crate::large_ledger::Answers;
 use crate::machine::Machine;
+use crate::modules::Loads;
 use crate::restart::{Gaps, Restart};
 use crate::samples::{Samples, median};
 use crate::session::Measures;
@@ -35,6 +36,7 @@ impl Round {
 pub(crate) struct Alone {
     pub(crate) restarts: Vec<(Restart, Gaps)>,
     pub(crate) ledgers: Answers,
+    pub(crate) modules: Loads,
 }
 
 /// A line of the table; medians over the rounds.
@@ -268,7 +270,35 @@ impl Alone {
         let ratio = p50(large) / p50(empty);
         let large = Figure::of_bot(name, p50(large)).compared(ratio, "× with an empty ledger");
         figures.push(large.target(Target::Compared(1.1)));
+        figures.extend(self.modules.figures());
         figures
+    }
+}
+
+impl Loads {
+    fn figures(&self) -> [Figure; 2] {
+        let (ready, floor) = (p50(&self.ready), p50(&self.floor));
+        let name = format!(
+            "{} modules in Python, until they can be called",
+            self.modules
+        );
+        let loaded = Figure {
+            floor: Some(floor),
+            ..Figure::of_bot(name, ready)
+        };
+        let (call, direct) = (p50(&self.call), p50(&self.direct));
+        let called = Figure {
+            floor: Some(direct),
+            ..Figure::of_bot("a call of one of them, p50".to_owned(), call)
+        };
+        [
+            loaded
+                .compared(ready / floor, "× one interpreter's import")
+                .target(Target::Compared(1.5)),
+            called
+                .compared(call - direct, "ms over a direct call")
+                .target(Target::Compared(2.0)),
+        ]
     }
 }
 

@@ -15,7 +15,7 @@ impl Context {
 
     /// The log's line about the command of `entry`, if it is to have one.
     pub fn log_command(&self, entry: &Entry) {
-        if let Some(line) = line(&self.config.matterbot, entry) {
+        if let Some(line) = line(&self.settings().config.matterbot, entry) {
             tracing::info!("{line}");
         }
     }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::audit::{Audit, Entry, Verdict};
-use crate::command::{Policy, Vocabulary};
-use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
@@ -15,13 +13,16 @@ use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
 use super::outbox::Outbox;
+use super::settings::Settings;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
+use super::welcome::Newcomers;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// The state directory.
     pub directory: StateDirectory,
-    /// The configuration.
-    pub config: Config,
+    /// What the configuration says now.
+    pub settings: watch::Sender<Arc<Settings>>,
     /// How this process was started.
     pub origin: Origin,
     /// Whether unknown keys of the configuration are errors.
@@ -50,14 +51,16 @@ pub struct Context {
     pub starts: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
-    /// The words that are commands.
-    pub vocabulary: Vocabulary,
-    /// Who may.
-    pub policy: Policy,
+    /// The modules, and where they are available.
+    pub binds: Binds,
+    /// Held by whoever reloads.
+    pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
+    /// Who has joined the welcome channel.
+    pub newcomers: Newcomers,
     /// The outcomes that the ledger did not take.
     pub unrecorded: Unrecorded,
     /// What the bot starts over with.
@@ -71,6 +74,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// What the configuration says now; whoever does one thing asks once.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
     /// Who we are, if the server has told.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<Identity>> {
@@ -80,7 +89,7 @@ impl Context {
     /// The interface that `ticket`'s look-ups and reactions use.
     #[must_use]
     pub fn api_for(&self, ticket: &Ticket) -> &Api {
-        if ticket.row().lifecycle {
+        if ticket.is_lifecycle() {
             &self.lifecycle_api
         } else {
             &self.api

@@ -43,7 +43,10 @@ async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable>
     let Some(first) = settlements.first_mut() else {
         return Ok(());
     };
-    let text = reply::expired_together(&tickets, &context.config.matterbot.permalink_base());
+    let text = reply::expired_together(
+        &tickets,
+        &context.settings().config.matterbot.permalink_base(),
+    );
     first.replies.push(Reply {
         channel: first.call.channel,
         root: None,

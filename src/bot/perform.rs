@@ -22,10 +22,13 @@ use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
+use super::reload;
+use super::reply;
 use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
 use super::supervision;
 use super::sweep::SweepPlan;
+use super::welcome::welcome;
 
 /// "Back up." waits this long for catch-up.
 const RETURN_WAIT: Duration = Duration::from_secs(5);
@@ -69,6 +72,7 @@ impl Performer {
             Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
             Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
             Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
+            Effect::Welcome(channel, user) => self.call(welcome(context, channel, user)),
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
@@ -92,7 +96,7 @@ impl Performer {
                 supervision::still_starting(context.notify, retry_in);
             }
             Effect::Stopping => {
-                supervision::stopping(context.notify, context.config.lifecycle.drain);
+                supervision::stopping(context.notify, context.settings().config.lifecycle.drain);
             }
             Effect::AskHealth => self.ask_health(),
             Effect::ServerIll(reason) => supervision::server_ill(context.notify, &reason),
@@ -200,7 +204,7 @@ impl Performer {
     fn await_acknowledgement(&self, key: CallKey) {
         let context = Arc::clone(&self.context);
         self.chore(async move {
-            tokio::time::sleep(context.config.lifecycle.ack_after).await;
+            tokio::time::sleep(context.settings().config.lifecycle.ack_after).await;
             context.tell(Event::AcknowledgementDue(key));
         });
     }
@@ -248,7 +252,7 @@ impl Performer {
         let (context, calls) = (Arc::clone(&self.context), self.calls.clone());
         let failed = Event::Drained { all: false };
         self.spawn(&self.context.chores, failed, async move {
-            let all = calls.drain(context.config.lifecycle.drain).await;
+            let all = calls.drain(context.settings().config.lifecycle.drain).await;
             if !all {
                 tracing::warn!(running = calls.running(), "the drain's time is over");
             }
@@ -261,9 +265,19 @@ impl Performer {
             tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
         self.context.audit.reopen(self.context.directory.path());
-        let verdict = supervision::reread_token(&self.context);
-        tracing::info!("{verdict}");
-        self.context.notify.status(&verdict);
+        let token = supervision::reread_token(&self.context);
+        tracing::info!("{token}");
+        self.context.notify.status(&token);
+        let context = Arc::clone(&self.context);
+        self.chore(async move {
+            let verdict = match reload::reload(&context, false).await {
+                Ok(report) => reply::reload_verdict(&report),
+                // Each of them is in the log already.
+                Err(_) => return,
+            };
+            tracing::info!("{verdict}");
+            context.notify.status(&format!("{token}. {verdict}"));
+        });
     }
 
     fn sweep(&self, plan: SweepPlan) {
@@ -275,7 +289,7 @@ impl Performer {
             api: context.api.clone(),
             ledger: context.ledger.clone(),
             identity: (*identity).clone(),
-            max_posts: usize::try_from(context.config.lifecycle.catch_up.max_posts)
+            max_posts: usize::try_from(context.settings().config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),
             events: context.events.clone(),
         };
@@ -296,7 +310,7 @@ async fn identify(context: Arc<Context>) {
         fastrand::u64(..),
     );
     loop {
-        match shielded(Identity::ask(&context.api, &context.config)).await {
+        match shielded(Identity::ask(&context.api, &context.settings().config)).await {
             Ok(Ok(identity)) => {
                 let known = Some(Arc::new(identity.clone()));
                 context.identity.send_replace(known);

@@ -19,7 +19,7 @@ pub fn report(context: &Context, event: &Event) {
     match event {
         Event::Gateway(Update::Connected { server_version, .. }) => {
             let version = short(server_version);
-            let address = context.config.matterbot.base_url();
+            let address = context.settings().config.matterbot.base_url();
             tracing::info!("connected to Mattermost {version} at {address}");
             notify.status("Connected to Mattermost");
         }
@@ -74,7 +74,8 @@ pub fn ended(context: &Context, outcome: Outcome, stopper: Option<Stopper>) {
 /// Why there is no connection, if `update` says that there is none.
 #[must_use]
 pub fn lost(context: &Context, update: &Update) -> Option<String> {
-    let matterbot = &context.config.matterbot;
+    let settings = context.settings();
+    let matterbot = &settings.config.matterbot;
     match update {
         Update::Disconnected {
             cause: DisconnectCause::Unreachable(error),
@@ -121,7 +122,7 @@ fn serving(context: &Context, identity: &Identity) {
     tracing::info!(
         "serving as @{} in the team {}",
         identity.username,
-        context.config.matterbot.teamname
+        context.settings().config.matterbot.teamname
     );
     if let Some(oddity) = odd_account(identity) {
         tracing::warn!("{oddity}");

@@ -15,7 +15,6 @@ use tokio::sync::{mpsc, watch};
 
 use crate::audit::Audit;
 use crate::command::rate::Rate;
-use crate::command::{Policy, Vocabulary};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::lifecycle::marker::{self, Marker};
@@ -30,6 +29,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::Bot;
+use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::notices::Notices;
@@ -37,10 +37,12 @@ use super::outbox::Outbox;
 use super::perform::Performer;
 use super::recovery::{self, Carried, Estate};
 use super::refusal;
+use super::settings::Settings;
 use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
+use super::welcome::{self, Newcomers};
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -259,7 +261,8 @@ impl Bot {
         let estate = std::mem::take(&mut ground.estate);
         let (identity, known) = watch::channel(None);
         let sending = Tasks::new();
-        let rules = rules(&config, &estate, ground.boot_id, launch.mishap);
+        let settings = Arc::new(Settings::new(config));
+        let rules = rules(&settings, &estate, ground.boot_id, launch.mishap);
         let outbox = Outbox::new(ground.ledger.clone(), api.clone(), known, sending.clone());
         outbox.send(estate.owed);
         let (tell, events) = mpsc::unbounded_channel();
@@ -270,19 +273,17 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            vocabulary: rules.vocabulary.clone(),
-            policy: Policy {
-                admins: config.matterbot.botadmins.clone(),
-                operators: config.matterbot.botoperators.clone(),
-            },
-            config,
+            binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
+            settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
             starts: estate.starts,
             without_stores: ground.without_stores,
             notify: Notify::of_process(),
+            reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
+            newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
             chores: Tasks::new(),
@@ -319,10 +320,12 @@ impl Bot {
 }
 
 /// What of the configuration and of what an earlier process left decides.
-fn rules(config: &Config, estate: &Estate, boot_id: String, mishap: Option<String>) -> Rules {
-    let (matterbot, lifecycle) = (&config.matterbot, &config.lifecycle);
+fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<String>) -> Rules {
+    let lifecycle = &settings.config.lifecycle;
     Rules {
-        vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+        vocabulary: settings.vocabulary.clone(),
+        user_concurrency: settings.config.matterbot.user_concurrency,
+        welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -67,7 +67,7 @@ pub async fn prepare(context: &Context) -> Result<Departure, String> {
     preflight::run(&context.origin, preflight::PATIENCE)
         .await
         .map_err(|error| error.to_string())?;
-    let manager = context.config.matterbot.service_manager;
+    let manager = context.settings().config.matterbot.service_manager;
     let departure =
         supervisor::departure(manager, context.starts.as_deref(), Timestamp::now()).await?;
     match &departure {
@@ -87,13 +87,13 @@ pub async fn prepare(context: &Context) -> Result<Departure, String> {
 
 /// Reads the token again, for SIGHUP; the verdict in a sentence.
 pub fn reread_token(context: &Context) -> String {
-    if let TokenSource::Credential(_) = context.config.matterbot.token_source {
+    if let TokenSource::Credential(_) = context.settings().config.matterbot.token_source {
         return "The token is a systemd credential, which is read anew only when systemd starts the bot anew \
                 (`systemctl restart`)"
             .to_owned();
     }
     let loaded = config::load(
-        &context.config.file,
+        &context.settings().config.file,
         &Environment::of_process(),
         context.strict,
     );

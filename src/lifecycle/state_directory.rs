@@ -1,5 +1,6 @@
 //! The state directory: ours, writable by nobody else, and locked by the one process that serves from it.
 
+mod file;
 mod room;
 mod word;
 

@@ -1,0 +1,198 @@
+"""The folder of modules: what is in it, under which names it is imported, and what makes a module what it is.
+
+Upstream puts the folder's parent first on the path and the folder itself last, so that one file can be imported as
+`commands.watch.store` and as `watch.store`, and is then there twice, with two states. Here it is there once: whatever
+only the folder can provide is an alias of what lies in the package.
+"""
+
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+
+# The name that modules import their common helpers under, whatever the folder is called.
+USUAL_PACKAGE = "commands"
+
+# Statements that import, with the names behind `import`, over several lines if they stand in parentheses.
+IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(]*(?:\([^)]*\))?|import_module\([^)]*\)", re.MULTILINE)
+WORD = re.compile(rb"\w+")
+
+
+class Folder:
+    """The modules below a folder: every folder that holds `command.py`, named by its own name in lower case."""
+
+    def __init__(self, path):
+        self.path = os.path.realpath(os.path.expanduser(path))
+        self.parent = os.path.dirname(self.path)
+        self.modules = {}
+        self.problems = []
+        self._shared = []
+        self._scan()
+        self._prepare_path()
+        self.package = self._choose_package()
+        places = sys.meta_path
+        places.insert(places.index(importlib.machinery.PathFinder), Finder(self))
+
+    def _scan(self):
+        for place, folders, files in os.walk(self.path):
+            folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+            name = os.path.basename(place).lower()
+            if place != self.path and "command.py" in files:
+                if name in self.modules:
+                    both = (self.modules[name], place)
+                    self.problems.append("%s and %s are one module by name; only the first is loaded" % both)
+                else:
+                    self.modules[name] = place
+            elif not self._owner(place):
+                self._shared.append(place)
+
+    def _owner(self, place):
+        """The module that `place` belongs to, if it lies below one."""
+        while len(place) > len(self.path):
+            name = os.path.basename(place).lower()
+            if self.modules.get(name) == place:
+                return name
+            place = os.path.dirname(place)
+        return None
+
+    def _prepare_path(self):
+        # With `-c`, the first entry is empty and stands for the working directory.
+        sys.path[:] = [entry for entry in sys.path if entry not in ("", self.parent, self.path)]
+        sys.path.insert(0, self.parent)
+        sys.path.append(self.path)
+
+    def _choose_package(self):
+        """The folder's name, unless that cannot be imported or is another package's."""
+        name = os.path.basename(self.path)
+        is_taken = not name.isidentifier() or name in sys.modules or self.is_elsewhere(name, self.parent)
+        return USUAL_PACKAGE if is_taken and name != USUAL_PACKAGE else name
+
+    def is_elsewhere(self, name, *ignored):
+        """Whether something outside of this folder (and of `ignored`) provides the top-level name."""
+        path = [entry for entry in sys.path if entry != self.path and entry not in ignored]
+        return importlib.machinery.PathFinder.find_spec(name, path) is not None
+
+    def fingerprints(self):
+        """For each module a hash of all code that makes it what it is: its own, its siblings', what all share."""
+        shared = hashlib.sha256((sys.executable + sys.version).encode())
+        for place in self._shared:
+            for name in sorted(os.listdir(place)):
+                add(shared, os.path.join(place, name))
+        own, uses = {}, {}
+        for name, place in self.modules.items():
+            own[name], words = hash_code(place)
+            uses[name] = words.intersection(self.modules)
+        found = {}
+        for name in self.modules:
+            whole = shared.copy()
+            for each in sorted(reachable(name, uses)):
+                whole.update(own[each])
+            found[name] = whole.hexdigest()[:32]
+        return found
+
+
+def add(digest, path):
+    """Adds a file to the hash, if it is code; returns its content."""
+    if not path.endswith(".py"):
+        return b""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError:  # Gone, or not for us; importing it will tell.
+        return b""
+    digest.update(b"%s\0%d\0" % (os.fsencode(path), len(content)))
+    digest.update(content)
+    return content
+
+
+def hash_code(place):
+    """The hash of the code below a folder, and the words of its import statements."""
+    digest, words = hashlib.sha256(), set()
+    for below, folders, files in os.walk(place):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in sorted(files):
+            content = add(digest, os.path.join(below, name))
+            for statement in IMPORTS.findall(content):
+                words.update(word.decode("ascii", "ignore").lower() for word in WORD.findall(statement))
+    return digest.digest(), words
+
+
+def reachable(name, uses):
+    """The module and all that it imports, by way of others too."""
+    found, left = set(), [name]
+    while left:
+        each = left.pop()
+        if each not in found:
+            found.add(each)
+            left.extend(uses[each])
+    return found
+
+
+class Finder:
+    """Finds the package of modules, the modules in it wherever they lie below the folder, and the aliases of both."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._provided = {}
+
+    def find_spec(self, name, path=None, target=None):
+        """As importlib asks a finder on `sys.meta_path`."""
+        real = self._real_name(name)
+        if real is None:
+            return None
+        if real != name:
+            return importlib.util.spec_from_loader(name, Alias(real))
+        _, _, inside = name.partition(".")
+        place = self.folder.modules.get(inside) if inside else self.folder.path
+        return package_spec(name, place) if place else None
+
+    def _real_name(self, name):
+        """The name in the package; none if something else is meant."""
+        head, _, inside = name.partition(".")
+        if head not in (self.folder.package, USUAL_PACKAGE):
+            if not self._only_we_provide(head):
+                return None
+            inside = name
+        module, dot, deeper = inside.partition(".")
+        place = self.folder.modules.get(module.lower(), "")
+        if os.path.basename(place) == module:
+            module = module.lower()
+        return "".join((self.folder.package, "." if module else "", module, dot, deeper))
+
+    def _only_we_provide(self, head):
+        if head not in self._provided:
+            here = os.path.join(self.folder.path, head)
+            is_here = head in self.folder.modules or os.path.isdir(here) or os.path.isfile(here + ".py")
+            self._provided[head] = is_here and not self.folder.is_elsewhere(head)
+        return self._provided[head]
+
+
+class Alias:
+    """Imports a module under another of its names."""
+
+    def __init__(self, real):
+        self.real = real
+        self.spec = None
+
+    def create_module(self, _spec):
+        """The real module."""
+        module = importlib.import_module(self.real)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        """The module has run under its real name; the import system has just given it the alias's specification."""
+        module.__spec__ = self.spec
+
+
+def package_spec(name, place):
+    """How to import the folder `place` as a package, with an `__init__.py` or without."""
+    init = os.path.join(place, "__init__.py")
+    if os.path.isfile(init):
+        return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[place])
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = [place]
+    return spec

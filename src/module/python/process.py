@@ -1,0 +1,71 @@
+"""Small things about processes, descriptors and texts."""
+
+import os
+import signal
+
+PR_SET_PDEATHSIG = 1
+
+# The longest text that goes to the log, in characters; of a longer one the middle is left out.
+LOG_LIMIT = 64 * 1024
+
+
+def replace(descriptor, number):
+    """Makes `descriptor` the one with this number, which children inherit."""
+    os.dup2(descriptor, number)
+    os.close(descriptor)
+
+
+def die_with(parent):
+    """Has the kernel kill this process when its parent ends, where the kernel can."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def forget_after_fork(socket):
+    """Closes the socket in children that modules fork: its other end is to see when this process ends."""
+    os.register_at_fork(after_in_child=lambda: close(socket))
+
+
+def close(socket):
+    """Closes the socket at once, even if files made of it are open."""
+    if socket.fileno() >= 0:
+        os.close(socket.detach())
+
+
+def temporary_file():
+    """The descriptor of a file without a name."""
+    try:
+        return os.memfd_create("output")
+    except (AttributeError, OSError):
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+
+
+def read_all(descriptor):
+    """The text of a file from its beginning."""
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0).decode("utf-8", "replace")
+
+
+def in_words(status):
+    """How a process ended, of what `waitpid` tells."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return "exit status %d" % code
+    return signal.strsignal(-code) or "signal %d" % -code
+
+
+def shorten(text, limit=LOG_LIMIT):
+    """The text, without its middle if it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return "%s\n[%d characters left out]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
