@@ -48,6 +48,8 @@ struct Findings {
     errors: Vec<String>,
     warnings: Vec<String>,
     notes: Vec<String>,
+    /// Who runs with the state directory now.
+    holder: Option<String>,
     server: Server,
 }
 
@@ -122,13 +124,15 @@ impl Findings {
         let warnings = none_or(self.warnings.len(), "warning", "warnings");
         let verdict = match (self.errors.is_empty(), self.server) {
             (false, _) => "the bot would not start",
-            (true, Server::NotAsked) => {
-                "the bot would start (the server was not asked: --online asks it)"
-            }
+            (true, Server::NotAsked) => "the bot would start (--online asks the server too)",
             (true, Server::Silent) => "the bot would start, but the server could not be asked",
             (true, Server::Answered) => "the bot would start, and the server lets it in",
         };
-        format!("{}: {errors}, {warnings}: {verdict}", file.display())
+        let turn = match &self.holder {
+            Some(who) if self.errors.is_empty() => format!(", once {who} has ended"),
+            _ => String::new(),
+        };
+        format!("{}: {errors}, {warnings}: {verdict}{turn}", file.display())
     }
 
     /// Asks all who can be asked at the same time: whoever waits for the verdict has little patience.
@@ -170,9 +174,10 @@ impl Findings {
         if let Holder::Process(pid) = directory.holder().map_err(refusal::directory)? {
             let who = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
             self.notes.push(format!(
-                "note: {who} runs with this state directory, and there can be one bot on it: another one waits 10 s for \
-                 its end, then gives up"
+                "note: {who} runs with this state directory: a second bot on it waits 10 s for the end of the first, then \
+                 gives up"
             ));
+            self.holder = Some(who);
         }
         Ok(())
     }
@@ -243,7 +248,7 @@ mod tests {
         let says = |findings: &Findings| findings.verdict(Path::new("c.yaml"));
         assert_eq!(
             says(&findings),
-            "c.yaml: no errors, no warnings: the bot would start (the server was not asked: --online asks it)"
+            "c.yaml: no errors, no warnings: the bot would start (--online asks the server too)"
         );
         findings.server = Server::Answered;
         findings.warning("odd");
@@ -251,6 +256,8 @@ mod tests {
             says(&findings),
             "c.yaml: no errors, 1 warning: the bot would start, and the server lets it in"
         );
+        findings.holder = Some("process 7".to_owned());
+        assert!(says(&findings).ends_with(", and the server lets it in, once process 7 has ended"));
         findings.error("wrong");
         findings.warning("odd");
         assert_eq!(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::faults::fault;
 use crate::support::playground::Server;
 use crate::support::poll;
-use crate::support::program::{Home, Settings};
+use crate::support::program::{Home, PROGRAM, Program, Settings, command, output};
 
 const SERVES: i32 = 0;
 const SERVES_NOT: i32 = 1;
@@ -126,6 +126,52 @@ async fn it_tells_whether_a_bot_that_runs_serves() {
     assert_eq!(told["since"], told["runs"][0]["ended_at"]);
     assert_eq!(told["restart_marker"], json!({"state": "none"}));
     assert_eq!(told["ledger"], json!({"schema": 1, "error": null}));
+}
+
+/// A bot that has nothing to write does not notice it by itself.
+#[tokio::test]
+async fn it_tells_that_the_disk_is_full() {
+    let mut namespace = command("unshare");
+    namespace.args(["--mount", "true"]);
+    if !output(namespace).await.status.success() {
+        eprintln!("not run: this user may mount nothing");
+        return;
+    }
+    let server = Server::start().await;
+    let home = Home::new(&Settings::with(&server));
+    let mut bot = command("unshare");
+    let script = "mount -t tmpfs -o size=1m,mode=0700 none \"$0\" && exec \"$@\"";
+    bot.args(["--mount", "/bin/sh", "-c", script])
+        .arg(home.state())
+        .args([PROGRAM, "--config"])
+        .arg(home.config());
+    let mut bot = Program::start(bot);
+    bot.line("serving as").await;
+    let inside = || {
+        let mut inside = command("nsenter");
+        inside.args(["--mount", "--target", &bot.id().to_string()]);
+        inside
+    };
+    let mut fill = inside();
+    fill.args(["/bin/sh", "-c", "cat /dev/zero >\"$0/ballast\""])
+        .arg(home.state());
+    assert!(
+        !output(fill).await.status.success(),
+        "it stops when it is full"
+    );
+    let look = async || {
+        let mut status = inside();
+        status
+            .args([PROGRAM, "status", "--config"])
+            .arg(home.config());
+        let output = output(status).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code() == Some(SERVES_NOT) && text.contains("directory is full"))
+            .then_some(())
+    };
+    poll("the status tells of the full disk", look).await;
+    bot.signal(Signal::TERM);
+    bot.end().await;
 }
 
 #[tokio::test]

@@ -101,6 +101,11 @@ async fn another_user_is_told_who_may() {
             "{error}"
         );
     }
+    // Whether it runs cannot be told.
+    let output = as_user(&home, root.then_some(NOBODY), &["status"]).await;
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{error}");
+    assert!(error.contains("as root (sudo)"), "{error}");
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o700)).unwrap();
     bot.stop().await;
 }
