@@ -5,6 +5,8 @@
 //! `decide`, deeds done in `perform`; a call is served from its turn to its answer in `serve`.
 
 pub mod advice;
+pub mod availability;
+pub mod binds;
 pub mod builtin;
 pub mod catch_up;
 pub mod causes;
@@ -23,6 +25,7 @@ pub mod perform;
 pub mod process;
 pub mod recovery;
 pub mod refusal;
+pub mod reload;
 pub mod reply;
 pub mod report;
 pub mod restart;
@@ -38,6 +41,7 @@ pub mod ticket;
 pub mod unrecorded;
 pub mod upkeep;
 pub mod watermark;
+pub mod welcome;
 
 use std::sync::Arc;
 use std::time::Duration;

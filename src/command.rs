@@ -8,12 +8,13 @@
 
 pub mod author;
 pub mod catalogue;
+pub mod indicator;
 pub mod parse;
 pub mod rate;
 pub mod role;
 pub mod table;
 
 pub use catalogue::Catalogue;
-pub use parse::{Invocation, Vocabulary};
+pub use parse::{Invocation, Target, Vocabulary};
 pub use role::{Denied, Grant, Policy};
 pub use table::{Builtin, Role, Row};

@@ -12,6 +12,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod difference;
 pub mod environment;
 mod feeds;
 mod file;

@@ -5,6 +5,7 @@
 
 pub mod bindmap;
 pub mod descent;
+pub mod folder;
 pub mod lines;
 pub mod link;
 pub mod protocol;

@@ -1,1 +1,133 @@
 //! The module host: one process per command module, without the bot's token.
+//!
+//! Its standard input is a unix stream socket. A connected one leads to the bot; at a listening one it accepts one
+//! connection, and serves that. It reads no configuration. When the connection ends it kills all that stems from it, and
+//! ends.
+//!
+//! ```text
+//!            stage                    serve                      nothing refers to it, nothing runs
+//!  (folder) ───────▶ code, greeted ─────────▶ code, called ──────────────────────────────▶ (gone)
+//!                                                  │ first call            ▲
+//!                                                  ▼                       │
+//!                        process: starting ──▶ serving ──▶ ending ──▶ killed, and all that stems from it
+//!                                                  │ a call past its deadline  ▲
+//!                                                  └──▶ retired ───────────────┘ its other calls have ended
+//! ```
+
+mod calling;
+mod connection;
+mod ending;
+mod event;
+mod forking;
+mod host;
+mod interpreter;
+mod process;
+mod said;
+mod staging;
+mod strays;
+pub mod trial;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use crate::lifecycle::Status;
+use crate::lifecycle::reexec::Origin;
+use crate::module::{descent, trampoline};
+
+use event::Event;
+use host::Host;
+
+/// The arguments of `matterbot module-host`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Become the program named after `--`, as a process of a module
+    #[arg(long, hide = true)]
+    trampoline: bool,
+    /// That program and its arguments
+    #[arg(last = true, hide = true, requires = "trampoline")]
+    program: Vec<OsString>,
+}
+
+/// Hosts modules until the bot is gone.
+///
+/// # Errors
+/// Standard input is no unix stream socket, or the kernel refuses what a host needs.
+pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
+    if arguments.trampoline {
+        let (program, arguments) = arguments
+            .program
+            .split_first()
+            .context("--trampoline without a program")?;
+        return Err(trampoline::jump(program, arguments).into());
+    }
+    descent::become_subreaper().context("becoming the parent of what modules leave behind")?;
+    // The threads that start children must not end before this process does: there is only one.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the module host")?;
+    let served = runtime.block_on(serve(origin.program()));
+    // A folder that is still being read on a disk that hangs holds nothing up.
+    runtime.shutdown_background();
+    served.map(|()| Status::Stopped)
+}
+
+async fn serve(program: &Path) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("listening to signals")?;
+    let listening = connection::of_standard_input();
+    let bot = tokio::select! {
+        bot = listening => bot.context("standard input leads to no bot: it is to be a unix stream socket")?,
+        Event::Stop = signals.next() => return Ok(()),
+    };
+    let (events, mut arriving) = mpsc::unbounded_channel();
+    let mut host = Host::start(program.to_owned(), bot, events);
+    while !host.is_over() {
+        // Every arm only waits; what was not returned is returned by the next turn.
+        let event = tokio::select! {
+            Some(event) = arriving.recv() => event,
+            event = signals.next() => event,
+            () = sleep_until(host.next_time()) => Event::Time,
+        };
+        host.handle(event);
+    }
+    host.end().await;
+    Ok(())
+}
+
+/// The signals that the host listens to.
+struct Signals {
+    child: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    /// The end of the terminal is the bot's to notice.
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            child: signal(SignalKind::child())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal. Cancel-safe.
+    async fn next(&mut self) -> Event {
+        loop {
+            tokio::select! {
+                _ = self.child.recv() => return Event::Children,
+                _ = self.terminate.recv() => return Event::Stop,
+                _ = self.interrupt.recv() => return Event::Stop,
+                _ = self.hang_up.recv() => {}
+            }
+        }
+    }
+}

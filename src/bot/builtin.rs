@@ -1,7 +1,9 @@
 //! The built-in commands: each acts with a grant and gives an answer; the sentences stand in `reply`.
 
 pub mod audit;
+pub mod binds;
 pub mod help;
+pub mod reload;
 pub mod restart;
 
 use std::sync::Arc;
@@ -34,8 +36,11 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
     match grant.builtin() {
         Builtin::Help => Answer::Text(help::text(context, ticket).await),
         Builtin::Status => Answer::Text(status_of(context, ticket, status)),
+        Builtin::Map => Answer::Text(binds::map(context, ticket).await),
+        Builtin::Bind | Builtin::Unbind => binds::bind(context, ticket, grant).await,
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
+        Builtin::Reload => reload::run(context, ticket, grant).await,
     }
 }
 
@@ -48,7 +53,7 @@ fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
                 .audit
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
-            reply::status(status, trouble.as_deref())
+            reply::status(status, &context.binds.modules(), trouble.as_deref())
         }
     }
 }

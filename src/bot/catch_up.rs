@@ -100,7 +100,7 @@ impl Sweep {
             .iter()
             .filter_map(|channel| Some((channel.id, self.identity.room_of(channel)?)))
             .collect();
-        self.tell(Event::Listed(rooms.values().copied().collect()));
+        self.tell(Event::Listed(rooms.values().cloned().collect()));
         let mut changed = Vec::new();
         for channel in &channels {
             let mark = plan.marks.get(&channel.id).copied().unwrap_or_default();
@@ -109,7 +109,7 @@ impl Sweep {
                 mark.looked_at == channel.last_post_at && channel.last_post_at <= plan.server_now;
             if let Some(room) = rooms.get(&channel.id).filter(|_| !read) {
                 self.tell_looked(channel, plan, Reading::Begins);
-                changed.push((channel, *room, mark));
+                changed.push((channel, room, mark));
             }
         }
         let mut failure = None;
@@ -132,7 +132,7 @@ impl Sweep {
     /// first and the last ones.
     async fn read(
         &self,
-        room: Room,
+        room: &Room,
         mark: Mark,
         plan: &SweepPlan,
         first: bool,
@@ -163,7 +163,7 @@ impl Sweep {
     /// anchor no longer exists.
     async fn read_after(
         &self,
-        room: Room,
+        room: &Room,
         mut anchor: PostId,
         rest: &mut Rest,
     ) -> Result<bool, Incomplete> {
@@ -194,7 +194,7 @@ impl Sweep {
     }
 
     /// Pages backward from the newest post through the `rest`, or as far as is allowed.
-    async fn read_back(&self, room: Room, mut rest: Rest) -> Result<(), Incomplete> {
+    async fn read_back(&self, room: &Room, mut rest: Rest) -> Result<(), Incomplete> {
         let mut posts: Vec<Post> = Vec::new();
         for number in 0.. {
             let page = self.api.latest_posts(room.id, number, PAGE).await?;
@@ -220,7 +220,7 @@ impl Sweep {
     }
 
     /// What was posted from `from` to `to` is passed over.
-    fn tell_unread(&self, room: Room, from: Timestamp, to: Timestamp) {
+    fn tell_unread(&self, room: &Room, from: Timestamp, to: Timestamp) {
         let channel = room.id;
         tracing::warn!(%channel, %from, %to, "too many posts were missed: those in between are not read");
         self.tell(Event::Unread(Unread { channel, from, to }));
@@ -239,7 +239,7 @@ impl Sweep {
 
     /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again. Of posts
     /// so old that their rows may be forgotten nobody knows, and they are left alone.
-    async fn found(&self, room: Room, mut posts: Vec<Post>) -> Result<(), Unwritable> {
+    async fn found(&self, room: &Room, mut posts: Vec<Post>) -> Result<(), Unwritable> {
         let ids = posts.iter().map(|post| post.id).collect();
         let known = self.ledger.known(ids).await?;
         // Asked later than the rows, so that none can be forgotten in between.
@@ -247,7 +247,11 @@ impl Sweep {
         posts.retain(|post| {
             forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
         });
-        self.tell(Event::Found { room, posts, known });
+        self.tell(Event::Found {
+            room: room.clone(),
+            posts,
+            known,
+        });
         Ok(())
     }
 

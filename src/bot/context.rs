@@ -13,6 +13,7 @@ use crate::mattermost::api::Api;
 use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
+use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::notices::Notices;
@@ -21,6 +22,7 @@ use super::settings::Settings;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
+use super::welcome::Newcomers;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]
@@ -49,10 +51,16 @@ pub struct Context {
     pub starts: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
+    /// The modules, and where they are available.
+    pub binds: Binds,
+    /// Held by whoever reloads.
+    pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
+    /// Who has joined the welcome channel.
+    pub newcomers: Newcomers,
     /// The outcomes that the ledger did not take.
     pub unrecorded: Unrecorded,
     /// What the bot starts over with.
@@ -81,7 +89,7 @@ impl Context {
     /// The interface that `ticket`'s look-ups and reactions use.
     #[must_use]
     pub fn api_for(&self, ticket: &Ticket) -> &Api {
-        if ticket.row().lifecycle {
+        if ticket.is_lifecycle() {
             &self.lifecycle_api
         } else {
             &self.api

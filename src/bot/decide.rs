@@ -13,22 +13,25 @@
 //! Commands are served until the drain begins, since the restart may still be refused. There is one marker: one that
 //! brought us here is settled before the next one is written.
 
+mod calls;
 mod connection;
 mod health;
 mod late;
 mod message;
+mod modules;
 mod restart;
 mod sweeping;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::command::Catalogue;
 use crate::command::parse::Vocabulary;
 use crate::command::rate::Rate;
-use crate::id::{ChannelId, PostId};
-use crate::ledger::CallKey;
+use crate::id::ChannelId;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
@@ -40,18 +43,17 @@ use crate::timestamp::Timestamp;
 use super::effect::{Effect, End};
 use super::event::{Event, Now};
 use super::identity::{Identity, Room};
-use super::lane::Lanes;
+use super::lane::{CallId, Lane, Lanes};
 use super::restart::Request;
+use super::settings::Settings;
 use super::status::{StartReason, Status};
-use super::ticket::{Lane, Ticket};
+use super::ticket::Ticket;
 use super::watermark::Marks;
+use super::welcome;
 
 use health::Health;
 use late::Late;
 use sweeping::Sweep;
-
-/// So many calls are remembered after they ended, so that doubled events cost nothing.
-const REMEMBERED_CALLS: usize = 1_024;
 
 /// What the decisions are taken by and from.
 #[derive(Debug)]
@@ -61,14 +63,16 @@ pub struct State {
     identity: Option<Identity>,
     /// The server is being asked who we are, until it has told.
     identifying: bool,
-    lanes: Lanes<Lane, Ticket>,
+    lanes: Lanes<Ticket>,
     /// Calls that wait or run, by what names them.
-    in_hand: HashMap<(PostId, u16), InHand>,
+    in_hand: HashMap<CallId, InHand>,
     /// Calls that ended a short while ago.
-    remembered: VecDeque<(PostId, u16)>,
-    remembered_set: HashSet<(PostId, u16)>,
+    remembered: VecDeque<CallId>,
+    remembered_set: HashSet<CallId>,
     /// Since when a channel holds a call that the ledger did not take.
     unwritten: HashMap<ChannelId, Timestamp>,
+    /// The modules that can be called.
+    catalogue: Arc<Catalogue>,
     /// The channels that are served, as far as they have been seen.
     rooms: HashMap<ChannelId, Room>,
     marks: Marks,
@@ -90,6 +94,10 @@ pub struct State {
 pub struct Rules {
     /// The words that are commands.
     pub vocabulary: Vocabulary,
+    /// How many calls of modules one user may have running.
+    pub user_concurrency: usize,
+    /// Where newcomers are greeted.
+    pub welcome_channel: Option<ChannelId>,
     /// How many calls a user may make in which time, and has made.
     pub rate: Rate,
     /// Calls older than this expire.
@@ -225,15 +233,16 @@ impl State {
             ..Connection::default()
         };
         Self {
+            lanes: Lanes::new(rules.user_concurrency),
             rules,
             phase: Phase::Waiting,
             identity: None,
             identifying: false,
-            lanes: Lanes::default(),
             in_hand: HashMap::new(),
             remembered: VecDeque::new(),
             remembered_set: HashSet::new(),
             unwritten: HashMap::new(),
+            catalogue: Arc::default(),
             rooms: HashMap::new(),
             marks,
             sweep: Sweep::default(),
@@ -287,47 +296,6 @@ impl State {
         Timestamp(now.wall.0.saturating_add(self.connection.clock_offset))
     }
 
-    /// Starts a ticket, or lets it wait in its lane.
-    fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
-        let lane = ticket.lane();
-        self.hold(&ticket, lane);
-        let ready = match lane {
-            Some(lane) => self.lanes.enter(lane, ticket),
-            None => Some(ticket),
-        };
-        self.serve(now, ready)
-    }
-
-    fn serve(&self, now: Now, ticket: Option<Ticket>) -> Vec<Effect> {
-        let Some(ticket) = ticket else {
-            return Vec::new();
-        };
-        vec![Effect::Serve(Box::new(ticket), self.status(now))]
-    }
-
-    /// A call has ended: the next of its lane starts.
-    fn ended(&mut self, now: Now, key: &CallKey, written: bool) -> Vec<Effect> {
-        let id = (key.post, key.ordinal);
-        let Some(held) = self.in_hand.remove(&id) else {
-            return Vec::new();
-        };
-        if written {
-            self.counters.finished += 1;
-            self.remember(id);
-        } else {
-            let since = self.unwritten.entry(held.channel).or_insert(held.created);
-            *since = held.created.min(*since);
-            self.marks.reopen(held.channel);
-            self.sweep.repeat();
-        }
-        let next = held.lane.and_then(|lane| self.lanes.leave(&lane));
-        if !self.serves() {
-            // What waits in a lane is the successor's.
-            return Vec::new();
-        }
-        self.serve(now, next)
-    }
-
     fn tick(&mut self, now: Now) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.ask_health().into_iter().collect();
         if !self.serves() {
@@ -340,15 +308,19 @@ impl State {
         effects
     }
 
-    fn remember(&mut self, id: (PostId, u16)) {
-        if self.remembered_set.insert(id) {
-            self.remembered.push_back(id);
-        }
-        if self.remembered.len() > REMEMBERED_CALLS
-            && let Some(oldest) = self.remembered.pop_front()
-        {
-            self.remembered_set.remove(&oldest);
-        }
+    /// From now on other words are commands, and other limits hold.
+    fn reloaded(&mut self, settings: &Settings) -> Vec<Effect> {
+        let (matterbot, lifecycle) = (&settings.config.matterbot, &settings.config.lifecycle);
+        let rules = &mut self.rules;
+        rules.vocabulary = settings.vocabulary.clone();
+        self.lanes.limit(matterbot.user_concurrency);
+        rules.welcome_channel = welcome::channel(&matterbot.welcome);
+        rules
+            .rate
+            .limit(lifecycle.rate.count, lifecycle.rate.window);
+        rules.max_age = lifecycle.catch_up.max_age;
+        rules.notice_expiry = lifecycle.notice_expiry;
+        Vec::new()
     }
 }
 
@@ -361,10 +333,12 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             state.finish(End::Process(Outcome::Exit(ExitStatus::Configuration)))
         }
         Event::Listed(rooms) => state.listed(rooms),
-        Event::Found { room, posts, known } => state.found(now, room, posts, &known),
+        Event::Found { room, posts, known } => state.found(now, &room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
+        Event::Modules(catalogue) => state.modules_changed(catalogue),
+        Event::Started(id) => state.started(now, id),
         Event::Ended { key, written } => state.ended(now, &key, written),
         Event::RestartAsked(request) => state.restart_asked(*request),
         Event::AcknowledgementDue(key) => state.acknowledgement_due(&key),
@@ -376,6 +350,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::RequestFailed(reason) => state.request_failed(reason),
         Event::HealthTold { well } => state.health_told(well),
         Event::Reopened => state.reopened(),
+        Event::Reloaded(settings) => state.reloaded(&settings),
         Event::ForeignPost => {
             state.counters.foreign += 1;
             state.counters.last_foreign = Some(now.wall);

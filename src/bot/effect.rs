@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::id::{ChannelId, UserId};
 use crate::ledger::{CallKey, Watermark};
 use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
@@ -26,6 +27,8 @@ pub enum Effect {
     Expire(Vec<Ticket>),
     /// Tell a channel which of its posts are not read.
     TellUnread(Unread),
+    /// Greet somebody who has joined the welcome channel.
+    Welcome(ChannelId, UserId),
     /// Write down how far a channel was read.
     Advance(Watermark),
     /// Write down that the server was heard at this instant of its clock.

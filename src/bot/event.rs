@@ -1,7 +1,9 @@
 //! Everything that can happen to the bot's process, as one closed list.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::command::Catalogue;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker;
 use crate::lifecycle::signals::Signal;
@@ -11,7 +13,9 @@ use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
 
 use super::identity::{Identity, Room};
+use super::lane::CallId;
 use super::restart::Request;
+use super::settings::Settings;
 use super::sweep::{Looked, Unread};
 
 /// One thing that happened.
@@ -45,6 +49,10 @@ pub enum Event {
         /// All was read; else the rest is still to be read.
         complete: bool,
     },
+    /// The modules that can be called, or what is known of them, have changed.
+    Modules(Arc<Catalogue>),
+    /// A call of modules has its start rows, or is not started: the next one of its lane may.
+    Started(CallId),
     /// A call has ended.
     Ended {
         /// Which.
@@ -86,6 +94,8 @@ pub enum Event {
     },
     /// The ledger and the audit trail, that found no room at the start, are open now.
     Reopened,
+    /// What the configuration decides has been swapped.
+    Reloaded(Arc<Settings>),
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

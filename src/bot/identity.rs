@@ -1,12 +1,14 @@
 //! Who the bot is and where it serves, as the server tells it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use crate::config::Config;
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::api::Api;
+use crate::mattermost::event::Posted;
 use crate::mattermost::model::{Channel, ChannelKind, Team};
 
 /// What the server told when it was asked first.
@@ -73,9 +75,8 @@ impl Identity {
         })
     }
 
-    /// The facts of a channel, if it is one that we serve: of our team, or a direct or group message.
-    #[must_use]
-    pub fn room(&self, id: ChannelId, kind: ChannelKind, team: Option<TeamId>) -> Option<Room> {
+    /// Whether a channel is one that we serve: of our team, or a direct or group message; and whether it is foreign then.
+    fn serves(&self, id: ChannelId, kind: ChannelKind, team: Option<TeamId>) -> Option<bool> {
         let served = match kind {
             ChannelKind::Direct | ChannelKind::Group => true,
             _ => team == Some(self.team),
@@ -84,23 +85,68 @@ impl Identity {
             .lifecycle_channels
             .as_ref()
             .is_some_and(|channels| !channels.contains(&id));
-        served.then_some(Room { id, foreign })
+        served.then_some(foreign)
     }
 
-    /// [`Identity::room`] of a channel that was read over REST.
+    /// The facts of the channel of a new post, if it is one that we serve.
+    #[must_use]
+    pub fn room(&self, posted: &Posted) -> Option<Room> {
+        let (id, kind) = (posted.post.channel_id, posted.channel_kind);
+        Some(Room {
+            id,
+            foreign: self.serves(id, kind, posted.team_id)?,
+            kind,
+            name: posted.channel_name.as_str().into(),
+            display_name: posted.channel_display_name.as_str().into(),
+        })
+    }
+
+    /// The same of a channel that was read over REST.
     #[must_use]
     pub fn room_of(&self, channel: &Channel) -> Option<Room> {
-        self.room(channel.id, channel.kind, channel.team_id)
+        Some(Room {
+            id: channel.id,
+            foreign: self.serves(channel.id, channel.kind, channel.team_id)?,
+            kind: channel.kind,
+            name: channel.name.as_str().into(),
+            display_name: channel.display_name.as_str().into(),
+        })
     }
 }
 
 /// A channel that is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     /// The channel.
     pub id: ChannelId,
     /// Whether it lies outside `Lifecycle.channels`.
     pub foreign: bool,
+    /// What it is.
+    pub kind: ChannelKind,
+    /// The name in its address.
+    pub name: Arc<str>,
+    /// The name that people see; of a direct or group message it says nothing that can be relied on.
+    pub display_name: Arc<str>,
+}
+
+impl Room {
+    /// Whether it is a direct or group message: it belongs to no team, and its name is made of identifiers.
+    #[must_use]
+    pub fn is_conversation(&self) -> bool {
+        matches!(self.kind, ChannelKind::Direct | ChannelKind::Group)
+    }
+
+    /// An open channel of this name, inside `Lifecycle.channels`.
+    #[cfg(test)]
+    pub(super) fn open(id: ChannelId, name: &str) -> Self {
+        Self {
+            id,
+            foreign: false,
+            kind: ChannelKind::Open,
+            name: name.into(),
+            display_name: name.into(),
+        }
+    }
 }
 
 /// That we are not in the team is final only if a server says so that is well and accepts our token.

@@ -22,10 +22,13 @@ use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Unidentified};
 use super::recovery::Unsettled;
+use super::reload;
+use super::reply;
 use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
 use super::supervision;
 use super::sweep::SweepPlan;
+use super::welcome::welcome;
 
 /// "Back up." waits this long for catch-up.
 const RETURN_WAIT: Duration = Duration::from_secs(5);
@@ -69,6 +72,7 @@ impl Performer {
             Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
             Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
             Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
+            Effect::Welcome(channel, user) => self.call(welcome(context, channel, user)),
             Effect::Advance(watermark) => context.ledger.advance(watermark),
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
@@ -261,9 +265,19 @@ impl Performer {
             tracing::warn!(error = %causes(&error), "the log file could not be opened again");
         }
         self.context.audit.reopen(self.context.directory.path());
-        let verdict = supervision::reread_token(&self.context);
-        tracing::info!("{verdict}");
-        self.context.notify.status(&verdict);
+        let token = supervision::reread_token(&self.context);
+        tracing::info!("{token}");
+        self.context.notify.status(&token);
+        let context = Arc::clone(&self.context);
+        self.chore(async move {
+            let verdict = match reload::reload(&context, false).await {
+                Ok(report) => reply::reload_verdict(&report),
+                // Each of them is in the log already.
+                Err(_) => return,
+            };
+            tracing::info!("{verdict}");
+            context.notify.status(&format!("{token}. {verdict}"));
+        });
     }
 
     fn sweep(&self, plan: SweepPlan) {

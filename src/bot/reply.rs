@@ -1,6 +1,9 @@
 //! Every sentence that the bot says.
 
 mod audit;
+mod binds;
+mod module;
+mod reload;
 mod report;
 
 use std::fmt::Write as _;
@@ -16,6 +19,12 @@ use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
 
 pub use audit::audit;
+pub use binds::{
+    BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
+};
+pub use module::not_loaded;
+pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 
 /// `duration` as a person would say it: the two greatest units.
@@ -91,6 +100,10 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
         ),
         Fate::WasAway => Some(format!(
             "I was down when you asked for {command}, so it was not run. Please ask again."
+        )),
+        Fate::MissedAct => Some(format!(
+            "I was down when you asked for {command}, which changes something, so it was not run. Please ask again if \
+             you still want it."
         )),
         Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(

@@ -1,12 +1,13 @@
 //! One call, from its turn to its answer; read from top to bottom.
 
 mod memory;
+mod module;
 
 use std::sync::Arc;
 
 use crate::audit::Verdict;
-use crate::command::Role;
 use crate::command::role::{self, Denied, Grant};
+use crate::command::{Builtin, Role};
 use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
 use crate::tasks::{Panicked, shielded};
 use crate::text::{self, Rendered};
@@ -74,7 +75,7 @@ async fn attempt(context: &Arc<Context>, ticket: &Ticket, status: &Status) -> En
 
 /// Serving `ticket` panicked, started or not: it has failed, and is not tried again.
 async fn failed(context: &Arc<Context>, ticket: &Ticket, panicked: &Panicked) -> Ending {
-    tracing::error!(%panicked, post = %ticket.post.id, command = ticket.row().name,
+    tracing::error!(%panicked, post = %ticket.post.id, command = ticket.name(),
         "serving a command failed, by a defect of this program");
     let outcome = Outcome::failed(panicked.to_string(), reply::defect(ticket));
     let record = record(context, ticket, outcome);
@@ -88,7 +89,10 @@ async fn run(
     ticket: &Ticket,
     status: &Status,
 ) -> Result<Ending, Unwritable> {
-    let grant = match check(context, ticket).await {
+    let Some(builtin) = ticket.builtin() else {
+        return module::run(context, ticket).await;
+    };
+    let grant = match check(context, ticket, builtin).await {
         Ok(grant) => grant,
         Err(denied) => {
             let sentence = reply::denied(ticket, denied);
@@ -106,7 +110,7 @@ async fn run(
     let outcome = match acknowledging(context, ticket, work).await {
         Answer::Text(text) => Outcome::done(text),
         Answer::Failed { reason, text } => {
-            tracing::warn!(command = ticket.row().name, post = %ticket.post.id, %reason, "a command failed");
+            tracing::warn!(command = ticket.name(), post = %ticket.post.id, %reason, "a command failed");
             Outcome::failed(reason, text)
         }
         Answer::HandedOver => return Ok(Ending::HandedOver),
@@ -118,8 +122,8 @@ async fn run(
 }
 
 /// The role check: a fresh look at the account for every command that needs a role.
-async fn check(context: &Context, ticket: &Ticket) -> Result<Grant, Denied> {
-    let (builtin, needed) = (ticket.invocation.builtin, ticket.row().role);
+async fn check(context: &Context, ticket: &Ticket, builtin: Builtin) -> Result<Grant, Denied> {
+    let needed = ticket.role();
     if needed == Role::Everyone {
         return role::for_everyone(builtin);
     }
@@ -172,8 +176,11 @@ async fn deny(
 /// Records what was decided before the call's turn came.
 async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
     let (state, verdict, code) = declined(ticket.fate);
-    let key = ticket.key();
-    if context.ledger.known(vec![key.post]).await?.contains(&key) {
+    let known = context.ledger.known(vec![ticket.post.id]).await?;
+    if known
+        .iter()
+        .any(|key| key.ordinal == ticket.invocation.ordinal)
+    {
         return Ok(Ending::Settled);
     }
     if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
@@ -182,7 +189,8 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     // Whoever may not run it is told no more of it than at any other time.
     if state == CallState::Expired
         && reply::declined(ticket).is_some()
-        && let Err(denied) = check(context, ticket).await
+        && let Some(builtin) = ticket.builtin()
+        && let Err(denied) = check(context, ticket, builtin).await
     {
         let sentence = reply::denied(ticket, denied);
         return deny(context, ticket, denied.code(), sentence).await;
@@ -198,7 +206,7 @@ pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
     match fate {
         Fate::WrongChannel => (CallState::Denied, Verdict::Denied, "channel"),
         Fate::RateOver | Fate::RateStillOver => (CallState::Denied, Verdict::Limited, "rate"),
-        Fate::WasAway => (CallState::Expired, Verdict::Expired, "away"),
+        Fate::WasAway | Fate::MissedAct => (CallState::Expired, Verdict::Expired, "away"),
         Fate::TooOld(_) => (CallState::Expired, Verdict::Expired, "age"),
         _ => (CallState::Denied, Verdict::Denied, "deleted"),
     }
@@ -292,7 +300,7 @@ pub fn answer(context: &Context, ticket: &Ticket, text: &str) -> Reply {
         root: Some(ticket.root()),
         kind: Kind::Outcome,
         calls: vec![ticket.key()],
-        parts: parts(context, ticket.row().name, text),
+        parts: parts(context, ticket.name(), text),
     }
 }
 

@@ -20,7 +20,9 @@ impl Settings {
     pub fn new(config: Config) -> Self {
         let matterbot = &config.matterbot;
         Self {
-            vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds),
+            vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
+                .with_map_words(&matterbot.mapcmds)
+                .with_feed_words(&matterbot.feedcmds),
             policy: Policy {
                 admins: matterbot.botadmins.clone(),
                 operators: matterbot.botoperators.clone(),

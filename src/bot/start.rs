@@ -29,6 +29,7 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::Bot;
+use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::notices::Notices;
@@ -41,6 +42,7 @@ use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
+use super::welcome::{self, Newcomers};
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -271,14 +273,17 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
+            binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
             starts: estate.starts,
             without_stores: ground.without_stores,
             notify: Notify::of_process(),
+            reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
+            newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
             chores: Tasks::new(),
@@ -319,6 +324,8 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     let lifecycle = &settings.config.lifecycle;
     Rules {
         vocabulary: settings.vocabulary.clone(),
+        user_concurrency: settings.config.matterbot.user_concurrency,
+        welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),
         max_age: lifecycle.catch_up.max_age,
         notice_expiry: lifecycle.notice_expiry,

@@ -29,6 +29,33 @@ pub struct Status {
     pub start: StartReason,
 }
 
+/// What `@status` tells of the command modules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Modules {
+    /// Whether they have been greeted since the start.
+    pub greeted: bool,
+    /// How many can be called; of modules that were not greeted, how many the bind map names.
+    pub loaded: usize,
+    /// Those that the bind map names, and that are not there.
+    pub missing: Vec<String>,
+    /// Those that could not be loaded; an earlier generation of them may be among those that can be called.
+    pub failed: Vec<String>,
+    /// What is the matter with the bind map.
+    pub binds: BindsTrouble,
+}
+
+/// What is the matter with the bind map.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BindsTrouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// It cannot be changed, as the file is damaged; what was known before is served.
+    Unchangeable,
+    /// It could never be read: nobody knows where a module is available.
+    Unknown,
+}
+
 /// Why this process was started, as far as it can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StartReason {

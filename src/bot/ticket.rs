@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::command::parse::Invocation;
-use crate::command::table::Row;
-use crate::id::{ChannelId, PostId, UserId};
+use serde_json::json;
+
+use crate::command::parse::{Invocation, Target};
+use crate::command::table::{self, Row};
+use crate::command::{Builtin, Role};
+use crate::id::PostId;
 use crate::ledger::{Call, CallKey};
 use crate::mattermost::model::Post;
 
 use super::identity::Room;
+use super::lane::{CallId, Lane};
 
 /// A call as it waits in its lane.
 #[derive(Debug, Clone)]
@@ -20,6 +24,9 @@ pub struct Ticket {
     pub room: Room,
     /// What is asked for.
     pub invocation: Invocation,
+    /// The modules that have the word and are available in the room, when it was read; which of them are called is decided
+    /// at its turn. None for a built-in.
+    pub modules: Vec<String>,
     /// What was decided of it.
     pub fate: Fate,
 }
@@ -39,6 +46,8 @@ pub enum Fate {
     RateStillOver,
     /// It was asked while we were away, and is of the kind that catch-up never runs.
     WasAway,
+    /// The same, of a module that changes something.
+    MissedAct,
     /// It was asked too long ago.
     TooOld(Duration),
     /// It stands in an edited message.
@@ -47,34 +56,91 @@ pub enum Fate {
     Deleted,
 }
 
-/// A call's lane: one user in one channel.
-pub type Lane = (UserId, ChannelId);
-
 impl Ticket {
-    /// What names this call for ever.
+    /// What names this call among all that wait and run.
+    #[must_use]
+    pub fn id(&self) -> CallId {
+        (self.post.id, self.invocation.ordinal)
+    }
+
+    /// What names this call for ever. Where several modules are asked, the first one stands for all; those that are called
+    /// have a key each.
     #[must_use]
     pub fn key(&self) -> CallKey {
-        let name = match self.fate {
-            Fate::Edited => "edit".to_owned(),
-            _ => self.row().name.to_owned(),
-        };
+        self.key_of(match self.fate {
+            Fate::Edited => "edit",
+            _ => self.name(),
+        })
+    }
+
+    /// The key of the call of this built-in or module.
+    #[must_use]
+    pub fn key_of(&self, name: &str) -> CallKey {
         CallKey {
             post: self.post.id,
             ordinal: self.invocation.ordinal,
-            name,
+            name: name.to_owned(),
         }
     }
 
-    /// The command that is asked for.
+    /// The name of the built-in, or of the first module.
     #[must_use]
-    pub fn row(&self) -> &'static Row {
-        crate::command::table::row(self.invocation.builtin)
+    pub fn name(&self) -> &str {
+        match self.row() {
+            Some(row) => row.name,
+            None => self.modules.first().map_or("", String::as_str),
+        }
+    }
+
+    /// The built-in that is asked for; none: modules are.
+    #[must_use]
+    pub fn builtin(&self) -> Option<Builtin> {
+        match self.invocation.target {
+            Target::Builtin(builtin) => Some(builtin),
+            Target::Bind => None,
+        }
+    }
+
+    /// The built-in that is asked for, as it is dispatched.
+    #[must_use]
+    pub fn row(&self) -> Option<&'static Row> {
+        self.builtin().map(table::row)
+    }
+
+    /// Whether there is something to call: a word of modules that are not available in the room is none.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        self.builtin().is_some() || !self.modules.is_empty()
+    }
+
+    /// Whether it is about what runs: such a call waits for nobody and is never run late.
+    #[must_use]
+    pub fn is_lifecycle(&self) -> bool {
+        self.row().is_some_and(|row| row.lifecycle)
+    }
+
+    /// Whether it does not run outside `Lifecycle.channels`.
+    #[must_use]
+    pub fn is_withheld_in_foreign_channels(&self) -> bool {
+        self.row()
+            .is_some_and(|row| row.role > Role::Everyone && !row.local)
+    }
+
+    /// The least role that may.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.row().map_or(Role::Everyone, |row| row.role)
     }
 
     /// The lane that it waits in; lifecycle commands wait in none.
     #[must_use]
     pub fn lane(&self) -> Option<Lane> {
-        (!self.row().lifecycle).then_some((self.post.user_id, self.post.channel_id))
+        (!self.is_lifecycle()).then_some(Lane {
+            user: self.post.user_id,
+            channel: self.post.channel_id,
+            thread: self.root(),
+            takes_slot: self.invocation.target == Target::Bind && self.fate == Fate::Run,
+        })
     }
 
     /// The root of the thread that is answered in.
@@ -86,13 +152,20 @@ impl Ticket {
     /// The call as the ledger keeps it.
     #[must_use]
     pub fn call(&self) -> Call {
+        let plan = json!({ "word": self.invocation.word, "arguments": self.invocation.arguments });
+        self.call_with(self.key(), &plan)
+    }
+
+    /// The same with another key and plan.
+    #[must_use]
+    pub fn call_with(&self, key: CallKey, plan: &serde_json::Value) -> Call {
         Call {
-            key: self.key(),
+            key,
             channel: self.post.channel_id,
             root: self.root(),
             user: self.post.user_id,
             text: self.post.message.clone(),
-            plan: serde_json::json!({ "word": self.invocation.word, "arguments": self.invocation.arguments }).to_string(),
+            plan: plan.to_string(),
             asked_at: self.post.create_at,
         }
     }

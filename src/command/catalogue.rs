@@ -21,7 +21,7 @@ pub struct Loaded {
 pub type Roster = BTreeMap<String, Loaded>;
 
 /// A module as messages meet it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Module {
     /// Its name.
     pub name: String,
@@ -43,6 +43,8 @@ pub struct Module {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     modules: BTreeMap<String, Module>,
+    /// The modules of each word.
+    words: BTreeMap<String, Vec<String>>,
     /// Whether the modules have been greeted since the bot was started.
     greeted: bool,
 }
@@ -86,8 +88,18 @@ impl Catalogue {
             };
             modules.insert(name.clone(), module);
         }
+        let mut words: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for module in modules.values() {
+            for word in &module.binds {
+                let bound = words.entry(word.clone()).or_default();
+                if bound.last() != Some(&module.name) {
+                    bound.push(module.name.clone());
+                }
+            }
+        }
         Self {
             modules,
+            words,
             greeted: roster.is_some(),
         }
     }
@@ -109,10 +121,16 @@ impl Catalogue {
         self.modules.values()
     }
 
+    /// Whether `word`, in lower case and with its sigil, calls a module.
+    #[must_use]
+    pub fn is_bind(&self, word: &str) -> bool {
+        self.words.contains_key(word)
+    }
+
     /// The modules that `word`, in lower case and with its sigil, calls.
-    pub fn bound_to<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Module> {
-        let binds = move |module: &&Module| module.binds.iter().any(|bind| bind == word);
-        self.modules.values().filter(binds)
+    pub fn bound_to(&self, word: &str) -> impl Iterator<Item = &Module> {
+        let bound = self.words.get(word).into_iter().flatten();
+        bound.filter_map(|name| self.modules.get(name))
     }
 }
 

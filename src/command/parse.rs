@@ -1,14 +1,17 @@
 //! The recogniser: which commands a message contains.
 //!
-//! A built-in is the first word of a message, which then belongs to it whole. The words of `@help` are recognised in
-//! any place of any line, but for code and quotes; which parts of a message those are, the Markdown parser says.
+//! A built-in is the first word of a message, which then belongs to it whole. The words of `@help`, of lists and of
+//! modules are recognised in any place of any line, but for code and quotes; which parts of a message those are, the
+//! Markdown parser says. What follows such a word on its line are its arguments, up to the next command.
 
-use std::borrow::Cow;
+mod words;
+
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
-
 use super::table::{self, Builtin};
+use words::{Word, hidden, words};
+
+pub use words::normalise;
 
 /// The signs of which exactly one makes a word a command.
 const SIGILS: [char; 2] = ['@', '!'];
@@ -19,18 +22,38 @@ const LONGEST_TYPO: usize = 40;
 /// One command in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// Its place among the commands of the message, from 0; with the post's id it names the call.
+    /// Its place among the words of the message, from 0; with the post's id it names the call, whatever words are commands
+    /// when it is looked at again.
     pub ordinal: u16,
-    /// The command.
-    pub builtin: Builtin,
+    /// What is called.
+    pub target: Target,
     /// The word as it was typed, in lower case, with its sigil.
     pub word: String,
-    /// The words after it, as they stand in the [normalised](normalise) message.
+    /// The words after it; those of a built-in are [normalised](normalise), those of a module are as they were typed.
     pub arguments: Vec<String>,
     /// Whether the word bears a sigil, `@` or `!`: only then is an answer owed where nothing ran.
     pub sigil: bool,
     /// Whether it is the first word of the message.
     pub first: bool,
+}
+
+/// What a word calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A command of the bot itself.
+    Builtin(Builtin),
+    /// The modules that have the word.
+    Bind,
+}
+
+impl Target {
+    /// `word` as an argument.
+    fn argument(self, word: &str) -> String {
+        match self {
+            Self::Builtin(_) => normalise(word).into_owned(),
+            Self::Bind => word.to_owned(),
+        }
+    }
 }
 
 /// The words that are commands, by configuration.
@@ -40,7 +63,14 @@ pub struct Vocabulary {
     names: Vec<(String, Builtin)>,
     /// Words in lower case, sigil included.
     help_words: Vec<String>,
+    /// The same of `@bind`, `@unbind` and `@map`; one that has no word is no command.
+    map_words: Vec<(String, Builtin)>,
+    /// The same of feeds.
+    feed_words: Vec<String>,
 }
+
+/// The commands that `mapcmds` has the words of, each before those that are its ending.
+const MAPPING: [Builtin; 3] = [Builtin::Unbind, Builtin::Bind, Builtin::Map];
 
 impl Vocabulary {
     /// The words of `helpcmds`, sigils included, and the new names of built-ins: (new name, own name of a built-in).
@@ -62,7 +92,8 @@ impl Vocabulary {
         for row in &table::TABLE {
             let is_renamed = names.iter().any(|(_, builtin)| *builtin == row.builtin);
             let is_taken = names.iter().any(|(name, _)| name == row.name);
-            if row.builtin != Builtin::Help && !is_renamed && !is_taken {
+            let has_words = row.builtin == Builtin::Help || MAPPING.contains(&row.builtin);
+            if !has_words && !is_renamed && !is_taken {
                 names.push((row.name.to_owned(), row.builtin));
             }
         }
@@ -70,66 +101,123 @@ impl Vocabulary {
         Self {
             names,
             help_words: help_words.filter(|word| !word.is_empty()).collect(),
+            map_words: Vec::new(),
+            feed_words: Vec::new(),
         }
     }
 
-    /// The commands of `message` in the order in which they stand; empty for ordinary talk. Any text will do, and takes
-    /// time in proportion to its length.
+    /// With the words of `mapcmds`, sigils included: each is of the command whose name it ends with, the longest such; a
+    /// word that ends with none is passed over.
     #[must_use]
-    pub fn parse(&self, message: &str) -> Vec<Invocation> {
-        let message = normalise(message);
-        let mut words = words(&message);
-        let Some(first) = words.next() else {
+    pub fn with_map_words(mut self, words: &[String]) -> Self {
+        let named = words.iter().filter_map(|word| {
+            let word = word.trim().to_lowercase();
+            let builtin = MAPPING
+                .into_iter()
+                .find(|builtin| word.ends_with(table::row(*builtin).name))?;
+            Some((word, builtin))
+        });
+        self.map_words = named.collect();
+        self
+    }
+
+    /// With the words of `feedcmds`, sigils included: no module can have them.
+    #[must_use]
+    pub fn with_feed_words(mut self, words: &[String]) -> Self {
+        let words = words.iter().map(|word| word.trim().to_lowercase());
+        self.feed_words = words.filter(|word| !word.is_empty()).collect();
+        self
+    }
+
+    /// Whether there is a word for `builtin`.
+    #[must_use]
+    pub fn knows(&self, builtin: Builtin) -> bool {
+        !MAPPING.contains(&builtin) || self.map_words.iter().any(|(_, named)| *named == builtin)
+    }
+
+    /// The commands of `message` in the order in which they stand; empty for ordinary talk. Any text will do, and takes
+    /// time in proportion to its length. Of the words of modules those count that `is_bind` knows, which is asked in lower
+    /// case; one that is a word of ours is ours.
+    #[must_use]
+    pub fn parse(&self, message: &str, is_bind: impl Fn(&str) -> bool) -> Vec<Invocation> {
+        let Some(first) = words(message).next() else {
             return Vec::new();
         };
         if let Some(builtin) = self.built_in(first.text) {
             // Four spaces before the first word make a block of code of it.
-            if hidden(&message)
+            if hidden(message)
                 .iter()
                 .any(|range| range.contains(&first.offset))
             {
                 return Vec::new();
             }
-            let arguments = words.map(|word| word.text.to_owned()).collect();
-            return vec![invocation(0, builtin, first.text, arguments, true)];
+            let arguments = words(message)
+                .skip(1)
+                .map(|word| normalise(word.text).into_owned());
+            return vec![invocation(
+                (0, first.text),
+                Target::Builtin(builtin),
+                arguments.collect(),
+            )];
         }
-        self.parse_help(&message, first.offset)
+        self.parse_anywhere(message, is_bind)
     }
 
-    /// The requests for help; `first` is where the first word of the message stands.
-    fn parse_help(&self, message: &str, first: usize) -> Vec<Invocation> {
-        if !words(message).any(|word| self.is_help_word(word.text)) {
-            return Vec::new();
-        }
-        let hidden = hidden(message);
-        let mut hidden = hidden.iter().peekable();
+    /// The commands that are heard in any place of any line, but for code and quotes.
+    fn parse_anywhere(&self, message: &str, is_bind: impl Fn(&str) -> bool) -> Vec<Invocation> {
+        let mut hidden = None;
         let mut found: Vec<Invocation> = Vec::new();
+        // The word before, and whether what follows on its line belongs to a command.
+        let mut before: Option<Word<'_>> = None;
         let mut line = None;
-        for word in words(message) {
-            while hidden.next_if(|range| range.end <= word.offset).is_some() {}
-            let is_hidden = hidden
-                .peek()
-                .is_some_and(|range| range.contains(&word.offset));
-            if !is_hidden && self.is_help_word(word.text) {
-                let Ok(ordinal) = u16::try_from(found.len()) else {
-                    break;
-                };
-                line = Some(word.line);
-                let is_first = word.offset == first;
-                found.push(invocation(
-                    ordinal,
-                    Builtin::Help,
-                    word.text,
-                    Vec::new(),
-                    is_first,
-                ));
-            } else if line == Some(word.line)
-                && let Some(last) = found.last_mut()
-            {
-                last.arguments.push(word.text.to_owned());
+        for (place, word) in words(message).enumerate() {
+            let previous = before.replace(word);
+            let previous = previous.filter(|previous| previous.line == word.line);
+            let target = self.heard(word.text, previous.map(|previous| previous.text), &is_bind);
+            // What is code is asked only if it matters: most messages hold no command.
+            let target = target.filter(|_| {
+                let hidden = hidden.get_or_insert_with(|| self::hidden(message));
+                !covers(hidden, word.offset)
+            });
+            match target {
+                Some(target) => {
+                    let Ok(ordinal) = u16::try_from(place) else {
+                        break;
+                    };
+                    line = Some(word.line);
+                    found.push(invocation((ordinal, word.text), target, Vec::new()));
+                }
+                None if line == Some(word.line) => {
+                    if let Some(last) = found.last_mut() {
+                        last.arguments.push(last.target.argument(word.text));
+                    }
+                }
+                None => {}
             }
         }
         found
+    }
+
+    /// What `word` calls wherever it stands; what follows a word for help or for a list is what that is about.
+    fn heard(
+        &self,
+        word: &str,
+        previous: Option<&str>,
+        is_bind: impl Fn(&str) -> bool,
+    ) -> Option<Target> {
+        let word = word.to_lowercase();
+        let previous = previous.map(str::to_lowercase).unwrap_or_default();
+        if self.help_words.contains(&word) {
+            return Some(Target::Builtin(Builtin::Help));
+        }
+        if self.help_words.contains(&previous) {
+            return None;
+        }
+        if self.is_map(&word) {
+            return Some(Target::Builtin(Builtin::Map));
+        }
+        let free = !self.is_list_word(&previous) && !self.is_ours(&word);
+        (free && is_bind(&word)).then_some(Target::Bind)
     }
 
     /// The word under which `builtin` is typed here, with its sigil.
@@ -138,9 +226,9 @@ impl Vocabulary {
         self.word_with('@', builtin)
     }
 
-    /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed`.
+    /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed` or among `others`.
     #[must_use]
-    pub fn suggestions(&self, word: &str, allowed: &[Builtin]) -> Vec<String> {
+    pub fn suggestions(&self, word: &str, allowed: &[Builtin], others: &[String]) -> Vec<String> {
         let sigil = if word.starts_with('!') { '!' } else { '@' };
         let typed: String = without_sigil(word)
             .chars()
@@ -150,6 +238,7 @@ impl Vocabulary {
         let mut near: Vec<(usize, String)> = allowed
             .iter()
             .map(|builtin| self.word_with(sigil, *builtin))
+            .chain(others.iter().cloned())
             .filter_map(|known| Some((distance(&typed, without_sigil(&known))?, known)))
             .collect();
         near.sort();
@@ -158,12 +247,16 @@ impl Vocabulary {
     }
 
     fn word_with(&self, sigil: char, builtin: Builtin) -> String {
-        if builtin == Builtin::Help {
-            let fitting = self.help_words.iter().find(|word| word.starts_with(sigil));
-            return fitting
-                .or(self.help_words.first())
-                .cloned()
-                .unwrap_or_else(|| format!("{sigil}help"));
+        let words: Vec<&String> = if builtin == Builtin::Help {
+            self.help_words.iter().collect()
+        } else {
+            let named = self.map_words.iter();
+            let named = named.filter(|(_, named)| *named == builtin);
+            named.map(|(word, _)| word).collect()
+        };
+        let fitting = words.iter().find(|word| word.starts_with(sigil));
+        if let Some(word) = fitting.or(words.first()) {
+            return (*word).clone();
         }
         let name = self.names.iter().find(|(_, named)| *named == builtin);
         format!(
@@ -173,114 +266,58 @@ impl Vocabulary {
     }
 
     fn built_in(&self, word: &str) -> Option<Builtin> {
+        let lower = word.to_lowercase();
+        let bound =
+            |(known, builtin): &&(String, Builtin)| *builtin != Builtin::Map && *known == lower;
+        if let Some((_, builtin)) = self.map_words.iter().find(bound) {
+            return Some(*builtin);
+        }
         if !has_sigil(word) {
             return None;
         }
-        let name = without_sigil(word).to_lowercase();
+        let name = without_sigil(&lower);
         self.names
             .iter()
-            .find(|(known, _)| *known == name)
+            .find(|(known, _)| known == name)
             .map(|(_, builtin)| *builtin)
     }
 
-    fn is_help_word(&self, word: &str) -> bool {
-        self.help_words.contains(&word.to_lowercase())
+    /// Whether `word`, in lower case, is one of ours, so that no module can have it.
+    #[must_use]
+    pub fn is_ours(&self, word: &str) -> bool {
+        let is_help = || self.help_words.iter().any(|known| known == word);
+        self.built_in(word).is_some() || is_help() || self.is_list_word(word)
+    }
+
+    fn is_map(&self, word: &str) -> bool {
+        let mut words = self.map_words.iter();
+        words.any(|(known, builtin)| *builtin == Builtin::Map && known == word)
+    }
+
+    /// Whether `word`, in lower case, is about binds or feeds.
+    fn is_list_word(&self, word: &str) -> bool {
+        self.map_words.iter().any(|(known, _)| known == word)
+            || self.feed_words.iter().any(|known| known == word)
     }
 }
 
-/// `message` as the recogniser reads it: the quotes and dashes that phones make of `"`, `'` and `--` are turned back.
-#[must_use]
-pub fn normalise(message: &str) -> Cow<'_, str> {
-    if message.is_ascii() {
-        return Cow::Borrowed(message);
-    }
-    let mut normal = String::with_capacity(message.len());
-    let mut at_start = true;
-    let mut characters = message.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\u{2018}'..='\u{201b}' => normal.push('\''),
-            '\u{201c}'..='\u{201f}' => normal.push('"'),
-            '\u{2013}' | '\u{2014}'
-                if at_start && characters.peek().is_some_and(char::is_ascii_alphabetic) =>
-            {
-                normal.push_str("--");
-            }
-            other => normal.push(other),
-        }
-        at_start = character.is_whitespace();
-    }
-    Cow::Owned(normal)
-}
-
-/// A word of a message.
-struct Word<'a> {
-    text: &'a str,
-    /// Where it stands in the message, in bytes.
-    offset: usize,
-    /// The line that it stands on, from 0.
-    line: usize,
-}
-
-/// The words of `message`, apart at any white space, non-breaking too; marks that are not seen are taken off their ends.
-fn words(message: &str) -> impl Iterator<Item = Word<'_>> {
-    let (mut offset, mut line) = (0, 0);
-    message
-        .split_inclusive(char::is_whitespace)
-        .filter_map(move |piece| {
-            let (start, on) = (offset, line);
-            offset += piece.len();
-            line += usize::from(piece.ends_with('\n'));
-            let word = piece.trim_end();
-            let visible = word.trim_start_matches(is_invisible);
-            let text = visible.trim_end_matches(is_invisible);
-            let offset = start + (word.len() - visible.len());
-            (!text.is_empty()).then_some(Word {
-                text,
-                offset,
-                line: on,
-            })
-        })
-}
-
-/// Marks that keyboards and copying leave at the ends of words. Inside a word they count: our own texts part an `@`
-/// from a name by one, so that it is neither a mention nor a command.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-    )
-}
-
-/// The parts of `message` that are code or a quote, in order and apart from each other.
-fn hidden(message: &str) -> Vec<Range<usize>> {
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (event, range) in Parser::new_ext(message, Options::ENABLE_TABLES).into_offset_iter() {
-        let hides = matches!(
-            event,
-            Event::Code(_) | Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_))
-        );
-        if hides && ranges.last().is_none_or(|last| last.end <= range.start) {
-            ranges.push(range);
-        }
-    }
+/// Whether one of `ranges`, which are in order, holds `offset`.
+fn covers(ranges: &[Range<usize>], offset: usize) -> bool {
+    let behind = ranges.partition_point(|range| range.end <= offset);
     ranges
+        .get(behind)
+        .is_some_and(|range| range.contains(&offset))
 }
 
-fn invocation(
-    ordinal: u16,
-    builtin: Builtin,
-    word: &str,
-    arguments: Vec<String>,
-    first: bool,
-) -> Invocation {
+/// The command that `word` is, which stands at `place` among the words of its message.
+fn invocation((place, word): (u16, &str), target: Target, arguments: Vec<String>) -> Invocation {
     Invocation {
-        ordinal,
-        builtin,
+        ordinal: place,
+        target,
         word: word.to_lowercase(),
         arguments,
         sigil: has_sigil(word),
-        first,
+        first: place == 0,
     }
 }
 

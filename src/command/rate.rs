@@ -45,6 +45,12 @@ impl Rate {
         }
     }
 
+    /// From now on this is the limit; what was counted stays.
+    pub fn limit(&mut self, count: u32, window: Duration) {
+        self.count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.window = window;
+    }
+
     /// Counts one call of `user` at `now`, and says whether it may go on; calls over the limit do not count.
     pub fn check(&mut self, user: UserId, now: Instant) -> Verdict {
         if self.count == 0 {

@@ -7,8 +7,16 @@ pub enum Builtin {
     Help,
     /// How the bot is doing.
     Status,
+    /// Which modules are available here.
+    Map,
     /// Goes away, comes back, and says so.
     Restart,
+    /// Makes modules available in a channel.
+    Bind,
+    /// Takes modules out of a channel.
+    Unbind,
+    /// Modules and configuration without a restart.
+    Reload,
     /// The last decisions about commands.
     Audit,
 }
@@ -39,10 +47,12 @@ pub struct Row {
     pub summary: &'static str,
     /// Changes what runs: never run from catch-up, and only after its ledger row and audit line are on disk.
     pub lifecycle: bool,
+    /// Acts on the channel in which it is typed, and so runs in foreign channels too.
+    pub local: bool,
 }
 
 /// All built-ins, in the order in which `@help` lists them.
-pub const TABLE: [Row; 4] = [
+pub const TABLE: [Row; 8] = [
     Row {
         builtin: Builtin::Help,
         name: "help",
@@ -50,6 +60,7 @@ pub const TABLE: [Row; 4] = [
         role: Role::Everyone,
         summary: "what you may run here, or one command explained",
         lifecycle: false,
+        local: false,
     },
     Row {
         builtin: Builtin::Status,
@@ -58,6 +69,16 @@ pub const TABLE: [Row; 4] = [
         role: Role::Everyone,
         summary: "how the bot is doing, since when, and what it missed",
         lifecycle: false,
+        local: false,
+    },
+    Row {
+        builtin: Builtin::Map,
+        name: "map",
+        arguments: "",
+        role: Role::Everyone,
+        summary: "the modules that you may call here",
+        lifecycle: false,
+        local: true,
     },
     Row {
         builtin: Builtin::Restart,
@@ -66,6 +87,34 @@ pub const TABLE: [Row; 4] = [
         role: Role::Operator,
         summary: "finish what runs, go away, come back and say so here",
         lifecycle: true,
+        local: false,
+    },
+    Row {
+        builtin: Builtin::Bind,
+        name: "bind",
+        arguments: "MODULE…|*",
+        role: Role::Admin,
+        summary: "make modules available in this channel",
+        lifecycle: false,
+        local: true,
+    },
+    Row {
+        builtin: Builtin::Unbind,
+        name: "unbind",
+        arguments: "MODULE…|*",
+        role: Role::Admin,
+        summary: "take modules out of this channel",
+        lifecycle: false,
+        local: true,
+    },
+    Row {
+        builtin: Builtin::Reload,
+        name: "reload",
+        arguments: "[--dry-run]",
+        role: Role::Admin,
+        summary: "take modules and configuration into service as they are now",
+        lifecycle: true,
+        local: false,
     },
     Row {
         builtin: Builtin::Audit,
@@ -74,6 +123,7 @@ pub const TABLE: [Row; 4] = [
         role: Role::Admin,
         summary: "the last decisions: who, what, verdict and why, outcome",
         lifecycle: false,
+        local: false,
     },
 ];
 
@@ -93,8 +143,12 @@ pub const fn row(builtin: Builtin) -> &'static Row {
     match builtin {
         Builtin::Help => &ROWS[0],
         Builtin::Status => &ROWS[1],
-        Builtin::Restart => &ROWS[2],
-        Builtin::Audit => &ROWS[3],
+        Builtin::Map => &ROWS[2],
+        Builtin::Restart => &ROWS[3],
+        Builtin::Bind => &ROWS[4],
+        Builtin::Unbind => &ROWS[5],
+        Builtin::Reload => &ROWS[6],
+        Builtin::Audit => &ROWS[7],
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::environment::Environment;
 use super::file::File;
 use super::notes::Text;
+use crate::id::ChannelId;
+
 use super::section::Section;
 use super::server::{self, API_PATH};
 use super::{rename, roles, token};
@@ -250,15 +252,25 @@ fn logfile(section: &mut Section<'_, '_>) -> LogTarget {
     }
 }
 
+/// What stands in upstream's example in the place of the welcome channel's id.
+const PLACEHOLDER: &str = "abc";
+
 fn welcome(section: &mut Section<'_, '_>) -> Welcome {
+    let channel = section
+        .text("welcome_channel")
+        .filter(|channel| !channel.is_empty());
+    let is_odd = |channel: &String| channel != PLACEHOLDER && channel.parse::<ChannelId>().is_err();
+    if channel.as_ref().is_some_and(is_odd) {
+        let text = Text::new("this is no channel's id, so nobody is welcomed")
+            .help("in Mattermost \"View Info\" of the channel shows its id");
+        section.warning("welcome_channel", text);
+    }
     Welcome {
         enabled: section.truth("welcome", true),
         banner: section
             .text("welcome_banner")
             .unwrap_or_else(|| "**Welcome to this Mattermost!**".to_owned()),
-        channel: section
-            .text("welcome_channel")
-            .filter(|channel| !channel.is_empty()),
+        channel,
         file: section
             .file("welcome_file")
             .unwrap_or_else(|| section.relative("welcome.msg")),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -125,38 +125,14 @@ pub fn leave(directory: &StateDirectory, marker: &Marker) -> Result<(), MarkerEr
         ));
     }
     let temporary = format!("{TEMPORARY}{}", random_token());
-    write(directory, &temporary, &json)
-        .and_then(|()| {
-            Ok(rustix::fs::renameat(
-                directory.descriptor(),
-                &*temporary,
-                directory.descriptor(),
-                NAME,
-            )?)
-        })
-        .map_err(|error| {
-            // What cannot be removed now is swept by the successor.
-            rustix::fs::unlinkat(directory.descriptor(), &*temporary, AtFlags::empty()).ok();
-            failed("writing the restart marker")(error)
-        })?;
+    // What cannot be removed now is swept by the successor.
+    directory
+        .put(&temporary, NAME, (MODE, &json))
+        .map_err(failed("writing the restart marker"))?;
     rustix::fs::fsync(directory.descriptor()).map_err(|errno| {
         rustix::fs::unlinkat(directory.descriptor(), NAME, AtFlags::empty()).ok();
         failed("syncing the state directory")(errno.into())
     })
-}
-
-fn write(directory: &StateDirectory, name: &str, content: &[u8]) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(
-        directory.descriptor(),
-        name,
-        flags,
-        MODE,
-    )?);
-    // The umask may have taken bits away that the successor wants to see.
-    rustix::fs::fchmod(&file, MODE)?;
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 /// Reads the marker that a predecessor left; `now` is of our clock.

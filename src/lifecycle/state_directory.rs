@@ -1,5 +1,7 @@
 //! The state directory: ours, writable by nobody else, and locked by the one process that serves from it.
 
+mod file;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -121,6 +121,8 @@ pub struct Posted {
     pub channel_kind: ChannelKind,
     /// The name in its channel's address.
     pub channel_name: String,
+    /// The name that people see; of a direct message, the one who wrote, with an `@`.
+    pub channel_display_name: String,
     /// `@` and the author's name, or what a webhook wants shown: never to be trusted.
     pub sender_name: String,
     /// The channel's team; none for direct and group messages.

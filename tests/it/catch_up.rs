@@ -83,7 +83,7 @@ async fn an_empty_ledger_starts_from_now() {
 
 #[tokio::test]
 async fn what_is_too_old_expires() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::inside("the server's clock").await;
     let settings = json!({"Lifecycle": {"catch_up": {"max_age": "1s"}}});
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
     let (olga, pat, lab) = (&scenario.olga, &scenario.pat, &scenario.lab);
@@ -123,7 +123,7 @@ async fn what_is_too_old_expires() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_hides_nothing() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::inside("the server's clock").await;
     let clock = async |offset_ms| {
         let clock = json!({"kind": "clock_offset", "offset_ms": offset_ms});
         scenario.fault(json!({"fault": clock})).await;
@@ -270,7 +270,7 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
 
 #[tokio::test]
 async fn what_is_committed_late_is_found_by_the_second_look() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::inside("a late commit").await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     olga.asks(lab, "@status").await.outcome().await;

@@ -1,11 +1,7 @@
 //! The recogniser of commands, the table of built-ins, and the rate limit.
 
-use std::time::{Duration, Instant};
-
 use matterbot::command::parse::normalise;
-use matterbot::command::rate::{Rate, Verdict};
-use matterbot::command::{Builtin, Invocation, Role, Vocabulary, table};
-use matterbot::id::UserId;
+use matterbot::command::{Builtin, Invocation, Target, Vocabulary, table};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
@@ -21,12 +17,15 @@ fn renamed(pairs: &[(&str, &str)]) -> Vocabulary {
     Vocabulary::new(&["!hulp".to_owned()], &pairs)
 }
 
+/// The commands of `message` where no module has a word.
+fn parse(vocabulary: &Vocabulary, message: &str) -> Vec<Invocation> {
+    vocabulary.parse(message, |_| false)
+}
+
 /// Each command as it was typed, with its arguments.
 fn parsed(message: &str) -> Vec<String> {
-    let invocations = vocabulary().parse(message);
-    for (place, invocation) in invocations.iter().enumerate() {
-        assert_eq!(usize::from(invocation.ordinal), place);
-    }
+    let invocations = parse(&vocabulary(), message);
+    assert!(invocations.is_sorted_by(|one, next| one.ordinal < next.ordinal));
     invocations
         .iter()
         .map(|each| {
@@ -142,7 +141,7 @@ fn help_is_heard_anywhere_but_in_code_and_quotes() {
 fn an_invocation_says_where_and_how_it_was_typed() {
     let invocation = |ordinal, word: &str, arguments: &[&str], first| Invocation {
         ordinal,
-        builtin: Builtin::Help,
+        target: Target::Builtin(Builtin::Help),
         word: word.to_owned(),
         arguments: arguments.iter().map(|each| (*each).to_owned()).collect(),
         sigil: word.starts_with(['@', '!']),
@@ -150,12 +149,80 @@ fn an_invocation_says_where_and_how_it_was_typed() {
     };
     let vocabulary = Vocabulary::new(&["help?".to_owned(), "@Help".to_owned()], &[]);
     assert_eq!(
-        vocabulary.parse("\n@HELP me\nhelp?"),
+        parse(&vocabulary, "\n@HELP me\nhelp?"),
         [
             invocation(0, "@help", &["me"], true),
-            invocation(1, "help?", &[], false)
+            invocation(2, "help?", &[], false)
         ]
     );
+}
+
+/// Each command as it was typed, where modules have `@dice`, `@geo`, `hello` and, in vain, `@status` and `@sub`.
+fn bound(message: &str) -> Vec<String> {
+    let lists = ["@map", "!map", "@bind"].map(str::to_owned);
+    let binds = ["@dice", "@geo", "hello", "@status", "@sub"];
+    vocabulary()
+        .with_map_words(&lists)
+        .with_feed_words(&["@sub".to_owned()])
+        .parse(message, |word| binds.contains(&word))
+        .iter()
+        .map(|each| {
+            let word = match each.target {
+                Target::Bind => each.word.clone(),
+                Target::Builtin(builtin) => format!("{builtin:?}"),
+            };
+            [vec![word], each.arguments.clone()].concat().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn the_words_of_modules_are_heard_anywhere_but_in_code_and_quotes() {
+    for (message, expected) in [
+        ("@dice 2d6", &["@dice 2d6"][..]),
+        ("@DICE 2D6 “x” —a", &["@dice 2D6 “x” —a"]),
+        ("well, hello there", &["hello there"]),
+        (
+            "please @dice 2d6 @geo 8.8.8.8\nthanks",
+            &["@dice 2d6", "@geo 8.8.8.8"],
+        ),
+        ("@dice 1\n@dice 2", &["@dice 1", "@dice 2"]),
+        ("@dice\n2d6", &["@dice"]),
+        ("@dice 2d6 @help", &["@dice 2d6", "Help"]),
+        ("@help @dice", &["Help @dice"]),
+        ("@help @dice @geo", &["Help @dice", "@geo"]),
+        ("@help\n@dice", &["Help", "@dice"]),
+        ("@dice @dice", &["@dice", "@dice"]),
+        ("so @map @dice", &["Map @dice"]),
+        ("please @bind dice", &[]),
+        ("@sub hello", &[]),
+        ("try @sub", &[]),
+        ("@status @dice", &["Status @dice"]),
+        ("what of @status @dice", &["@dice"]),
+        ("`@dice` and\n> @geo\n\n    hello", &[]),
+        ("```\n@dice\n```\n@geo `@dice`", &["@geo `@dice`"]),
+        ("@dice! hello, @@dice @dices", &[]),
+    ] {
+        assert_eq!(bound(message), expected, "{message:?}");
+    }
+}
+
+#[test]
+fn a_call_has_the_same_name_whatever_other_words_are_commands() {
+    let message = "hello @dice\n@geo x";
+    let ordinal = |binds: &[&str]| {
+        let found = vocabulary().parse(message, |word| binds.contains(&word));
+        found.last().unwrap().ordinal
+    };
+    assert_eq!(ordinal(&["@geo"]), 2);
+    assert_eq!(ordinal(&["@geo", "@dice", "hello"]), 2);
+}
+
+fn builtin(vocabulary: &Vocabulary, message: &str) -> Option<Builtin> {
+    match parse(vocabulary, message).first()?.target {
+        Target::Builtin(builtin) => Some(builtin),
+        Target::Bind => None,
+    }
 }
 
 #[test]
@@ -166,7 +233,7 @@ fn a_renamed_command_answers_to_its_new_name_only() {
         ("x", "nonsense"),
         ("y", "help"),
     ]);
-    let builtin = |message: &str| vocabulary.parse(message).first().map(|each| each.builtin);
+    let builtin = |message: &str| builtin(&vocabulary, message);
     assert_eq!(builtin("!reboot"), Some(Builtin::Restart));
     assert_eq!(builtin("@NEUSTART"), Some(Builtin::Restart));
     assert_eq!(builtin("@restart"), None);
@@ -178,19 +245,59 @@ fn a_renamed_command_answers_to_its_new_name_only() {
     assert_eq!(vocabulary.word(Builtin::Restart), "@reboot");
     assert_eq!(vocabulary.word(Builtin::Help), "!hulp");
     assert_eq!(
-        renamed(&[("status", "restart")])
-            .parse("@status")
-            .first()
-            .unwrap()
-            .builtin,
-        Builtin::Restart
+        self::builtin(&renamed(&[("status", "restart")]), "@status"),
+        Some(Builtin::Restart)
     );
+}
+
+#[test]
+fn binds_come_first_and_maps_anywhere_by_their_words() {
+    let words = [
+        "!bind",
+        "@Bind",
+        "!unbind",
+        "@map",
+        "@our-unbind",
+        "@nothing",
+    ]
+    .map(str::to_owned);
+    let vocabulary = vocabulary().with_map_words(&words);
+    for (message, expected) in [
+        ("@bind dice ipinfo", &[(Builtin::Bind, 2)][..]),
+        ("!BIND *", &[(Builtin::Bind, 1)]),
+        ("@our-unbind dice", &[(Builtin::Unbind, 1)]),
+        ("what is here? @map please", &[(Builtin::Map, 1)]),
+        ("@map @help", &[(Builtin::Map, 0), (Builtin::Help, 0)]),
+        ("@help @map", &[(Builtin::Help, 1)]),
+        ("@help\n@map", &[(Builtin::Help, 0), (Builtin::Map, 0)]),
+        ("please @bind dice", &[]),
+        ("@unbind dice", &[]),
+        ("!map", &[]),
+        ("@nothing", &[]),
+        ("`@map`", &[]),
+        ("> @bind dice", &[]),
+        ("    @bind dice", &[]),
+    ] {
+        let found: Vec<(Builtin, usize)> = vocabulary
+            .parse(message, |_| false)
+            .iter()
+            .filter_map(|invocation| match invocation.target {
+                Target::Builtin(builtin) => Some((builtin, invocation.arguments.len())),
+                Target::Bind => None,
+            })
+            .collect();
+        assert_eq!(found, expected, "{message}");
+    }
+    assert_eq!(vocabulary.word(Builtin::Bind), "@bind");
+    assert_eq!(vocabulary.word(Builtin::Unbind), "@our-unbind");
+    assert!(!self::vocabulary().knows(Builtin::Map));
+    assert_eq!(self::vocabulary().parse("@bind dice", |_| false), []);
 }
 
 #[test]
 fn suggestions_come_from_what_the_asker_may_run() {
     let all: Vec<Builtin> = table::TABLE.iter().map(|row| row.builtin).collect();
-    let suggest = |word: &str| vocabulary().suggestions(word, &all);
+    let suggest = |word: &str| vocabulary().suggestions(word, &all, &[]);
     assert_eq!(suggest("restrat"), ["@restart"]);
     assert_eq!(suggest("!stat"), ["!status"]);
     assert_eq!(suggest("@HLEP"), ["@help"]);
@@ -199,11 +306,15 @@ fn suggestions_come_from_what_the_asker_may_run() {
     assert_eq!(suggest(""), [""; 0]);
     assert_eq!(suggest(&"x".repeat(100_000)), [""; 0]);
     assert_eq!(
-        vocabulary().suggestions("@restrat", &[Builtin::Help, Builtin::Status]),
+        vocabulary().suggestions("@restrat", &[Builtin::Help, Builtin::Status], &[]),
         [""; 0]
     );
     assert_eq!(
-        renamed(&[("a1", "status"), ("a2", "restart"), ("a3", "audit")]).suggestions("@a", &all),
+        renamed(&[("a1", "status"), ("a2", "restart"), ("a3", "audit")]).suggestions(
+            "@a",
+            &all,
+            &[]
+        ),
         [""; 0]
     );
     let near = renamed(&[
@@ -212,29 +323,10 @@ fn suggestions_come_from_what_the_asker_may_run() {
         ("abc3", "audit"),
         ("abc4", "audit"),
     ]);
-    assert_eq!(near.suggestions("@abc", &all), ["@abc1", "@abc2", "@abc3"]);
-}
-
-#[test]
-fn the_table_says_who_may_what() {
-    let listed: Vec<(&str, Role, bool)> = table::TABLE
-        .iter()
-        .map(|row| (row.name, row.role, row.lifecycle))
-        .collect();
     assert_eq!(
-        listed,
-        [
-            ("help", Role::Everyone, false),
-            ("status", Role::Everyone, false),
-            ("restart", Role::Operator, true),
-            ("audit", Role::Admin, false),
-        ]
+        near.suggestions("@abc", &all, &[]),
+        ["@abc1", "@abc2", "@abc3"]
     );
-    assert!(Role::Everyone < Role::Operator && Role::Operator < Role::Admin);
-    for row in &table::TABLE {
-        assert_eq!(table::row(row.builtin), row);
-        assert_eq!(table::named(&row.name.to_uppercase()), Some(row.builtin));
-    }
 }
 
 /// Work in proportion to the length: with anything worse these would take hours.
@@ -257,12 +349,12 @@ fn a_long_message_is_read_in_proportion_to_its_length() {
         "\t- ",
     ] {
         let message = format!("{} @help", unit.repeat(200_000 / unit.len()));
-        let found = vocabulary.parse(&message).len();
+        let found = parse(&vocabulary, &message).len();
         assert!(found <= message.len() / "@help".len(), "{unit:?}");
     }
     let message = "@help ".repeat(16_383 / 6);
-    assert_eq!(vocabulary.parse(&message).len(), 16_383 / 6);
-    assert_eq!(vocabulary.parse(&"@help ".repeat(70_000)).len(), 65_536);
+    assert_eq!(parse(&vocabulary, &message).len(), 16_383 / 6);
+    assert_eq!(parse(&vocabulary, &"@help ".repeat(70_000)).len(), 65_536);
 }
 
 proptest! {
@@ -276,8 +368,9 @@ proptest! {
     #[test]
     fn any_message_can_be_parsed(message in "(?s)([@!>`“’— \n\u{a0}\u{200b}]|@help|!restart|@status|.){0,60}") {
         let normal = normalise(&message);
-        for (place, invocation) in vocabulary().parse(&message).iter().enumerate() {
-            prop_assert_eq!(usize::from(invocation.ordinal), place);
+        let binds = vocabulary().parse(&message, |word| word == "hello");
+        prop_assert!(binds.is_sorted_by(|one, next| one.ordinal < next.ordinal));
+        for (place, invocation) in parse(&vocabulary(), &message).iter().enumerate() {
             prop_assert!(invocation.sigil);
             prop_assert!(normal.to_lowercase().contains(&invocation.word));
             for argument in &invocation.arguments {
@@ -285,41 +378,9 @@ proptest! {
                 let is_one_word = !argument.is_empty() && !argument.contains(char::is_whitespace);
                 prop_assert!(is_one_word, "{argument:?}");
             }
-            if invocation.builtin != Builtin::Help {
+            if invocation.target != Target::Builtin(Builtin::Help) {
                 prop_assert!(place == 0 && invocation.first);
             }
         }
     }
-}
-
-#[test]
-fn the_rate_limits_each_user_in_a_sliding_window() {
-    let start = Instant::now();
-    let at = |milliseconds| start + Duration::from_millis(milliseconds);
-    let (one, other) = (UserId::random(), UserId::random());
-    let mut rate = Rate::new(2, Duration::from_secs(10));
-    assert_eq!(rate.check(one, at(0)), Verdict::Go);
-    assert_eq!(rate.check(one, at(6_000)), Verdict::Go);
-    assert_eq!(rate.check(one, at(7_000)), Verdict::FirstOver);
-    assert_eq!(rate.check(one, at(9_999)), Verdict::Over);
-    assert_eq!(rate.check(other, at(9_999)), Verdict::Go);
-    assert_eq!(
-        rate.check(one, at(10_000)),
-        Verdict::Go,
-        "the first call has left the window"
-    );
-    assert_eq!(
-        rate.check(one, at(10_001)),
-        Verdict::Over,
-        "it was said in words three seconds ago"
-    );
-    assert_eq!(rate.check(one, at(16_000)), Verdict::Go);
-    assert_eq!(rate.check(one, at(17_000)), Verdict::FirstOver);
-}
-
-#[test]
-fn a_count_of_zero_limits_nothing() {
-    let (now, user) = (Instant::now(), UserId::random());
-    let mut rate = Rate::new(0, Duration::from_secs(10));
-    assert!((0..1000).all(|_| rate.check(user, now) == Verdict::Go));
 }

@@ -1,6 +1,5 @@
 //! The outbox against a server: every delivery ends, and is visible at most once.
 
-mod relay;
 mod rig;
 
 use std::time::Duration;
@@ -8,8 +7,7 @@ use std::time::Duration;
 use matterbot::ledger::{Attachment, Part};
 use serde_json::json;
 
-use relay::Trick;
-use rig::{EXPLAINED, PATIENCE, Rig, TIMING, left_behind, part};
+use rig::{EXPLAINED, PATIENCE, Rig, TIMING, late, left_behind, limited, lost, page, part};
 
 #[tokio::test]
 async fn trouble_that_passes_leaves_one_post() {
@@ -46,17 +44,16 @@ async fn a_refusal_after_an_unclear_attempt_does_not_clear_it() {
     let owed = rig.owes_in_lab().await;
     // The first attempt arrives when its sender has given up and has looked; the second one is told to wait so long that
     // the server has forgotten the key.
-    rig.relay
-        .play(&[Trick::Late(PATIENCE * 2), Trick::Limited(3)]);
+    rig.play(&[late(PATIENCE * 2), limited(3)]);
     rig.outbox.send(owed.clone());
     let visible = async || (rig.visible(&owed[0]).await.len() == 1).then_some(());
     crate::support::poll("the late request was served", visible).await;
-    assert_eq!(rig.relay.posts(), 2, "the refused attempt came before");
+    assert_eq!(rig.proxy.posts(), 2, "the refused attempt came before");
     let ahead = json!({"fault": {"kind": "clock_offset", "offset_ms": 60_000}});
     rig.scenario.fault(ahead).await;
     rig.done().await;
     assert_eq!(rig.visible(&owed[0]).await, ["answer"]);
-    assert_eq!(rig.relay.posts(), 2, "the post was found");
+    assert_eq!(rig.proxy.posts(), 2, "the post was found");
 }
 
 #[tokio::test]
@@ -64,12 +61,12 @@ async fn what_arrives_after_the_window_is_waited_for() {
     let rig = Rig::new().await;
     let owed = rig.owes_in_lab().await;
     // All attempts that the window allows are lost but the first, which arrives after it.
-    rig.relay.play(&[Trick::Late(TIMING.same_post + PATIENCE)]);
-    rig.relay.play(&[Trick::Lost; 5]);
+    rig.play(&[late(TIMING.same_post + PATIENCE)]);
+    rig.play(&vec![lost(); 5]);
     rig.outbox.send(owed.clone());
     rig.done().await;
     assert_eq!(rig.visible(&owed[0]).await, ["answer"]);
-    assert!(rig.relay.posts() <= 6, "{}", rig.relay.posts());
+    assert!(rig.proxy.posts() <= 6, "{}", rig.proxy.posts());
 }
 
 #[tokio::test]
@@ -96,12 +93,12 @@ async fn what_an_earlier_process_posted_is_found_and_the_rest_is_posted() {
             rig.outbox.send(owed.clone());
             rig.done().await;
         }
-        let before = rig.relay.posts();
+        let before = rig.proxy.posts();
         left_behind(&mut owed, Duration::from_secs(ago));
         rig.outbox.send(owed.clone());
         rig.done().await;
         assert_eq!(rig.visible(&owed[0]).await, ["answer"], "{ago} {is_there}");
-        let attempts = rig.relay.posts() - before;
+        let attempts = rig.proxy.posts() - before;
         assert_eq!(attempts, u32::from(!is_there), "{ago} {is_there}");
     }
 }
@@ -114,7 +111,7 @@ async fn a_foreign_post_under_our_key_is_not_taken_for_ours() {
     pat.posts(json!({"channel_id": lab, "message": "mine", "pending_post_id": owed[0].key}))
         .await;
     rig.outbox.send(owed.clone());
-    let asked = async || (rig.relay.posts() == 1).then_some(());
+    let asked = async || (rig.proxy.posts() == 1).then_some(());
     crate::support::poll("the first attempt was made", asked).await;
     let ahead = json!({"fault": {"kind": "clock_offset", "offset_ms": 60_000}});
     rig.scenario.fault(ahead).await;
@@ -147,9 +144,8 @@ async fn the_asker_is_told_directly_once_whatever_happens_then() {
     let path = format!("/channels/{doomed}");
     rig.scenario.admin.delete(&path).await.expect(200);
     // Three refusals by the channel, then trouble in the direct message.
-    let no = Trick::Page(403);
-    rig.relay
-        .play(&[no, no, no, Trick::Limited(1), Trick::Late(PATIENCE * 2)]);
+    rig.play(&vec![page(403); 3]);
+    rig.play(&[limited(1), late(PATIENCE * 2)]);
     rig.outbox.send(owed);
     rig.done().await;
     assert_eq!(rig.told().await, [format!("{EXPLAINED}answer"), full]);
@@ -187,17 +183,17 @@ async fn a_file_that_is_refused_is_not_said_to_be_attached() {
             text: "all of it".to_owned(),
         }),
     };
-    for (trick, last) in [
+    for (refusal, last) in [
         (None, "*The whole text is attached.*"),
-        (Some(Trick::Page(413)), "*The rest could not be sent.*"),
-        (Some(Trick::Page(500)), "*The rest could not be sent.*"),
+        (Some(page(413)), "*The rest could not be sent.*"),
+        (Some(page(500)), "*The rest could not be sent.*"),
     ] {
-        rig.relay.uploads(trick);
+        rig.refuses_uploads(refusal.as_ref());
         let owed = rig.owes(&rig.scenario.lab, vec![whole.clone()]).await;
         rig.outbox.send(owed.clone());
         rig.done().await;
         let expected = format!("the beginning\n\n{last}");
-        assert_eq!(rig.visible(&owed[0]).await, [expected], "{trick:?}");
+        assert_eq!(rig.visible(&owed[0]).await, [expected], "{refusal:?}");
     }
 }
 
@@ -208,9 +204,9 @@ async fn a_thread_keeps_its_order_and_holds_no_other() {
         .owes(&rig.scenario.lab, ["1", "2", "3"].map(part).to_vec())
         .await;
     let other = rig.owes_in_lab().await;
-    rig.relay.play(&[Trick::Late(PATIENCE * 2)]);
+    rig.play(&[late(PATIENCE * 2)]);
     rig.outbox.send(owed.clone());
-    let asked = async || (rig.relay.posts() == 1).then_some(());
+    let asked = async || (rig.proxy.posts() == 1).then_some(());
     crate::support::poll("the first attempt was made", asked).await;
     rig.outbox.send(other.clone());
     let visible = async || (rig.visible(&other[0]).await == ["answer"]).then_some(());

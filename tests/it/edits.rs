@@ -20,8 +20,9 @@ async fn a_command_that_was_edited_in_is_answered_once_and_not_run() {
         ("nothing", "!HELP"),
         ("```\n@restart\n```", "@restart"),
     ] {
-        let post = olga.says(lab, message).await;
+        let mut post = olga.says(lab, message).await;
         olga.edits(&post, edited).await;
+        post["message"] = edited.into();
         let call = olga.notes(post.clone(), 0);
         assert_eq!(call.outcome().await, ANSWER, "{edited}");
         // Once more, and pinned: the call has its outcome.

@@ -130,7 +130,7 @@ async fn a_token_that_is_revoked_while_the_bot_serves_is_waited_out() {
 
 #[tokio::test]
 async fn a_database_that_is_lost_is_told_and_waited_out() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::inside("the loss of its database").await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
     let (pat, lab) = (&scenario.pat, &scenario.lab);
     pat.asks(lab, "@status").await.outcome().await;

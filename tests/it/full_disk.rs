@@ -1,7 +1,10 @@
 //! A disk that is full, before the bot starts or while it serves: nothing runs, nothing is lost, and it ends by itself.
 
-use serde_json::json;
+mod small;
+
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::support::bot::BotUnderTest;
 use crate::support::scenario::{Call, Scenario};

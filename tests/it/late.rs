@@ -65,7 +65,7 @@ async fn many_expired_calls_of_a_channel_are_answered_together() {
 
 #[tokio::test]
 async fn a_channel_hears_once_which_posts_are_not_read() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::inside("the server's clock").await;
     let settings = json!({"Lifecycle": {"catch_up": {"max_posts": 200, "max_age": "1h"}}});
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
     let (olga, pat, lab) = (&scenario.olga, &scenario.pat, &scenario.lab);

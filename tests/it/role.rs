@@ -2,7 +2,7 @@
 
 use matterbot::command::author::{Author, Why, author};
 use matterbot::command::role::{self, authorize, is_catch_all, role_of};
-use matterbot::command::{Builtin, Denied, Grant, Policy, Role, Vocabulary};
+use matterbot::command::{Builtin, Denied, Grant, Policy, Role, Target, Vocabulary};
 use matterbot::id::{ChannelId, PostId, UserId};
 use matterbot::mattermost::model::{Post, User};
 use serde_json::{Value, json};
@@ -338,10 +338,13 @@ fn only_an_admins_own_words_restart_the_bot() {
     let admin = user(ADMIN, json!({}));
     let runs = |post: &Post| {
         author(post, me) == Author::Human
-            && vocabulary.parse(&post.message).iter().any(|invocation| {
-                authorize(&policy(), &admin, Role::Operator, invocation.builtin).is_ok()
-                    && invocation.builtin == Builtin::Restart
-            })
+            && vocabulary
+                .parse(&post.message, |_| false)
+                .iter()
+                .any(|invocation| {
+                    invocation.target == Target::Builtin(Builtin::Restart)
+                        && authorize(&policy(), &admin, Role::Operator, Builtin::Restart).is_ok()
+                })
     };
     assert!(runs(&post(json!({}))));
     for message in [

@@ -6,15 +6,17 @@
 mod deck;
 mod judge;
 mod planted;
-mod thief;
+mod witness;
 mod world;
 
-use serde_json::Value;
+use crate::support::scenario::Scenario;
 
 use deck::Deck;
 use world::World;
 
 const ROUNDS: u64 = 200;
+/// And so many through a proxy, whose faults others than the server's switches are.
+const ROUNDS_BY_PROXY: u64 = 60;
 /// After so many rounds all switches are turned off: some would stay on for good.
 const MEND_EVERY: u64 = 8;
 
@@ -25,19 +27,19 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-#[tokio::test]
-async fn each_call_has_one_outcome_whatever_happens() {
-    let rounds = number("MATTERBOT_SOAK_ROUNDS", ROUNDS);
+/// Plays the usual number of rounds, or another one that is asked for.
+async fn soak(world: World, usually: u64) {
+    let rounds = number("MATTERBOT_SOAK_ROUNDS", usually);
     let seed = number("MATTERBOT_SOAK_SEED", SEED);
     eprintln!("MATTERBOT_SOAK_SEED={seed} MATTERBOT_SOAK_ROUNDS={rounds}");
-    let world = World::new().await;
-    let mut bot = world.bot(Value::Null).await;
+    let mut bot = world.bot().await;
     let mut deck = Deck::new(seed, world.people.len(), world.places());
+    deck.by_proxy = world.scenario.is_by_proxy();
     for number in 1..=rounds {
         let round = deck.round(&world.scenario.bot.id);
         world.plays(&mut bot, round).await;
         if number % MEND_EVERY == 0 {
-            world.scenario.mend().await;
+            world.mends().await;
         }
     }
     let wrong = world.settles(&mut bot).await;
@@ -48,4 +50,15 @@ async fn each_call_has_one_outcome_whatever_happens() {
         "seed {seed}, {rounds} rounds:\n{}",
         wrong.join("\n")
     );
+}
+
+#[tokio::test]
+async fn each_call_has_one_outcome_whatever_happens() {
+    soak(World::new().await, ROUNDS).await;
+}
+
+#[tokio::test]
+async fn each_call_has_one_outcome_whatever_happens_on_the_way() {
+    let world = World::in_scenario(Scenario::through_proxy().await).await;
+    soak(world, ROUNDS_BY_PROXY).await;
 }

@@ -6,8 +6,10 @@ pub(crate) mod faults;
 pub(crate) mod notify;
 pub(crate) mod playground;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod s6;
 pub(crate) mod scenario;
+pub(crate) mod small_disk;
 pub(crate) mod strace;
 
 use std::time::Duration;

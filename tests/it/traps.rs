@@ -139,7 +139,7 @@ async fn channels_that_are_new_since_are_read_from_their_beginning() {
 #[tokio::test]
 async fn a_clock_that_is_a_quarter_of_an_hour_off_changes_nothing() {
     for offset_ms in [900_000, -900_000] {
-        let scenario = Scenario::with_faults().await;
+        let scenario = Scenario::inside("the server's clock").await;
         let clock = json!({"kind": "clock_offset", "offset_ms": offset_ms});
         scenario.fault(json!({"fault": clock})).await;
         let (olga, pat, lab) = (&scenario.olga, &scenario.pat, &scenario.lab);

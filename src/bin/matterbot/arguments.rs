@@ -3,7 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use matterbot::bot::{check, upkeep};
-use matterbot::{config, install, playground, scaffold};
+use matterbot::{config, install, module_host, playground, scaffold};
 
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Audit(upkeep::trail::Arguments),
     /// Run a Mattermost-compatible server on loopback, and the bot against it
     Playground(playground::launch::Arguments),
+    /// Host the command modules of a bot, which is at the other end of standard input
+    #[command(hide = true)]
+    ModuleHost(module_host::Arguments),
     /// Start a command module of your own
     Module(scaffold::Arguments),
     /// Make the bot a service of this host, or of this user, and say each thing done

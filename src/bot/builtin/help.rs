@@ -1,11 +1,13 @@
-//! `@help [word]`: what the asker may run here, or one command explained.
+//! `@help [word]`: what the asker may run here, or one command or module explained.
 
+use crate::bot::availability::{Availabilities, Availability};
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::bot::reply;
 use crate::bot::ticket::Ticket;
+use crate::command::catalogue::{Catalogue, Module};
 use crate::command::table::{self, Row};
-use crate::command::{Role, role};
+use crate::command::{Builtin, Role, role};
 
 /// The help for whoever asked; an account that cannot be looked up is shown what everyone may run.
 pub async fn text(context: &Context, ticket: &Ticket) -> String {
@@ -16,25 +18,69 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
             Role::Everyone
         }
     };
-    let may = |row: &&Row| row.role <= role && (row.role == Role::Everyone || !ticket.room.foreign);
+    let settings = context.settings();
+    let vocabulary = &settings.vocabulary;
+    let foreign = ticket.room.foreign;
+    let may = |row: &&Row| {
+        let here = row.role == Role::Everyone || row.local || !foreign;
+        row.role <= role && here && vocabulary.knows(row.builtin)
+    };
     let rows: Vec<&'static Row> = table::TABLE.iter().filter(may).collect();
-    match ticket.invocation.arguments.first() {
-        None => reply::help(&rows, &context.settings().vocabulary),
-        Some(word) => {
-            let name = format!("@{}", word.trim_start_matches(['@', '!']).to_lowercase());
-            match rows
-                .iter()
-                .find(|row| context.settings().vocabulary.word(row.builtin) == name)
-            {
-                Some(row) => reply::help_on(row, &context.settings().vocabulary),
-                None => {
-                    let allowed: Vec<_> = rows.iter().map(|row| row.builtin).collect();
-                    reply::help_unknown(
-                        word,
-                        &context.settings().vocabulary.suggestions(&name, &allowed),
-                    )
-                }
-            }
+    let mut arguments = ticket.invocation.arguments.iter();
+    let asked = arguments.next();
+    let name = asked.map(|word| format!("@{}", word.trim_start_matches(['@', '!']).to_lowercase()));
+    let is_named = |row: &&&Row| Some(vocabulary.word(row.builtin)) == name;
+    if let Some(row) = rows.iter().find(is_named) {
+        return reply::help_on(row, vocabulary);
+    }
+    let catalogue = context.binds.catalogue();
+    let Some(asked) = asked else {
+        let available = available(context, ticket, catalogue.modules()).await;
+        let help = vocabulary.word(Builtin::Help);
+        return reply::help(&rows, vocabulary) + &reply::help_words(&words(&available), &help);
+    };
+    let meant = available(context, ticket, meant(&catalogue, asked)).await;
+    if !meant.is_empty() {
+        let subcommand: Vec<String> = arguments.map(|word| word.to_lowercase()).collect();
+        return reply::help_on_modules(&meant, &subcommand.join(" "));
+    }
+    let allowed: Vec<_> = rows.iter().map(|row| row.builtin).collect();
+    let available = available(context, ticket, catalogue.modules()).await;
+    let suggestions = vocabulary.suggestions(asked, &allowed, &words(&available));
+    reply::help_unknown(asked, &suggestions)
+}
+
+/// The modules that answer to `word`, or bear that name.
+fn meant<'a>(catalogue: &'a Catalogue, word: &str) -> impl Iterator<Item = &'a Module> {
+    let word = word.to_lowercase();
+    catalogue
+        .modules()
+        .filter(move |module| module.name.to_lowercase() == word || module.binds.contains(&word))
+}
+
+/// Those of `modules` that whoever asked can call where he asked.
+async fn available<'a>(
+    context: &Context,
+    ticket: &Ticket,
+    modules: impl Iterator<Item = &'a Module>,
+) -> Vec<&'a Module> {
+    let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
+    let mut available = Vec::new();
+    for module in modules {
+        if availabilities.of(module).await == Availability::Available {
+            available.push(module);
         }
     }
+    available
+}
+
+/// The words that call `modules`, in order.
+fn words(modules: &[&Module]) -> Vec<String> {
+    let mut words: Vec<String> = modules
+        .iter()
+        .flat_map(|module| module.binds.iter().cloned())
+        .collect();
+    words.sort();
+    words.dedup();
+    words
 }

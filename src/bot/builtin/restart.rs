@@ -57,7 +57,7 @@ pub async fn allowance(
     context: &Context,
     ticket: &Ticket,
 ) -> Result<Result<(), Refusal>, Unwritable> {
-    if ticket.invocation.builtin != Builtin::Restart {
+    if ticket.builtin() != Some(Builtin::Restart) {
         return Ok(Ok(()));
     }
     if !matches!(ticket.invocation.arguments.as_slice(), [] | [_]) || !names_the_bot(ticket) {
@@ -70,7 +70,7 @@ pub async fn allowance(
     let horizon = lifecycle.budget.window.max(lifecycle.cooldown);
     let recent = context
         .ledger
-        .recent_calls(ticket.row().name, now.minus(horizon))
+        .recent_calls(ticket.name(), now.minus(horizon))
         .await?;
     // What was started by this process and has no outcome is being prepared: whoever asks now joins it.
     let joins =

@@ -32,13 +32,10 @@ fn sweep(ledger: Ledger) -> (Sweep, UnboundedReceiver<Event>) {
 }
 
 fn room() -> Room {
-    Room {
-        id: ChannelId::random(),
-        foreign: false,
-    }
+    Room::open(ChannelId::random(), "town-square")
 }
 
-fn post(room: Room, created: i64) -> Post {
+fn post(room: &Room, created: i64) -> Post {
     let post = json!({
         "id": PostId::random(), "create_at": created, "user_id": UserId::random(), "channel_id": room.id,
         "message": "@status",
@@ -50,7 +47,7 @@ fn post(room: Room, created: i64) -> Post {
 async fn nothing_is_handed_over_while_nobody_knows_what_was_served() {
     let (sweep, mut inbox) = sweep(Ledger::unopened("no room".to_owned()));
     let room = room();
-    let told = sweep.found(room, vec![post(room, 1)]).await;
+    let told = sweep.found(&room, vec![post(&room, 1)]).await;
     assert!(told.is_err());
     assert!(inbox.try_recv().is_err());
 }

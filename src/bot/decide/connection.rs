@@ -129,16 +129,22 @@ impl State {
         match event {
             ServerEvent::Posted(posted) => {
                 let posted = *posted;
-                match identity.room(posted.post.channel_id, posted.channel_kind, posted.team_id) {
+                match identity.room(&posted) {
                     Some(room) => {
-                        self.rooms.insert(room.id, room);
-                        self.posted(now, room, posted.post)
+                        self.rooms.insert(room.id, room.clone());
+                        self.posted(now, &room, posted.post)
                     }
                     None => Vec::new(),
                 }
             }
             ServerEvent::PostEdited(post) => self.edited(now, *post),
             ServerEvent::PostDeleted(post) => self.deleted(now, &post),
+            ServerEvent::UserAdded {
+                user_id,
+                channel_id,
+            } if user_id != identity.me && self.rules.welcome_channel == Some(channel_id) => {
+                vec![Effect::Welcome(channel_id, user_id)]
+            }
             _ => Vec::new(),
         }
     }

@@ -34,7 +34,10 @@ struct Expired {
 impl State {
     /// Takes `ticket` if it has expired and its channel has had enough answers of the kind; gives it back otherwise.
     pub(super) fn keep_late(&mut self, ticket: Ticket) -> Option<Ticket> {
-        let expired = matches!(ticket.fate, Fate::WasAway | Fate::TooOld(_));
+        let expired = matches!(
+            ticket.fate,
+            Fate::WasAway | Fate::MissedAct | Fate::TooOld(_)
+        );
         if !expired || !ticket.answer_owed() || reply::declined(&ticket).is_none() {
             return Some(ticket);
         }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
+use crate::bot::lane::Lane;
 use crate::bot::reply::UNANSWERED;
-use crate::bot::ticket::{Fate, Lane, Ticket};
-use crate::command::Role;
+use crate::bot::ticket::{Fate, Ticket};
 use crate::command::author::{self, Author, Why};
-use crate::command::parse::Invocation;
+use crate::command::parse::Target;
 use crate::command::rate::Verdict;
-use crate::command::table;
 use crate::ledger::CallKey;
 use crate::mattermost::model::Post;
 
@@ -21,8 +20,10 @@ use super::{InHand, Phase, State};
 /// A lifecycle command younger than this is left to its event until the next look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
 
-/// At most so many calls are taken from one message; more of them are no wish but a flood.
-const CALLS_A_MESSAGE: usize = 5;
+/// At most so many calls of built-ins are taken from one message; more of them are no wish but a flood...
+const BUILTINS_A_MESSAGE: usize = 5;
+/// ...and so many words of modules: people paste lists to look up, and the rate limits them as well.
+const BINDS_A_MESSAGE: usize = 100;
 
 /// How a post came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ enum Source {
 }
 
 impl State {
-    pub(super) fn posted(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+    pub(super) fn posted(&mut self, now: Now, room: &Room, post: Post) -> Vec<Effect> {
         self.consider(now, room, post, Source::Event)
     }
 
@@ -40,7 +41,7 @@ impl State {
     pub(super) fn found(
         &mut self,
         now: Now,
-        room: Room,
+        room: &Room,
         posts: Vec<Post>,
         known: &[CallKey],
     ) -> Vec<Effect> {
@@ -54,7 +55,7 @@ impl State {
         effects
     }
 
-    fn consider(&mut self, now: Now, room: Room, post: Post, source: Source) -> Vec<Effect> {
+    fn consider(&mut self, now: Now, room: &Room, post: Post, source: Source) -> Vec<Effect> {
         let Some(identity) = &self.identity else {
             return Vec::new();
         };
@@ -67,10 +68,13 @@ impl State {
         let mut effects = Vec::new();
         match author {
             Author::Human => {
-                let invocations = self.rules.vocabulary.parse(&post.message);
                 let post = Arc::new(post);
-                for invocation in invocations.into_iter().take(CALLS_A_MESSAGE) {
-                    effects.extend(self.call(now, room, &post, invocation, source));
+                let calls = self.calls(room, &post);
+                if source == Source::Event {
+                    self.log_unavailable(room, &post, &calls);
+                }
+                for ticket in calls.into_iter().filter(Ticket::is_call) {
+                    effects.extend(self.call(now, ticket, source));
                 }
             }
             Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
@@ -94,25 +98,37 @@ impl State {
         effects
     }
 
-    fn call(
-        &mut self,
-        now: Now,
-        room: Room,
-        post: &Arc<Post>,
-        invocation: Invocation,
-        source: Source,
-    ) -> Vec<Effect> {
-        let id = (post.id, invocation.ordinal);
+    /// The commands of `post` that are taken, not yet decided.
+    fn calls(&self, room: &Room, post: &Arc<Post>) -> Vec<Ticket> {
+        let (mut builtins, mut binds) = (0, 0);
+        let is_bind = |word: &str| self.catalogue.is_bind(word);
+        let mut found = self.rules.vocabulary.parse(&post.message, is_bind);
+        found.retain(|invocation| {
+            let (count, most) = match invocation.target {
+                Target::Builtin(_) => (&mut builtins, BUILTINS_A_MESSAGE),
+                Target::Bind => (&mut binds, BINDS_A_MESSAGE),
+            };
+            *count += 1;
+            *count <= most
+        });
+        found
+            .into_iter()
+            .map(|invocation| Ticket {
+                modules: self.modules_of(room, &invocation),
+                post: Arc::clone(post),
+                room: room.clone(),
+                invocation,
+                fate: Fate::Run,
+            })
+            .collect()
+    }
+
+    fn call(&mut self, now: Now, mut ticket: Ticket, source: Source) -> Vec<Effect> {
+        let id = ticket.id();
         if self.in_hand.contains_key(&id) || self.remembered_set.contains(&id) {
             return Vec::new();
         }
-        let mut ticket = Ticket {
-            post: Arc::clone(post),
-            room,
-            invocation,
-            fate: Fate::Run,
-        };
-        let age = self.server_now(now).since(post.create_at);
+        let age = self.server_now(now).since(ticket.post.create_at);
         if source == Source::CatchUp && self.leaves_to_its_event(&ticket, age) {
             return Vec::new();
         }
@@ -140,9 +156,9 @@ impl State {
     /// read again.
     fn leaves_to_its_event(&mut self, ticket: &Ticket, age: Duration) -> bool {
         let post = &ticket.post;
-        let left = ticket.row().lifecycle
+        let left = (ticket.is_lifecycle() || self.acts(ticket))
             && age < LEFT_TO_ITS_EVENT
-            && self.sweep.leaves((post.id, ticket.invocation.ordinal));
+            && self.sweep.leaves(ticket.id());
         if left {
             self.unwritten
                 .entry(post.channel_id)
@@ -165,19 +181,20 @@ impl State {
             channel: ticket.post.channel_id,
             created: ticket.post.create_at,
         };
-        self.in_hand
-            .insert((ticket.post.id, ticket.invocation.ordinal), held);
+        self.in_hand.insert(ticket.id(), held);
     }
 
     /// The checks that need nobody else; whatever is answered counts towards the rate. The role comes when it is
     /// served.
     fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
-        let row = table::row(ticket.invocation.builtin);
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go if ticket.room.foreign && row.role > Role::Everyone => Fate::WrongChannel,
+            Verdict::Go if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() => {
+                Fate::WrongChannel
+            }
             Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
-            Verdict::Go if found && row.lifecycle => Fate::WasAway,
+            Verdict::Go if found && ticket.is_lifecycle() => Fate::WasAway,
+            Verdict::Go if found && self.acts(ticket) => Fate::MissedAct,
             Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
             Verdict::Go => Fate::Run,
             Verdict::FirstOver => Fate::RateOver,
@@ -194,26 +211,22 @@ impl State {
             return Vec::new();
         }
         // The event does not say which team the channel belongs to, but the last list of channels did.
-        let Some(room) = self.rooms.get(&post.channel_id).copied() else {
+        let Some(room) = self.rooms.get(&post.channel_id).cloned() else {
             return Vec::new();
         };
-        self.edited_post(now, room, post)
+        self.edited_post(now, &room, post)
     }
 
     /// Answers an edited command once, if it was never a call.
-    fn edited_post(&mut self, now: Now, room: Room, post: Post) -> Vec<Effect> {
+    fn edited_post(&mut self, now: Now, room: &Room, post: Post) -> Vec<Effect> {
         let age = self.server_now(now).since(post.edit_at);
-        let invocation = self
-            .rules
-            .vocabulary
-            .parse(&post.message)
-            .into_iter()
-            .next();
-        let Some(invocation) = invocation.filter(|invocation| invocation.first && invocation.sigil)
-        else {
+        let post = Arc::new(post);
+        let first = self.calls(room, &post).into_iter().next();
+        let called = |ticket: &Ticket| ticket.invocation.first && ticket.invocation.sigil;
+        let Some(ticket) = first.filter(|ticket| called(ticket) && ticket.is_call()) else {
             return Vec::new();
         };
-        let id = (post.id, invocation.ordinal);
+        let id = ticket.id();
         let handled = self.in_hand.contains_key(&id) || self.remembered_set.contains(&id);
         let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Go;
         if handled || age > self.rules.max_age || over() {
@@ -222,37 +235,25 @@ impl State {
         self.start(
             now,
             Ticket {
-                post: Arc::new(post),
-                room,
-                invocation,
                 fate: Fate::Edited,
+                ..ticket
             },
         )
     }
 
     /// `post_deleted`: what still waits in a lane is denied without an answer.
     pub(super) fn deleted(&mut self, now: Now, post: &Post) -> Vec<Effect> {
-        let lane = (post.user_id, post.channel_id);
-        let withdrawn = self
-            .lanes
-            .withdraw(&lane, |ticket| ticket.post.id == post.id);
-        let mut effects = Vec::new();
-        for ticket in withdrawn {
+        let is_of = |ticket: &Ticket| ticket.post.id == post.id;
+        let (mut withdrawn, ready) = self.lanes.withdraw(post.user_id, is_of);
+        for ticket in &mut withdrawn {
             // It no longer waits in the lane, so its end must not start the next one there.
-            if let Some(held) = self
-                .in_hand
-                .get_mut(&(ticket.post.id, ticket.invocation.ordinal))
-            {
+            if let Some(held) = self.in_hand.get_mut(&ticket.id()) {
                 held.lane = None;
             }
-            effects.extend(self.serve(
-                now,
-                Some(Ticket {
-                    fate: Fate::Deleted,
-                    ..ticket
-                }),
-            ));
+            ticket.fate = Fate::Deleted;
         }
+        let mut effects = self.serve(now, withdrawn);
+        effects.extend(self.serve_on(now, ready));
         effects
     }
 }

@@ -17,7 +17,7 @@ use super::{Phase, Restart, Sequel, State};
 impl State {
     /// Whether a call that arrives during a restart joins it.
     pub(super) fn joins(&self, ticket: &Ticket) -> bool {
-        ticket.invocation.builtin == Builtin::Restart
+        ticket.builtin() == Some(Builtin::Restart)
             && matches!(
                 self.phase,
                 Phase::Preparing(_)

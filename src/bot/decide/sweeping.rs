@@ -7,9 +7,10 @@ use crate::bot::catch_up::FURTHEST;
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
+use crate::bot::lane::CallId;
 use crate::bot::sweep::{Looked, Reading, SweepPlan};
 use crate::bot::watermark::{Look, SETTLING};
-use crate::id::{ChannelId, PostId};
+use crate::id::ChannelId;
 use crate::timestamp::Timestamp;
 
 use super::State;
@@ -29,14 +30,14 @@ pub(super) struct Sweep {
     /// The server's clock when it began.
     as_of: Timestamp,
     /// The calls that this look leaves to their events, and those that the look before it left.
-    leaving: HashSet<(PostId, u16)>,
-    left: HashSet<(PostId, u16)>,
+    leaving: HashSet<CallId>,
+    left: HashSet<CallId>,
 }
 
 impl Sweep {
     /// Whether the call `id`, which is young or dated in the future, is left to its event: only by one look. The next
     /// one decides it, whatever the server's clock has come to.
-    pub(super) fn leaves(&mut self, id: (PostId, u16)) -> bool {
+    pub(super) fn leaves(&mut self, id: CallId) -> bool {
         if self.left.contains(&id) {
             return false;
         }

@@ -5,6 +5,7 @@ mod connection;
 mod health;
 mod late;
 mod message;
+mod modules;
 mod restart;
 mod returning;
 
@@ -51,6 +52,8 @@ impl Bench {
         let start = Instant::now();
         let rules = Rules {
             vocabulary: Vocabulary::new(&["!help".to_owned(), "@help".to_owned()], &[]),
+            user_concurrency: 2,
+            welcome_channel: None,
             rate: Rate::new(5, Duration::from_secs(10)),
             max_age: Duration::from_secs(600),
             notice_expiry: Duration::from_secs(600),
@@ -149,6 +152,7 @@ impl Bench {
             post,
             channel_kind: ChannelKind::Open,
             channel_name: "town-square".to_owned(),
+            channel_display_name: "Town Square".to_owned(),
             sender_name: "@olga".to_owned(),
             team_id: Some(self.team),
         };
@@ -163,10 +167,7 @@ impl Bench {
     }
 
     fn found(&mut self, posts: Vec<Post>) -> Vec<Effect> {
-        let room = Room {
-            id: self.channel,
-            foreign: false,
-        };
+        let room = Room::open(self.channel, "town-square");
         self.decide(Event::Found {
             room,
             posts,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::bot::status::{StartReason, Status};
+use crate::bot::status::{BindsTrouble, Modules, StartReason, Status};
 use crate::command::table::Row;
 use crate::command::{Role, Vocabulary};
 use crate::text::{inline_code, neutralise};
@@ -60,9 +60,9 @@ pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
     )
 }
 
-/// How the bot is doing; `trouble` is what it cannot write.
+/// How the bot and its `modules` are doing; `trouble` is what it cannot write.
 #[must_use]
-pub fn status(status: &Status, trouble: Option<&str>) -> String {
+pub fn status(status: &Status, modules: &Modules, trouble: Option<&str>) -> String {
     let start = match status.start {
         StartReason::Unknown => "why it was started is not known while the ledger cannot be read",
         StartReason::First => "first start",
@@ -97,6 +97,7 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
         status.calls_finished, status.calls_in_hand
     )
     .ok();
+    text.push_str(&of_modules(modules));
     if let Some(last) = status.last_foreign_post {
         writeln!(
             text,
@@ -111,6 +112,50 @@ pub fn status(status: &Status, trouble: Option<&str>) -> String {
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// So many modules are named.
+const NAMED: usize = 5;
+
+/// The lines about the command modules.
+fn of_modules(modules: &Modules) -> String {
+    let mut parts = Vec::new();
+    if modules.greeted {
+        parts.push(format!("{} loaded", modules.loaded));
+    } else {
+        parts.push(format!("not loaded yet, {} known", modules.loaded));
+    }
+    for (names, what) in [
+        (&modules.missing, "missing"),
+        (&modules.failed, "failed to load"),
+    ] {
+        if !names.is_empty() {
+            parts.push(format!("{} {what} ({})", names.len(), named(names)));
+        }
+    }
+    let trouble = match modules.binds {
+        BindsTrouble::None => "",
+        BindsTrouble::Unchangeable => {
+            "- ⚠ The list of binds is damaged, so it cannot be changed; what it said before counts\n"
+        }
+        BindsTrouble::Unknown => {
+            "- ⚠ The list of binds cannot be read, so no module is available anywhere\n"
+        }
+    };
+    format!("- Modules: {}\n{trouble}", parts.join(", "))
+}
+
+/// The first of `names`, and how many more there are.
+fn named(names: &[String]) -> String {
+    let mut words: Vec<String> = names
+        .iter()
+        .take(NAMED)
+        .map(|name| inline_code(name))
+        .collect();
+    if names.len() > NAMED {
+        words.push(format!("{} more", names.len() - NAMED));
+    }
+    words.join(", ")
 }
 
 /// Nobody keeps what was asked about.

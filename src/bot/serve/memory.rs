@@ -28,9 +28,12 @@ pub(super) async fn without_ledger(
 ) -> Ending {
     tracing::debug!(%unwritable, post = %ticket.post.id, "nothing is run");
     let answerable = ticket.fate == Fate::Run && !context.unrecorded.is_plenty();
-    let text = match ticket.invocation.builtin {
-        Builtin::Status if answerable => reply::status(status, Some(&unwritable.to_string())),
-        Builtin::Help if answerable => builtin::help::text(context, ticket).await,
+    let text = match ticket.builtin() {
+        Some(Builtin::Status) if answerable => {
+            let modules = context.binds.modules();
+            reply::status(status, &modules, Some(&unwritable.to_string()))
+        }
+        Some(Builtin::Help) if answerable => builtin::help::text(context, ticket).await,
         _ => {
             let channel = ticket.post.channel_id;
             if ticket.answer_owed() && context.notices.first_within(channel, NOTICE_EVERY) {

@@ -25,6 +25,8 @@ use crate::tasks::Tasks;
 use crate::timestamp::Timestamp;
 
 use super::*;
+use crate::bot::binds::Binds;
+use crate::bot::welcome::Newcomers;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
@@ -49,14 +51,17 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
+        binds: Binds::read(&config.matterbot.bindmap, tell.clone()),
         settings: watch::Sender::new(Arc::new(Settings::new(config))),
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
         without_stores: false,
         notify: Notify::of_process(),
+        reloading: tokio::sync::Mutex::default(),
         identity,
         notices: Notices::default(),
+        newcomers: Newcomers::default(),
         unrecorded: Unrecorded::default(),
         reopened: Reopened::default(),
         chores: Tasks::new(),
@@ -72,14 +77,13 @@ fn ticket(context: &Context) -> Ticket {
         "create_at": 1, "message": "@status",
     });
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
-    let invocation = context.settings().vocabulary.parse(&post.message).remove(0);
+    let vocabulary = &context.settings().vocabulary;
+    let invocation = vocabulary.parse(&post.message, |_| false).remove(0);
     Ticket {
-        room: Room {
-            id: post.channel_id,
-            foreign: false,
-        },
+        room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),
         invocation,
+        modules: Vec::new(),
         fate: Fate::Run,
     }
 }

@@ -1,5 +1,7 @@
 //! Channels.
 
+use serde::de::IgnoredAny;
+
 use super::{Api, ApiError};
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::model::Channel;
@@ -40,6 +42,23 @@ impl Api {
                 status: 404, id, ..
             }) if id.contains("get_channels.not_found") => Ok(Vec::new()),
             result => result,
+        }
+    }
+
+    /// Whether `user` is in a channel.
+    ///
+    /// # Errors
+    /// 403 if we may not see its members.
+    pub async fn is_channel_member(
+        &self,
+        channel: ChannelId,
+        user: UserId,
+    ) -> Result<bool, ApiError> {
+        let path = ["channels", channel.as_str(), "members", user.as_str()];
+        match self.get::<IgnoredAny>(&path, &[]).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -50,6 +50,8 @@ struct Data<'a> {
     #[serde(borrow)]
     channel_name: Text<'a>,
     #[serde(borrow)]
+    channel_display_name: Text<'a>,
+    #[serde(borrow)]
     sender_name: Text<'a>,
     #[serde(borrow)]
     team_id: Text<'a>,
@@ -186,6 +188,7 @@ impl Context<'_> {
             post: self.post()?,
             channel_kind: ChannelKind::from_letter(self.data.channel_type.get().unwrap_or("")),
             channel_name: self.data.channel_name.owned().unwrap_or_default(),
+            channel_display_name: self.data.channel_display_name.owned().unwrap_or_default(),
             sender_name: self.data.sender_name.owned().unwrap_or_default(),
             team_id: self
                 .data

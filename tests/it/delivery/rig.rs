@@ -1,4 +1,4 @@
-//! An outbox that posts as the bot of a scenario, through a relay.
+//! An outbox that posts as the bot of a scenario, through a proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::relay::Relay;
 use crate::support::playground::DEADLINE;
+use crate::support::proxy::Proxy;
 use crate::support::scenario::{Scenario, WithFaults};
 
 /// The longest that a request which posts waits for its answer.
@@ -37,7 +37,7 @@ pub(super) const EXPLAINED: &str = "I could not post this answer where you asked
 /// An outbox that posts as the bot of a scenario.
 pub(super) struct Rig {
     pub(super) scenario: WithFaults,
-    pub(super) relay: Relay,
+    pub(super) proxy: Proxy,
     ledger: Ledger,
     home: TempDir,
     pub(super) outbox: Outbox,
@@ -47,14 +47,14 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) async fn new() -> Self {
-        let scenario = Scenario::with_faults().await;
+        let scenario = Scenario::inside("the server's clock and commits").await;
         let config = scenario.config();
         let server = format!(
             "http://{}:{}",
             config["Matterbot"]["host"].as_str().unwrap(),
             config["Matterbot"]["port"]
         );
-        let relay = Relay::before(server).await;
+        let proxy = Proxy::before(&server, &scenario.bot.id).await;
         let token = Secret::new(scenario.bot.token.clone());
         let api = Api::new(&Connection {
             timeouts: Timeouts {
@@ -62,7 +62,7 @@ impl Rig {
                 retry_step: Duration::from_millis(20),
                 ..Timeouts::default()
             },
-            ..Connection::new(format!("http://{}/api/v4", relay.address), token)
+            ..Connection::new(format!("http://{}/api/v4", proxy.address()), token)
         })
         .unwrap();
         let identity = Identity {
@@ -80,7 +80,7 @@ impl Rig {
         let outbox = Outbox::new(ledger.clone(), api, identity, tasks.clone()).with_timing(TIMING);
         Self {
             scenario,
-            relay,
+            proxy,
             ledger,
             home,
             outbox,
@@ -140,6 +140,24 @@ impl Rig {
             .await;
     }
 
+    /// What happens to the next requests that post, one after the other.
+    pub(super) fn play(&self, faults: &[Value]) {
+        for fault in faults {
+            let scope = json!({"posting": "/api/v4/posts"});
+            self.proxy
+                .fault(&json!({"fault": fault, "scope": scope, "times": 1}));
+        }
+    }
+
+    /// What happens to all uploads from now on.
+    pub(super) fn refuses_uploads(&self, refusal: Option<&Value>) {
+        self.proxy.mend();
+        if let Some(refusal) = refusal {
+            let scope = json!({"posting": "/api/v4/files"});
+            self.proxy.fault(&json!({"fault": refusal, "scope": scope}));
+        }
+    }
+
     /// Until everything that was to be sent has its end.
     pub(super) async fn done(&self) {
         assert!(self.tasks.drain(DEADLINE).await, "some delivery has no end");
@@ -173,6 +191,26 @@ impl Rig {
         let reasons = select.query_map([], |row| row.get(0)).unwrap();
         reasons.map(Result::unwrap).collect()
     }
+}
+
+/// It arrives so late.
+pub(super) fn late(delay: Duration) -> Value {
+    json!({"kind": "late_request", "delay_ms": delay.as_millis()})
+}
+
+/// It never arrives; the server's limiter says to come again after as many seconds.
+pub(super) fn limited(seconds: u64) -> Value {
+    json!({"kind": "too_many_requests", "retry_after": seconds})
+}
+
+/// It never arrives; the answer is no JSON.
+pub(super) fn page(status: u16) -> Value {
+    json!({"kind": "proxy_page", "status": status})
+}
+
+/// It never arrives and is never answered.
+pub(super) fn lost() -> Value {
+    json!({"kind": "lost_request"})
 }
 
 pub(super) fn part(text: &str) -> Part {

@@ -79,6 +79,8 @@ pub(super) enum Then {
 pub(super) struct Round {
     pub(super) deeds: Vec<Deed>,
     pub(super) fault: Option<Value>,
+    /// For this time nothing can be written to the bot's disk.
+    pub(super) full: Option<Duration>,
     /// After this time the bot is killed.
     pub(super) kill: Option<Duration>,
     /// Until the next round.
@@ -90,12 +92,15 @@ pub(super) struct Deck {
     random: Rng,
     people: usize,
     places: usize,
+    /// Whether a proxy makes the faults.
+    pub(super) by_proxy: bool,
     /// Switches that were not drawn since all were.
     faults: Vec<Value>,
 }
 
-/// A fault is switched on in so many of a hundred rounds, and the bot killed in so many.
+/// A fault is switched on in so many of a hundred rounds, the disk filled in so many, and the bot killed in so many.
 const FAULTS: u32 = 25;
+const FULL: u32 = 4;
 const KILLS: u32 = 8;
 
 impl Deck {
@@ -104,6 +109,7 @@ impl Deck {
             random: Rng::with_seed(seed),
             people,
             places,
+            by_proxy: false,
             faults: Vec::new(),
         }
     }
@@ -119,6 +125,7 @@ impl Deck {
         Round {
             deeds,
             fault: self.in_hundred(FAULTS).then(|| self.fault(bot)),
+            full: self.in_hundred(FULL).then(|| self.moment(500)),
             kill: self.in_hundred(KILLS).then(|| self.moment(200)),
             pause: self.moment(250),
         }
@@ -175,6 +182,9 @@ impl Deck {
     fn fault(&mut self, bot: &str) -> Value {
         if self.faults.is_empty() {
             self.faults = switches(&mut self.random, bot);
+            if self.by_proxy {
+                self.faults.extend(of_the_way());
+            }
             self.random.shuffle(&mut self.faults);
         }
         self.faults.pop().expect("there are switches")
@@ -244,6 +254,16 @@ fn switches(random: &mut Rng, bot: &str) -> Vec<Value> {
         for_all(json!({"kind": "late_commit", "delay_ms": commit}), Some(2)),
         for_all(json!({"kind": "clock_offset", "offset_ms": offset}), None),
         for_all(json!({"kind": "restart"}), None),
+    ]
+}
+
+/// What only a proxy can do.
+fn of_the_way() -> Vec<Value> {
+    vec![
+        json!({"fault": {"kind": "reset"}}),
+        json!({"fault": {"kind": "lost_answer"}, "times": 2}),
+        json!({"fault": {"kind": "lost_request"}, "times": 1}),
+        json!({"fault": {"kind": "late_request", "delay_ms": 700}, "times": 2}),
     ]
 }
 

@@ -1,9 +1,9 @@
-//! The checker of a soak: it reads the channels as another account does, and what the bot left in its state directory,
-//! and holds them against what was asked.
+//! The checker of a soak: it reads the channels as another account does and goes by what the bot's posts say of
+//! themselves. What is answered by no post it looks up with `matterbot ledger`, and looks for the reaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
+use matterbot::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::deck::Owed;
@@ -15,59 +15,84 @@ pub(super) struct Evidence {
     pub(super) asked: BTreeMap<String, Asked>,
     /// The bot's posts in all channels.
     pub(super) posts: Vec<Value>,
-    pub(super) ledger: Ledger,
+    /// Of the calls whose outcome stands in no post.
+    pub(super) silent: BTreeMap<String, Silent>,
+    /// What `matterbot ledger list` tells.
+    pub(super) records: Vec<Value>,
     /// The lines of the audit trail.
     pub(super) audit: Vec<Value>,
+}
+
+/// A call whose outcome stands in no post.
+#[derive(Debug, Clone)]
+pub(super) struct Silent {
+    /// What `matterbot ledger show` tells of it, if anything.
+    pub(super) record: Option<Value>,
+    /// How the bot reacted to the post.
+    pub(super) reactions: Vec<String>,
+    /// Whether a fault may have hit the request that reacts.
+    pub(super) excused: bool,
+}
+
+/// The bot's reaction to what is beyond the rate.
+const TOO_MANY: &str = "hourglass_flowing_sand";
+
+impl Silent {
+    fn is(&self, state: &str, detail: &str) -> bool {
+        let is = |record: &Value| record["state"] == state && record["detail"] == detail;
+        self.record.as_ref().is_some_and(is)
+    }
+
+    pub(super) fn is_reacted_to(&self) -> bool {
+        self.reactions.iter().any(|emoji| emoji == TOO_MANY)
+    }
+
+    /// What is wrong with it.
+    fn complaint(&self, owed: Owed) -> Option<String> {
+        let Some(record) = &self.record else {
+            let complaint = || "the ledger does not know it".to_owned();
+            return (owed != Owed::AtMostOne).then(complaint);
+        };
+        let state = record["state"].as_str().unwrap_or_default();
+        let is_limited = self.is("denied", "rate");
+        if owed == Owed::Words && is_limited && !self.is_reacted_to() && !self.excused {
+            return Some("it was answered by no reaction, and no fault was in the way".to_owned());
+        }
+        let is_silent = match owed {
+            Owed::Words => is_limited,
+            Owed::WordsIfRun => !["running", "done", "failed"].contains(&state),
+            Owed::AtMostOne => state != "running",
+        };
+        let complaint = || {
+            format!(
+                "nobody was told its outcome, {state} ({})",
+                record["detail"]
+            )
+        };
+        (!is_silent).then(complaint)
+    }
 }
 
 /// A call.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) owed: Owed,
+    /// From when on the bot could know of it, by our clock.
+    pub(super) since: Timestamp,
     /// For the person who reads what is wrong with it.
     pub(super) description: String,
-}
-
-/// What the ledger says.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    /// By `post:ordinal`: the state and its detail.
-    rows: HashMap<String, Vec<(String, String)>>,
-    /// Posts that are still to be made.
-    unsent: i64,
-}
-
-impl Ledger {
-    /// Reads the ledger in `path`; a bot may be using it.
-    pub(super) fn read(path: &Path) -> rusqlite::Result<Self> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let ledger = rusqlite::Connection::open_with_flags(path, flags)?;
-        let unsent = "SELECT count(*) FROM outbox WHERE kind <> 'progress'";
-        let unsent = ledger.query_row(unsent, [], |row| row.get(0))?;
-        let mut rows: HashMap<_, Vec<_>> = HashMap::new();
-        let mut select =
-            ledger.prepare("SELECT post || ':' || ordinal, state, detail FROM call")?;
-        let mut found = select.query([])?;
-        while let Some(row) = found.next()? {
-            let (call, state, detail) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            rows.entry(call).or_default().push((state, detail));
-        }
-        Ok(Self { rows, unsent })
-    }
-
-    fn rows(&self, call: &str) -> &[(String, String)] {
-        self.rows.get(call).map_or(&[], Vec::as_slice)
-    }
 }
 
 impl Evidence {
     /// How many calls came to what, for the person who wonders what a soak has met.
     pub(super) fn summary(&self) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for (state, detail) in self.ledger.rows.values().flatten() {
-            let outcome = match state.as_str() {
-                "done" | "interrupted" => state.clone(),
-                _ => format!("{state} ({detail})"),
+        for record in &self.records {
+            let outcome = match (record["state"].as_str(), record["detail"].as_str()) {
+                (Some(state @ ("done" | "interrupted")), _) => state.to_owned(),
+                (state, detail) => {
+                    format!("{} ({})", state.unwrap_or("?"), detail.unwrap_or("?"))
+                }
             };
             *counts.entry(outcome).or_default() += 1;
         }
@@ -77,8 +102,19 @@ impl Evidence {
         let counts: Vec<String> = counts.collect();
         let in_parts = |post: &&Value| post["props"]["matterbot"]["parts"].as_u64() > Some(1);
         let parts = self.posts.iter().filter(in_parts).count();
-        let (calls, counts) = (self.asked.len(), counts.join(", "));
-        format!("{calls} calls: {counts}; {parts} posts were parts of longer answers")
+        let limited = || {
+            let silent = self.silent.values();
+            silent.filter(|call| call.is("denied", "rate"))
+        };
+        let reacted = limited().filter(|call| call.is_reacted_to()).count();
+        let owed = limited().filter(|call| !call.excused).count();
+        format!(
+            "{} calls: {}; {parts} posts were parts of longer answers; of {} limited calls {reacted} had their \
+             reaction, {owed} had to",
+            self.asked.len(),
+            counts.join(", "),
+            limited().count(),
+        )
     }
 }
 
@@ -123,8 +159,12 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<String> {
             let mine = |our: &&Ours<'_>| our.kind == kind && our.calls.contains(&call.as_str());
             ours.iter().filter(mine).collect()
         };
-        let rows = evidence.ledger.rows(call);
-        let problem = outcome(&of_kind("outcome"), rows, asked.owed);
+        let answers = of_kind("outcome");
+        let problem = match evidence.silent.get(call) {
+            _ if !answers.is_empty() => incomplete(&answers),
+            Some(silent) => silent.complaint(asked.owed),
+            None => Some("nobody has looked it up".to_owned()),
+        };
         let begun = of_kind("progress").len();
         let begun = (begun > 1).then(|| format!("it was begun {begun} times"));
         let problems = problem.into_iter().chain(begun);
@@ -151,30 +191,15 @@ fn known<'a>(posts: &'a [Value], wrong: &mut Vec<String>) -> Vec<Ours<'a>> {
     ours
 }
 
-/// What is wrong with the outcome of one call.
-fn outcome(answers: &[&Ours<'_>], rows: &[(String, String)], owed: Owed) -> Option<String> {
-    let [row] = rows else {
-        let is_fine = rows.is_empty() && answers.is_empty() && owed == Owed::AtMostOne;
-        return (!is_fine).then(|| format!("{} rows in the ledger: {rows:?}", rows.len()));
-    };
-    if row.0 == "running" {
-        return Some("it has no outcome in the ledger".to_owned());
-    }
-    let Some(first) = answers.first() else {
-        let is_silent = match owed {
-            Owed::Words => row.0 == "denied" && row.1 == "rate",
-            Owed::WordsIfRun => row.0 != "done" && row.0 != "failed",
-            Owed::AtMostOne => true,
-        };
-        return (!is_silent).then(|| format!("nobody was told its outcome, {row:?}"));
-    };
+/// What is wrong with the parts of one call's outcome, which has some.
+fn incomplete(answers: &[&Ours<'_>]) -> Option<String> {
+    let parts_expected = answers.first().map_or(1, |first| first.parts);
     let mut parts: Vec<u64> = answers.iter().map(|answer| answer.part).collect();
     parts.sort_unstable();
-    let whole: Vec<u64> = (1..=first.parts).collect();
-    let texts = || answers.iter().map(|answer| answer.text);
+    let whole: Vec<u64> = (1..=parts_expected).collect();
     (parts != whole).then(|| {
-        let texts: Vec<&str> = texts().collect();
-        format!("parts {parts:?} of {}: {texts:?}", first.parts)
+        let texts: Vec<&str> = answers.iter().map(|answer| answer.text).collect();
+        format!("parts {parts:?} of {parts_expected}: {texts:?}")
     })
 }
 
@@ -196,12 +221,17 @@ fn repeated(audit: &[Value]) -> Vec<String> {
 /// What the ledger has not come to an end with, or should not know.
 fn unfinished(evidence: &Evidence) -> Vec<String> {
     let mut wrong = Vec::new();
-    let Ledger { rows, unsent } = &evidence.ledger;
-    if *unsent > 0 {
-        wrong.push(format!("{unsent} posts are still to be made"));
-    }
-    for call in rows.keys() {
-        if !evidence.asked.contains_key(call) {
+    for record in &evidence.records {
+        let (post, ordinal) = (record["post"].as_str(), &record["ordinal"]);
+        let call = format!("{}:{ordinal}", post.unwrap_or("?"));
+        let waiting = record["waiting"].as_array();
+        if waiting.is_some_and(|posts| posts.iter().any(|post| post["kind"] != "progress")) {
+            wrong.push(format!("{call}: posts are still to be made"));
+        }
+        if record["state"] == "running" {
+            wrong.push(format!("{call}: it has no outcome in the ledger"));
+        }
+        if !evidence.asked.contains_key(&call) {
             wrong.push(format!("the ledger has a call that nobody made: {call}"));
         }
     }

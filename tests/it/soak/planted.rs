@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 
 use super::deck::Owed;
 use super::judge::judge;
-use super::thief::Thief;
 use super::world::{World, kill};
 use crate::support::bot::BotUnderTest;
 use crate::support::poll;
-use crate::support::scenario::Person;
+use crate::support::scenario::{Person, Scenario};
 
 impl World {
     /// Has `person` ask in the lab; gives the call's name.
@@ -54,7 +53,7 @@ impl World {
 #[tokio::test]
 async fn a_start_row_that_is_gone_between_two_kills_is_noticed() {
     let world = World::new().await;
-    let mut bot = world.bot(Value::Null).await;
+    let mut bot = world.bot().await;
     let call = world.asks(&world.scenario.pat, "@status").await;
     world.is_fine(&bot).await;
     kill(&mut bot).await;
@@ -71,13 +70,16 @@ async fn a_start_row_that_is_gone_between_two_kills_is_noticed() {
 
 #[tokio::test]
 async fn a_key_that_a_proxy_takes_away_is_noticed() {
-    let world = World::new().await;
-    let thief = Thief::before(&world.scenario.config()).await;
-    let address = json!({"host": "127.0.0.1", "port": thief.port()});
-    let bot = world.bot(address).await;
+    let world = World::in_scenario(Scenario::through_proxy().await).await;
+    let bot = world.bot().await;
     let honest = world.asks(&world.scenario.pat, "@status").await;
     world.is_fine(&bot).await;
-    thief.steals();
+    // And the first answer is lost, so that nothing shows that there is a post already.
+    for (kind, times) in [("stripped_key", None), ("lost_answer", Some(1))] {
+        let posts = json!({"posting": "/api/v4/posts"});
+        let switch = json!({"fault": {"kind": kind}, "scope": posts, "times": times});
+        world.scenario.fault(switch).await;
+    }
     let call = world.asks(&world.scenario.pat, "@help status").await;
     world.tells(&bot, &call, 2).await;
     let wrong = judge(&world.evidence(&bot).await);
@@ -92,9 +94,28 @@ async fn a_key_that_a_proxy_takes_away_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_reaction_that_is_gone_is_noticed() {
+    let world = World::new().await;
+    let bot = world.bot().await;
+    // More than the rate allows in any one second.
+    for _ in 0..3 {
+        let asked = (0..16).map(|_| world.asks(&world.scenario.pat, "@status"));
+        futures_util::future::join_all(asked).await;
+    }
+    world.is_fine(&bot).await;
+    let silent = world.evidence(&bot).await.silent;
+    let call = silent.keys().next().expect("one was beyond the rate");
+    let post = call.split(':').next().unwrap();
+    let reaction = format!("/users/me/posts/{post}/reactions/hourglass_flowing_sand");
+    world.scenario.bot.delete(&reaction).await.expect(200);
+    let complaint = world.complaint(&bot, call).await;
+    assert!(complaint.contains("by no reaction"), "{complaint}");
+}
+
+#[tokio::test]
 async fn a_marker_and_a_ledger_that_are_put_back_are_noticed() {
     let world = World::new().await;
-    let mut bot = world.bot(Value::Null).await;
+    let mut bot = world.bot().await;
     let (pat, olga) = (&world.scenario.pat, &world.scenario.olga);
     let held = world.scenario.holds_up(pat, Duration::from_secs(20)).await;
     world.owes(&held.post, &[Owed::Words]);

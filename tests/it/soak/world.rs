@@ -1,6 +1,6 @@
 //! Five people, the places where they talk, and the bot under test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::deck::{Deed, Owed, Round, Then};
-use super::judge::{Asked, Evidence, Ledger, judge};
+use super::judge::{Asked, Evidence, judge};
+use super::witness::Witness;
 use crate::support::bot::BotUnderTest;
-use crate::support::scenario::{Person, Scenario, WithFaults};
+use crate::support::poll;
+use crate::support::scenario::{Person, Scenario, WithFaults, places};
 
 /// Several times what the bot needs to make good for all that was done to it: an answer whose sending was cut off may
 /// be looked for only after 35 s.
@@ -25,6 +27,7 @@ pub(super) struct World {
     pub(super) people: Vec<Person>,
     places: Vec<Place>,
     asked: Mutex<BTreeMap<String, Asked>>,
+    pub(super) witness: Witness,
 }
 
 /// Where somebody can say something.
@@ -37,7 +40,10 @@ enum Place {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let scenario = Scenario::with_faults().await;
+        Self::in_scenario(Scenario::with_faults().await).await
+    }
+
+    pub(super) async fn in_scenario(scenario: WithFaults) -> Self {
         let quinn = scenario.newcomer("quinn").await;
         let Scenario {
             olga, otto, pat, ..
@@ -61,6 +67,7 @@ impl World {
             people: people.into(),
             scenario,
             asked: Mutex::default(),
+            witness: Witness::default(),
         }
     }
 
@@ -69,8 +76,8 @@ impl World {
     }
 
     /// A bot that may be restarted often, says little at a time, and takes little of one person.
-    pub(super) async fn bot(&self, host: Value) -> BotUnderTest {
-        let mut settings = json!({
+    pub(super) async fn bot(&self) -> BotUnderTest {
+        let settings = json!({
             "Matterbot": {"helpcmds": ["@help", "!help", "help"], "msglength": 250},
             "Lifecycle": {
                 "cooldown": "0s",
@@ -78,26 +85,27 @@ impl World {
                 "rate": {"count": 12, "window": "1s"},
             },
         });
-        if let Some(host) = host.as_object() {
-            settings["Matterbot"]
-                .as_object_mut()
-                .unwrap()
-                .extend(host.clone());
-        }
         BotUnderTest::serving(&self.scenario, settings).await
     }
 
     /// Notes that the bot owes this to the commands of `post`.
     pub(super) fn owes(&self, post: &Value, owed: &[Owed]) -> Vec<String> {
         let id = post["id"].as_str().unwrap();
-        let names: Vec<String> = (0..owed.len())
+        // What becomes a command by an edit stands first.
+        let mut places = places(post["message"].as_str().unwrap());
+        places.resize(owed.len(), 0);
+        let names: Vec<String> = places
+            .iter()
             .map(|ordinal| format!("{id}:{ordinal}"))
             .collect();
         let instant = Timestamp(post["create_at"].as_i64().unwrap());
         let (text, channel) = (&post["message"], &post["channel_id"]);
         let description = format!("{text} in {channel} at {instant}");
+        // Between a post and this no trouble ends.
+        let since = Timestamp::now();
         let asked = owed.iter().map(|owed| Asked {
             owed: *owed,
+            since,
             description: description.clone(),
         });
         let calls = names.iter().cloned().zip(asked);
@@ -106,19 +114,23 @@ impl World {
     }
 
     pub(super) async fn plays(&self, bot: &mut BotUnderTest, round: Round) {
-        if let Some(fault) = round.fault {
+        if let Some(fault) = round.fault.filter(|fault| self.scenario.can(fault)) {
+            self.witness.fault(&fault);
             self.scenario.fault(fault).await;
         }
         let kills = round.kill.filter(|_| has_served(bot));
         let deeds = round.deeds.iter().map(|deed| self.does(deed));
-        let kill = async {
+        let trouble = async {
+            if let Some(held) = round.full.filter(|_| has_served(bot)) {
+                self.fills_disk(bot, held).await;
+            }
             if let Some(after) = kills {
                 sleep(after).await;
                 kill(bot).await;
                 bot.restart_process();
             }
         };
-        tokio::join!(futures_util::future::join_all(deeds), kill);
+        tokio::join!(futures_util::future::join_all(deeds), trouble);
         // People take their time; nothing is waited for.
         sleep(round.pause).await;
     }
@@ -153,8 +165,29 @@ impl World {
     /// What an administrator sees, and what the bot left.
     pub(super) async fn evidence(&self, bot: &BotUnderTest) -> Evidence {
         // The ledger first: what it says was sent must then be seen.
-        let ledger = Ledger::read(&bot.state("ledger.db")).unwrap();
+        let records = self.witness.records(bot).await;
         let audit = bot.audit();
+        let posts = self.posts().await;
+        let asked = self.asked.lock().unwrap().clone();
+        let told: HashSet<&str> = posts.iter().flat_map(outcomes).collect();
+        let mut silent = BTreeMap::new();
+        let is_told = |call: &str| told.contains(call);
+        for (call, asked) in asked.iter().filter(|(call, _)| !is_told(call)) {
+            let (admin, me) = (&self.scenario.admin, &self.scenario.bot.id);
+            let looked_up = self.witness.looks_up(bot, (call, asked), (admin, me)).await;
+            silent.insert(call.clone(), looked_up);
+        }
+        Evidence {
+            asked,
+            silent,
+            records,
+            audit,
+            posts,
+        }
+    }
+
+    /// The bot's posts in all channels, as an administrator reads them.
+    async fn posts(&self) -> Vec<Value> {
         let admin = &self.scenario.admin;
         let mut posts = Vec::new();
         for place in &self.places {
@@ -172,18 +205,35 @@ impl World {
         // The lab is two places.
         posts.sort_by_key(|post| post["id"].as_str().map(str::to_owned));
         posts.dedup_by_key(|post| post["id"].clone());
-        let asked = self.asked.lock().unwrap().clone();
-        Evidence {
-            asked,
-            posts,
-            ledger,
-            audit,
-        }
+        posts
+    }
+
+    /// Turns all switches off.
+    pub(super) async fn mends(&self) {
+        self.scenario.mend().await;
+        self.witness.mended();
+    }
+
+    /// The bot's disk is full for so long. Then it is waited until what was answered meanwhile is in the ledger: a process
+    /// that ends before that may answer it twice.
+    async fn fills_disk(&self, bot: &BotUnderTest, held: Duration) {
+        self.witness.trouble();
+        bot.limit_files(Some(1));
+        sleep(held).await;
+        bot.limit_files(None);
+        let written = async || {
+            let posts = self.posts().await;
+            let told: HashSet<&str> = posts.iter().flat_map(outcomes).collect();
+            let records = self.witness.records(bot).await;
+            let known: HashSet<String> = records.iter().map(call_of).collect();
+            told.iter().all(|call| known.contains(*call)).then_some(())
+        };
+        poll("what was answered is in the ledger", written).await;
     }
 
     /// Turns all faults off, starts the bot once more, and waits until nothing is wrong; gives what still is.
     pub(super) async fn settles(&self, bot: &mut BotUnderTest) -> Vec<String> {
-        self.scenario.mend().await;
+        self.mends().await;
         kill(bot).await;
         bot.restart_process();
         let deadline = Instant::now() + SETTLED;
@@ -199,6 +249,19 @@ impl World {
         }
         wrong
     }
+}
+
+/// The calls whose outcome `post` tells.
+fn outcomes(post: &Value) -> impl Iterator<Item = &str> {
+    let props = &post["props"]["matterbot"];
+    let calls = props["calls"].as_array();
+    let calls = calls.filter(|_| props["kind"] == "outcome");
+    calls.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Which call a record of the ledger is of.
+fn call_of(record: &Value) -> String {
+    format!("{}:{}", record["post"].as_str().unwrap(), record["ordinal"])
 }
 
 /// Whether the process has come so far. One that is killed earlier makes all that follow wait before they start.

@@ -52,9 +52,18 @@ impl BotUnderTest {
 
     /// Starts the bot with this text as its configuration.
     pub(crate) fn start_with(config: &str) -> Self {
+        Self::start_upon(config, &[])
+    }
+
+    /// The same, with files of these names and contents in its state directory.
+    fn start_upon(config: &str, files: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         write_config(&home, config);
-        fs::create_dir(home.path().join("state")).unwrap();
+        let state = home.path().join("state");
+        fs::create_dir(&state).unwrap();
+        for (name, content) in files {
+            fs::write(state.join(name), content).unwrap();
+        }
         symlink(env!("CARGO_BIN_EXE_matterbot"), home.path().join(PROGRAM)).unwrap();
         let (log, readers) = (Arc::new(Log::default()), Tasks::new());
         let child = spawn(command(&home, ("", &[])), &log, &readers);
@@ -69,6 +78,15 @@ impl BotUnderTest {
     /// The same, and waits until it serves.
     pub(crate) async fn serving(scenario: &Scenario, overrides: Value) -> Self {
         let bot = Self::start(scenario, overrides);
+        bot.ready(1).await;
+        bot
+    }
+
+    /// The same for a bot that finds this bind map.
+    pub(crate) async fn serving_binds(scenario: &Scenario, overrides: Value, map: &str) -> Self {
+        let mut config = scenario.config();
+        merge(&mut config, overrides);
+        let bot = Self::start_upon(&config.to_string(), &[("bindmap.json", map)]);
         bot.ready(1).await;
         bot
     }

@@ -57,16 +57,17 @@ impl Answer {
 
 /// An HTTP client that goes straight to loopback.
 pub(crate) fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// The same, to be given more settings.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another test's client may have been first.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(DEADLINE)
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().timeout(DEADLINE)
 }
 
 impl Server {

@@ -1,29 +1,32 @@
 //! A server with a team, people and a bot account, made by REST alone: the playground, or a real server if the
 //! variables `MATTERBOT_TEST_SERVER` (its address) and `MATTERBOT_TEST_ADMIN_TOKEN` name one.
 
+mod faults;
 mod person;
 mod promise;
 
-use std::ops::Deref;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use matterbot::id::random_token;
-use matterbot::playground::{Flavour, Options, PASSWORD, Playground};
+use matterbot::playground::{Options, PASSWORD, Playground};
 use serde_json::{Value, json};
 
-pub(crate) use person::{Call, Person};
+pub(crate) use faults::WithFaults;
+pub(crate) use person::{Call, Person, places};
 
 use person::Reach;
 
 use super::bot::BotUnderTest;
 use super::playground::client;
+use super::proxy::Proxy;
 
 /// Everything that a test of the bot starts from.
 pub(crate) struct Scenario {
     /// Dropping it stops the server; none if the server is not ours.
     playground: Option<Playground>,
+    /// What the bot under test takes for the server.
+    proxy: Option<Proxy>,
     pub(crate) team: String,
     pub(crate) team_name: String,
     /// A channel of the team where all are.
@@ -39,60 +42,6 @@ pub(crate) struct Scenario {
     /// The account of the bot under test.
     pub(crate) bot: Person,
     operators: Mutex<Vec<String>>,
-}
-
-/// A scenario on a server of our own, whose fault switches can be used.
-pub(crate) struct WithFaults {
-    scenario: Scenario,
-}
-
-impl Deref for WithFaults {
-    type Target = Scenario;
-
-    fn deref(&self) -> &Scenario {
-        &self.scenario
-    }
-}
-
-impl WithFaults {
-    /// Turns a switch on.
-    pub(crate) async fn fault(&self, switch: Value) {
-        self.admin.faults("POST", switch).await;
-    }
-
-    /// Turns all switches off.
-    pub(crate) async fn mend(&self) {
-        self.admin.faults("DELETE", Value::Null).await;
-    }
-
-    /// Has `asker` ask for help, which takes the time of a slow look-up; what is asked after him waits behind it, and a
-    /// drain waits for it. Gives the call when it runs.
-    pub(crate) async fn holds_up(&self, asker: &Person, delay: Duration) -> Call {
-        let slow = json!({"kind": "slow_answer", "delay_ms": delay.as_millis()});
-        let whom = json!({"path": format!("/api/v4/users/{}", asker.id)});
-        let before = self.hits().await;
-        self.fault(json!({"fault": slow, "scope": whom, "times": 1}))
-            .await;
-        let call = asker.asks(&self.lab, "@help status").await;
-        self.until_hit(before + 1).await;
-        call
-    }
-
-    /// How often the switches that are on were hit.
-    pub(crate) async fn hits(&self) -> u64 {
-        let faults = self.admin.faults("GET", Value::Null).await;
-        let faults = faults["faults"].as_array().unwrap();
-        faults
-            .iter()
-            .map(|fault| fault["hits"].as_u64().unwrap())
-            .sum()
-    }
-
-    /// Until the switches have been hit so often.
-    pub(crate) async fn until_hit(&self, times: u64) {
-        let hit = async || (self.hits().await >= times).then_some(());
-        super::poll("a fault was hit", hit).await;
-    }
 }
 
 /// A name that nobody else has on this server.
@@ -112,25 +61,6 @@ impl Scenario {
                 Self::furnish(None, Person::with_token(&reach, &token).await).await
             }
             _ => Self::on_playground(Options::default()).await,
-        }
-    }
-
-    /// On a playground in any case.
-    pub(crate) async fn with_faults() -> WithFaults {
-        WithFaults {
-            scenario: Self::on_playground(Options::default()).await,
-        }
-    }
-
-    /// On a playground that behaves as a server of version 5.37.
-    pub(crate) async fn on_old_server() -> WithFaults {
-        let flavour = Flavour::V5_37;
-        let options = Options {
-            flavour,
-            ..Options::default()
-        };
-        WithFaults {
-            scenario: Self::on_playground(options).await,
         }
     }
 
@@ -182,6 +112,7 @@ impl Scenario {
         let operators = Mutex::new(vec![olga.id.clone(), otto.id.clone()]);
         Self {
             playground,
+            proxy: None,
             team,
             team_name,
             lab,
@@ -245,7 +176,12 @@ impl Scenario {
 
     /// The configuration of the bot under test, as one would write it for this server.
     pub(crate) fn config(&self) -> Value {
-        let base = reqwest::Url::parse(self.admin.base()).unwrap();
+        let mut base = reqwest::Url::parse(self.admin.base()).unwrap();
+        if let Some(proxy) = &self.proxy {
+            base.set_scheme("http").unwrap();
+            base.set_ip_host(proxy.address().ip()).unwrap();
+            base.set_port(Some(proxy.address().port())).unwrap();
+        }
         json!({
             "Matterbot": {
                 "host": base.host_str().unwrap(),

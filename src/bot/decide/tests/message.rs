@@ -195,6 +195,7 @@ fn only_our_team_and_direct_messages_are_served() {
             post,
             channel_kind: kind,
             channel_name: String::new(),
+            channel_display_name: String::new(),
             sender_name: String::new(),
             team_id: team,
         };
@@ -208,10 +209,10 @@ fn only_our_team_and_direct_messages_are_served() {
 #[test]
 fn an_edit_is_answered_and_never_run() {
     let mut bench = Bench::serving();
-    bench.decide(Event::Listed(vec![Room {
-        id: bench.channel,
-        foreign: false,
-    }]));
+    bench.decide(Event::Listed(vec![Room::open(
+        bench.channel,
+        "town-square",
+    )]));
     let mut post = bench.post(UserId::random(), "@restart");
     post.edit_at = post.create_at;
     let edited = |post: &Post| {
@@ -257,10 +258,7 @@ fn a_call_that_has_a_row_is_not_asked_about_again() {
         ordinal: 0,
         name: "status".to_owned(),
     }];
-    let room = Room {
-        id: bench.channel,
-        foreign: false,
-    };
+    let room = Room::open(bench.channel, "town-square");
     let effects = bench.decide(Event::Found {
         room,
         posts: vec![served, new.clone()],

@@ -177,8 +177,8 @@ fn joining_from_a_foreign_channel_is_not_possible() {
     let mut bench = Bench::serving();
     ask(&mut bench);
     let room = Room {
-        id: bench.channel,
         foreign: true,
+        ..Room::open(bench.channel, "town-square")
     };
     let mut post = bench.post(UserId::random(), "@restart");
     post.create_at = post.create_at.minus(Duration::from_secs(20));

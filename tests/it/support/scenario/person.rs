@@ -175,11 +175,12 @@ impl Person {
         self.notes(post, 0)
     }
 
-    /// Notes that the bot owes an outcome to the command `ordinal` of `post`.
-    pub(crate) fn notes(&self, post: Value, ordinal: usize) -> Call {
+    /// Notes that the bot owes an outcome to this command of `post`, from 0.
+    pub(crate) fn notes(&self, post: Value, command: usize) -> Call {
+        let places = places(post["message"].as_str().unwrap());
         let call = Call {
+            ordinal: places.get(command).copied().unwrap_or_default(),
             post,
-            ordinal,
             asker: self.clone(),
         };
         self.reach.book.lock().unwrap().push(call.clone());
@@ -281,8 +282,12 @@ impl Person {
 
     /// Who reacted to a post, and how.
     pub(crate) async fn reactions(&self, post: &Value) -> Vec<(String, String)> {
-        let path = format!("/posts/{}/reactions", post["id"].as_str().unwrap());
-        let reactions = self.get(&path).await.expect(200);
+        self.reactions_to(post["id"].as_str().unwrap()).await
+    }
+
+    /// The same, of the post with this id; none if it was deleted.
+    pub(crate) async fn reactions_to(&self, post: &str) -> Vec<(String, String)> {
+        let reactions = self.get(&format!("/posts/{post}/reactions")).await.body;
         let reactions = reactions.as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         reactions
@@ -337,5 +342,15 @@ fn in_order(list: &Value) -> Vec<Value> {
     order
         .iter()
         .map(|id| list["posts"][id.as_str().unwrap()].clone())
+        .collect()
+}
+
+/// Where the commands of `message` stand among its words: by that, and its post, a call is named.
+pub(crate) fn places(message: &str) -> Vec<usize> {
+    let is_command = |word: &str| word.starts_with(['@', '!']) || word.eq_ignore_ascii_case("help");
+    let words = message.split_whitespace().enumerate();
+    words
+        .filter(|(_, word)| is_command(word))
+        .map(|(place, _)| place)
         .collect()
 }

@@ -1,0 +1,77 @@
+//! Calls in hand: which wait, which run, and which have ended.
+
+use crate::bot::effect::Effect;
+use crate::bot::event::Now;
+use crate::bot::lane::CallId;
+use crate::bot::ticket::Ticket;
+use crate::ledger::CallKey;
+
+use super::State;
+
+/// So many calls are remembered after they ended, so that doubled events cost nothing.
+const REMEMBERED_CALLS: usize = 1_024;
+
+impl State {
+    /// Starts a ticket, or lets it wait in its lane.
+    pub(super) fn start(&mut self, now: Now, ticket: Ticket) -> Vec<Effect> {
+        let lane = ticket.lane();
+        self.hold(&ticket, lane);
+        let ready = match lane {
+            Some(lane) => self.lanes.enter(ticket.id(), lane, ticket),
+            None => vec![ticket],
+        };
+        self.serve(now, ready)
+    }
+
+    /// Serves what may start now.
+    pub(super) fn serve(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
+        let serve = |ticket| Effect::Serve(Box::new(ticket), self.status(now));
+        ready.into_iter().map(serve).collect()
+    }
+
+    /// A call has started: the next one of its channel may.
+    pub(super) fn started(&mut self, now: Now, id: CallId) -> Vec<Effect> {
+        let lane = self.in_hand.get(&id).and_then(|held| held.lane);
+        let ready = lane.map(|lane| self.lanes.started(lane.user, id));
+        self.serve_on(now, ready.unwrap_or_default())
+    }
+
+    /// The same, unless commands are not served any more: what waits in a lane then is the successor's.
+    pub(super) fn serve_on(&self, now: Now, ready: Vec<Ticket>) -> Vec<Effect> {
+        if self.serves() {
+            self.serve(now, ready)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// A call has ended: the next of its lane starts.
+    pub(super) fn ended(&mut self, now: Now, key: &CallKey, written: bool) -> Vec<Effect> {
+        let id = (key.post, key.ordinal);
+        let Some(held) = self.in_hand.remove(&id) else {
+            return Vec::new();
+        };
+        if written {
+            self.counters.finished += 1;
+            self.remember(id);
+        } else {
+            let since = self.unwritten.entry(held.channel).or_insert(held.created);
+            *since = held.created.min(*since);
+            self.marks.reopen(held.channel);
+            self.sweep.repeat();
+        }
+        let ready = held.lane.map(|lane| self.lanes.ended(lane.user, id));
+        self.serve_on(now, ready.unwrap_or_default())
+    }
+
+    pub(super) fn remember(&mut self, id: CallId) {
+        if self.remembered_set.insert(id) {
+            self.remembered.push_back(id);
+        }
+        if self.remembered.len() > REMEMBERED_CALLS
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.remembered_set.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Modules: where they are available, and the help on them. Words and formats are those that users know from upstream.
+
+use std::fmt::Write as _;
+
+use crate::bot::identity::Room;
+use crate::command::catalogue::Module;
+use crate::module::protocol::Help;
+use crate::text::{inline_code, neutralise};
+
+/// How `@bind` and `@unbind` are used; `word` is the one that was typed.
+#[must_use]
+pub fn bind_usage(word: &str, map: &str) -> String {
+    let (example, all) = (format!("{word} dice"), format!("{word} *"));
+    format!(
+        "{} takes names of modules, or `*` for all of them: {} or {}. {} lists them.",
+        inline_code(word),
+        inline_code(&example),
+        inline_code(&all),
+        inline_code(map)
+    )
+}
+
+/// There is no channel whose name could be bound.
+#[must_use]
+pub fn bind_in_conversation(unbinds: bool) -> String {
+    let what = if unbinds {
+        "unbind commands from"
+    } else {
+        "bind commands to"
+    };
+    format!("You cannot {what} direct message windows.")
+}
+
+/// The channel bears the name that stands for all channels.
+#[must_use]
+pub fn bind_any() -> String {
+    "This channel is named `any`, which stands for every channel in the list of binds, so nothing can be bound here."
+        .to_owned()
+}
+
+/// What came of a bind or an unbind, by module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// They are available now, or no longer.
+    pub changed: Vec<String>,
+    /// They were available before, or were not.
+    pub unchanged: Vec<String>,
+    /// They are available in every channel, and stay so.
+    pub everywhere: Vec<String>,
+    /// There are no such modules.
+    pub unknown: Vec<String>,
+    /// Of those that were found: they cannot be called at present.
+    pub missing: Vec<String>,
+}
+
+/// What came of `@bind`, or of `@unbind`, in one post.
+#[must_use]
+pub fn bound(bound: &Bound, unbinds: bool, room: &Room) -> String {
+    let channel = format!("the {} channel", inline_code(shown(room)));
+    let mut lines = Vec::new();
+    let (changed, unchanged) = if unbinds {
+        ("been removed from", "not loaded in")
+    } else {
+        ("now available in", "already available in")
+    };
+    if let Some((modules, many)) = modules(&bound.changed) {
+        let verb = verb(many, unbinds);
+        lines.push(format!("The {modules} {verb} {changed} {channel}."));
+    }
+    if let Some((modules, many)) = modules(&bound.unchanged) {
+        let verb = verb(many, false);
+        lines.push(format!("The {modules} {verb} {unchanged} {channel}."));
+    }
+    if let Some((modules, many)) = modules(&bound.everywhere) {
+        let verb = verb(many, false);
+        lines.push(format!(
+            "The {modules} {verb} available in every channel, as `any` says in the list of binds."
+        ));
+    }
+    if let Some((modules, many)) = modules(&bound.missing) {
+        let verb = verb(many, false);
+        lines.push(format!(
+            "The {modules} {verb} missing at present, and cannot be called."
+        ));
+    }
+    if let Some((modules, many)) = modules(&bound.unknown) {
+        let verb = verb(many, false);
+        lines.push(format!(
+            "There {verb} no {modules} loaded. Use one of the help commands (`!help`, `@help`) to see a list of available \
+             modules."
+        ));
+    }
+    if lines.is_empty() {
+        lines.push(if unbinds {
+            format!("No module is loaded in {channel}.")
+        } else {
+            "There are no modules.".to_owned()
+        });
+    }
+    lines.join("\n")
+}
+
+fn verb(many: bool, perfect: bool) -> &'static str {
+    match (many, perfect) {
+        (false, false) => "is",
+        (true, false) => "are",
+        (false, true) => "has",
+        (true, true) => "have",
+    }
+}
+
+/// `names` with the noun that fits them, and whether they are several; none if there are none.
+fn modules(names: &[String]) -> Option<(String, bool)> {
+    let names: Vec<String> = names.iter().map(|name| inline_code(name)).collect();
+    match names.split_last()? {
+        (last, []) => Some((format!("{last} module"), false)),
+        (last, rest) => Some((format!("{} and {last} modules", rest.join(", ")), true)),
+    }
+}
+
+/// The name of a channel as people see it.
+fn shown(room: &Room) -> &str {
+    if room.display_name.is_empty() {
+        &room.name
+    } else {
+        &room.display_name
+    }
+}
+
+/// The list of binds cannot be used.
+#[must_use]
+pub fn binds_unusable() -> String {
+    "I cannot read in which channels modules are available, so I change nothing. Those who maintain this bot find the \
+     reason in its log."
+        .to_owned()
+}
+
+/// The list of binds could not be written.
+#[must_use]
+pub fn binds_unwritten(reason: &str) -> String {
+    format!(
+        "I cannot write the list of binds ({}), so nothing is changed.",
+        neutralise(reason)
+    )
+}
+
+/// A module in the answer to `@map`.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// Whether the asker can call it here.
+    pub available: bool,
+    /// It is not loaded.
+    pub missing: bool,
+}
+
+/// The modules of a channel; `doubt` is what could not be found out.
+#[must_use]
+pub fn map(listed: &[Listed<'_>], room: &Room, doubt: Option<&str>) -> String {
+    let doubt = doubt.map_or(String::new(), |doubt| format!("\n\n{}", neutralise(doubt)));
+    if listed.is_empty() {
+        return format!("I don't know about any commands here.{doubt}");
+    }
+    let mut text = if room.is_conversation() {
+        "**List of modules in direct message:**\n".to_owned()
+    } else {
+        let channel = inline_code(shown(room));
+        format!("**List of modules for channel: {channel}**\n")
+    };
+    text.push_str(
+        "\n| **Module Name** | **Available** | **Binds** | **Description** |\n|:-|:-|:-|:-|\n",
+    );
+    for Listed {
+        module,
+        available,
+        missing,
+    } in listed
+    {
+        let binds: Vec<String> = module.binds.iter().map(|bind| inline_code(bind)).collect();
+        let description = if *missing {
+            "(missing at present)"
+        } else {
+            description(module)
+        };
+        // Writing to a String cannot fail.
+        writeln!(
+            text,
+            "| {} | **{}** | {} | {} |",
+            cell(&neutralise(&module.name)),
+            if *available { "YES" } else { "NO" },
+            cell(&binds.join(", ")),
+            cell(&neutralise(description))
+        )
+        .ok();
+    }
+    text.push_str(
+        "\n*Remember that not every command works everywhere: this depends on the configuration. Modules may offer \
+         additional help if you add the subcommand.*",
+    );
+    text + &doubt
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "/")
+}
+
+fn description(module: &Module) -> &str {
+    module
+        .help
+        .get("")
+        .map_or("No help available.", |help| help.description.trim())
+}
+
+/// Why nobody knows where a module is available, as half a sentence.
+pub const BINDS_UNKNOWN: &str = "I cannot read in which channels modules are available, which those who maintain this bot find in its log";
+
+/// Why it is not known whether a module is available, as half a sentence.
+pub const MEMBERSHIP_UNKNOWN: &str = "I could not ask the server which channels you are in";
+
+/// Newcomers are greeted; none if nobody is to be greeted, or there is nothing to say.
+#[must_use]
+pub fn welcome(names: &[String], banner: &str, file: &str) -> Option<String> {
+    let text = format!("{banner}\n{file}");
+    let text = text.trim_end();
+    if names.is_empty() || text.trim().is_empty() {
+        return None;
+    }
+    let names: Vec<String> = names.iter().map(|name| format!("@{name}")).collect();
+    Some(format!("{}: {text}", names.join(", ")))
+}
+
+/// What could not be found out, as a sentence for whoever asked what is available.
+#[must_use]
+pub fn doubt(reason: &str) -> String {
+    format!("Some modules may be missing from this: {reason}.")
+}
+
+/// The words of modules that the asker may use here, behind the list of built-ins.
+#[must_use]
+pub fn help_words(words: &[String], help: &str) -> String {
+    let shown: Vec<String> = words.iter().map(|word| inline_code(word)).collect();
+    let Some(first) = words.first() else {
+        return String::new();
+    };
+    let example = inline_code(&format!("{help} {first}"));
+    format!(
+        "\n\nModules that answer here: {}.\n\nEvery one has its own specific help. For example: {example} will show you \
+         how to use {}.\n*Remember: not every command works in every channel: this depends on a module's configuration*",
+        shown.join(", "),
+        inline_code(first)
+    )
+}
+
+/// So many modules of one word are explained in full; of more only what they do.
+const EXPLAINED: usize = 5;
+
+/// The help on what `modules` do, which are of one word or name; `subcommand` is what is asked about further.
+#[must_use]
+pub fn help_on_modules(modules: &[&Module], subcommand: &str) -> String {
+    let whole = modules.len() <= EXPLAINED;
+    let separator = if whole { "\n\n" } else { "\n" };
+    let blocks: Vec<String> = modules
+        .iter()
+        .map(|module| {
+            let found = subcommands(module).find(|(name, _)| name.to_lowercase() == subcommand);
+            match found {
+                Some((name, help)) => {
+                    let title = format!("{}/{}", inline_code(&module.name), inline_code(name));
+                    explained(&title, &help.description, help)
+                }
+                None if whole => module_help(module, subcommand),
+                None => format!(
+                    "- {}: {}",
+                    inline_code(&module.name),
+                    neutralise(description(module))
+                ),
+            }
+        })
+        .collect();
+    blocks.join(separator)
+}
+
+fn subcommands(module: &Module) -> impl Iterator<Item = (&String, &Help)> {
+    module.help.iter().filter(|(name, _)| !name.is_empty())
+}
+
+/// The help on a module; a subcommand that it does not have is said.
+fn module_help(module: &Module, subcommand: &str) -> String {
+    let none = Help::default();
+    let help = module.help.get("").unwrap_or(&none);
+    let mut text = explained(&inline_code(&module.name), description(module), help);
+    let names: Vec<String> = subcommands(module)
+        .map(|(name, _)| inline_code(name))
+        .collect();
+    if !names.is_empty() {
+        write!(text, "\n**Subcommands**: {}", names.join(", ")).ok();
+    }
+    if !subcommand.is_empty() {
+        let subcommand = inline_code(subcommand);
+        write!(text, "\n*There is no help on {subcommand} in particular.*").ok();
+    }
+    text
+}
+
+fn explained(title: &str, description: &str, help: &Help) -> String {
+    let mut text = format!(
+        "**Module**: {title}\n**Description**: {}",
+        neutralise(description)
+    );
+    if let Some(arguments) = help.arguments.as_deref().filter(|words| !words.is_empty()) {
+        write!(text, "\n**Arguments**: {}", inline_code(arguments)).ok();
+    }
+    text
+}

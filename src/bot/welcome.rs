@@ -1,0 +1,154 @@
+//! The welcome of the section `Matterbot` (`welcome…`): whoever joins the channel is greeted there, once.
+//!
+//! ```text
+//!  user_added ──▶ waits for MOMENT, with all who come meanwhile ──▶ one post
+//! ```
+//!
+//! The event `user_added` tells of every joining, by oneself, by somebody else, or with the team; the server's post that
+//! tells of it too adds nothing. Who joined while the bot was away is not greeted: days later it would surprise.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Welcome;
+use crate::id::{ChannelId, UserId};
+use crate::ledger::{Kind, Reply};
+use crate::mattermost::model::User;
+
+use super::causes::causes;
+use super::context::Context;
+use super::reply;
+use super::serve::parts;
+
+/// So long others may join before all are greeted together.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// An event that comes a second time within this time tells of the same joining.
+const SAME_JOINING: Duration = Duration::from_secs(10);
+
+/// The longest text of a file that is posted, in bytes.
+const FILE_LIMIT: u64 = 64 * 1024;
+
+/// Where newcomers are greeted, if they are.
+#[must_use]
+pub fn channel(welcome: &Welcome) -> Option<ChannelId> {
+    let channel = welcome.channel.as_deref().filter(|_| welcome.enabled)?;
+    channel.parse().ok()
+}
+
+/// Who joined, and is to be greeted or was greeted a short while ago.
+#[derive(Debug, Default)]
+pub struct Newcomers {
+    lists: Mutex<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    waiting: Vec<UserId>,
+    recent: HashMap<UserId, Instant>,
+}
+
+impl Newcomers {
+    /// Notes that `user` joined; says whether he is the first of those who wait.
+    fn joined(&self, user: UserId, now: Instant) -> bool {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists
+            .recent
+            .retain(|_, joined| now.duration_since(*joined) < SAME_JOINING);
+        if lists.recent.insert(user, now).is_some() {
+            return false;
+        }
+        lists.waiting.push(user);
+        lists.waiting.len() == 1
+    }
+
+    fn take(&self) -> Vec<UserId> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut lists.waiting)
+    }
+}
+
+/// Greets `user`, who has joined `channel`, and all who join in the next moment.
+pub async fn welcome(context: Arc<Context>, channel: ChannelId, user: UserId) {
+    if !context.newcomers.joined(user, Instant::now()) {
+        return;
+    }
+    tokio::time::sleep(MOMENT).await;
+    let mut names = Vec::new();
+    for user in context.newcomers.take() {
+        match context.api.user(user).await {
+            Ok(user) if is_greeted(&user) => names.push(user.username),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %causes(&error), %user, "a newcomer could not be looked up, and is not greeted");
+            }
+        }
+    }
+    let settings = context.settings();
+    let welcome = &settings.config.matterbot.welcome;
+    let Some(text) = reply::welcome(&names, &welcome.banner, &file(&welcome.file).await) else {
+        return;
+    };
+    let notice = Reply {
+        channel,
+        root: None,
+        kind: Kind::Notice,
+        calls: Vec::new(),
+        parts: parts(&context, "welcome", &text),
+    };
+    match context.ledger.queue(vec![notice]).await {
+        Ok(deliveries) => context.outbox.send(deliveries),
+        Err(unwritable) => tracing::warn!(%unwritable, "newcomers could not be greeted"),
+    }
+}
+
+/// Programs are not greeted, nor whoever is gone again.
+fn is_greeted(user: &User) -> bool {
+    !user.is_bot && user.delete_at.0 == 0
+}
+
+/// The text of the file at `path`; empty if there is none.
+async fn file(path: &Path) -> String {
+    let (owned, shown) = (path.to_owned(), path.display());
+    let reading = tokio::task::spawn_blocking(move || read(owned));
+    let read = reading.await.unwrap_or_else(|error| Err(error.into()));
+    read.unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            tracing::warn!(%error, "{shown} cannot be read, and is left out of the welcome");
+        }
+        String::new()
+    })
+}
+
+fn read(path: PathBuf) -> io::Result<String> {
+    // What is no regular file may have no end, or no beginning.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = Vec::new();
+    std::fs::File::open(path)?
+        .take(FILE_LIMIT)
+        .read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_joining_counts_once() {
+        let (newcomers, now) = (Newcomers::default(), Instant::now());
+        let (one, other) = (UserId::random(), UserId::random());
+        assert!(newcomers.joined(one, now));
+        assert!(!newcomers.joined(other, now));
+        assert!(!newcomers.joined(one, now));
+        assert_eq!(newcomers.take(), [one, other]);
+        assert!(!newcomers.joined(one, now + Duration::from_secs(9)));
+        assert_eq!(newcomers.take(), []);
+        assert!(newcomers.joined(one, now + Duration::from_secs(20)));
+    }
+}

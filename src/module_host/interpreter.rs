@@ -1,0 +1,283 @@
+//! The interpreter of modules in Python: its start, what it is told and says, the processes that it forks.
+//!
+//! It is told with JSON lines over a socket, which is its standard input; with the order to fork go three descriptors
+//! (`SCM_RIGHTS` of unix(7)): what becomes the channel, the standard output and the standard error of the module.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncWriteExt as _, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::module::lines::LineReader;
+use crate::module::protocol::{LINE_LIMIT, Log, Stage, StagedModule};
+use crate::module::{python, trampoline};
+
+use super::event::{Event, InterpreterId, Printer, ProcessId};
+use super::process::Ears;
+
+/// How much of what it prints is remembered, in bytes; the last line may go beyond.
+const LAST_WORDS: usize = 16 * 1024;
+
+/// What an interpreter says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum FromInterpreter {
+    /// It has imported all that it was to import.
+    Imported {
+        python: String,
+        modules: Vec<ImportedModule>,
+        #[serde(default)]
+        problems: Vec<String>,
+    },
+    /// It cannot run modules at all.
+    Unusable { reason: String },
+    /// It has made the process of a module.
+    Forked { module: String, pid: u32 },
+    /// It has not.
+    ForkFailed { module: String, reason: String },
+    /// The process of a module has ended; the status is negative if it was killed by a signal.
+    Ended { pid: u32, status: i32 },
+    /// A line for the log.
+    Log(Log),
+}
+
+/// A module that was imported, or could not be.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportedModule {
+    #[serde(flatten)]
+    pub(super) staged: StagedModule,
+    /// It cannot be forked.
+    #[serde(default)]
+    pub(super) own_process: bool,
+}
+
+/// What an interpreter is told.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ToInterpreter<'a> {
+    Import {
+        folder: &'a Path,
+        workers: usize,
+        only: Option<&'a [&'a str]>,
+        skip: &'a [String],
+    },
+    Fork {
+        module: &'a str,
+    },
+}
+
+/// A line for an interpreter, and the descriptors that go with it.
+type Order = (Vec<u8>, Vec<OwnedFd>);
+
+/// For what an interpreter was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// For the modules of a generation.
+    Generation(u64),
+    /// For one module that cannot be forked; the interpreter becomes this process.
+    Own(ProcessId),
+}
+
+/// What an interpreter is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It imports, and is to be done then.
+    Importing(Instant),
+    /// It forks when it is asked to.
+    Ready,
+    /// It was told to end, and is killed then.
+    Ending(Instant),
+    /// It was killed.
+    Killed,
+}
+
+/// A process that imports modules and forks.
+#[derive(Debug)]
+pub(super) struct Interpreter {
+    pub(super) purpose: Purpose,
+    pub(super) state: State,
+    pid: u32,
+    /// Where it is told; none once it was told to end.
+    control: Option<mpsc::UnboundedSender<Order>>,
+    /// The descriptors for the module that it is to become.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// The processes that it was asked for and has not told of, by module.
+    pub(super) forking: BTreeMap<String, ProcessId>,
+    /// What it printed last, for the case that it imports nothing.
+    pub(super) last_words: String,
+}
+
+/// The interpreter that `stage` names, else that of the folder's checkout, else the system's.
+pub(super) fn of_stage(stage: &Stage) -> PathBuf {
+    if let Some(python) = &stage.python {
+        return python.clone();
+    }
+    let checkout = stage.folder.parent();
+    let own = checkout.map(|checkout| checkout.join(".venv/bin/python"));
+    own.filter(|own| own.exists())
+        .unwrap_or_else(|| PathBuf::from("python3"))
+}
+
+impl Interpreter {
+    /// Starts `python`, which imports the modules of `stage`: `only` those, and not those to `skip`.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub(super) fn start(
+        ourselves: &Path,
+        stage: &Stage,
+        (purpose, until): (Purpose, Instant),
+        (only, skip): (Option<&[&str]>, &[String]),
+        (id, ears): (InterpreterId, &Ears),
+    ) -> io::Result<Self> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        let mut command = trampoline::command(ourselves, &of_stage(stage));
+        let (output, their_output) = io::pipe()?;
+        let (errors, their_errors) = io::pipe()?;
+        command
+            .args(["-c", python::BOOTSTRAP])
+            .stdin(OwnedFd::from(theirs))
+            .stdout(their_output)
+            .stderr(their_errors);
+        let child = command.spawn()?;
+        drop(command);
+        ours.set_nonblocking(true)?;
+        let (read, write) = UnixStream::from_std(ours)?.into_split();
+        ears.hear_interpreter(id, read);
+        let printer = Printer::Interpreter(id);
+        ears.hear_prints(printer, output.into())?;
+        ears.hear_prints(printer, errors.into())?;
+        let (control, orders) = mpsc::unbounded_channel();
+        drop(ears.tasks.spawn(write_orders(write, orders)));
+        let interpreter = Self {
+            purpose,
+            state: State::Importing(until),
+            pid: child.id(),
+            control: Some(control),
+            descriptors: Vec::new(),
+            forking: BTreeMap::new(),
+            last_words: String::new(),
+        };
+        interpreter.order(python::program(), Vec::new());
+        let import = ToInterpreter::Import {
+            folder: &stage.folder,
+            workers: stage.workers,
+            only,
+            skip,
+        };
+        interpreter.order(line(&import)?, Vec::new());
+        Ok(interpreter)
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> Option<u32> {
+        Some(self.pid)
+    }
+
+    /// Orders a process for `module`, with its three descriptors.
+    pub(super) fn fork(&mut self, module: &str, process: ProcessId, descriptors: Vec<OwnedFd>) {
+        // A name has no keys that could fail.
+        let line = line(&ToInterpreter::Fork { module }).unwrap_or_default();
+        self.forking.insert(module.to_owned(), process);
+        self.order(line, descriptors);
+    }
+
+    /// It ends at the end of its orders; not later than then.
+    pub(super) fn ask_to_end(&mut self, until: Instant) {
+        if matches!(self.state, State::Importing(_) | State::Ready) {
+            self.state = State::Ending(until);
+            self.control = None;
+        }
+    }
+
+    /// Remembers a printed line, for the case that it imports nothing.
+    pub(super) fn remember(&mut self, text: &str) {
+        if matches!(self.state, State::Importing(_)) && self.last_words.len() < LAST_WORDS {
+            self.last_words.push_str(text);
+            self.last_words.push('\n');
+        }
+    }
+
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        match self.state {
+            State::Importing(until) | State::Ending(until) => Some(until),
+            State::Ready | State::Killed => None,
+        }
+    }
+
+    fn order(&self, line: Vec<u8>, descriptors: Vec<OwnedFd>) {
+        if let Some(control) = &self.control {
+            // Nobody reads any more: its end is told elsewhere.
+            control.send((line, descriptors)).ok();
+        }
+    }
+}
+
+fn line(order: &ToInterpreter<'_>) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(order)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+impl Ears {
+    /// Tells what an interpreter says, to its end.
+    fn hear_interpreter(&self, id: InterpreterId, control: OwnedReadHalf) {
+        let ears = self.clone();
+        drop(self.tasks.spawn(async move {
+            let mut lines = LineReader::new(control, LINE_LIMIT);
+            while let Ok(Some(line)) = lines.next().await {
+                let event = match serde_json::from_slice(&line) {
+                    Ok(said) => Event::Interpreter(id, Box::new(said)),
+                    Err(error) => {
+                        let text = format!("a line was not understood: {error}");
+                        Event::Printed(Printer::Interpreter(id), text)
+                    }
+                };
+                ears.tell(event);
+            }
+            ears.tell(Event::InterpreterSilent(id));
+        }));
+    }
+}
+
+/// Writes orders, the descriptors with the first byte of theirs.
+async fn write_orders(mut control: OwnedWriteHalf, mut orders: mpsc::UnboundedReceiver<Order>) {
+    while let Some((line, descriptors)) = orders.recv().await {
+        let stream: &UnixStream = control.as_ref();
+        let first = stream.async_io(Interest::WRITABLE, || send(stream, &line, &descriptors));
+        let Ok(sent) = first.await else {
+            return;
+        };
+        drop(descriptors);
+        if control
+            .write_all(line.get(sent..).unwrap_or_default())
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Sends as much of `line` as fits, and `descriptors`.
+fn send(stream: &UnixStream, line: &[u8], descriptors: &[OwnedFd]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(|each| each.as_fd()).collect();
+    if !borrowed.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let line = [IoSlice::new(line)];
+    let sent = rustix::net::sendmsg(stream, &line, &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(sent)
+}

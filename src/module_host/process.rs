@@ -1,0 +1,216 @@
+//! The process of a module: its states, its start, and the tasks that read what it says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::AsyncRead;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::module::lines::{LineError, LineReader};
+use crate::module::protocol::{FailureReason, LINE_LIMIT};
+use crate::module::trampoline;
+
+use super::connection::{Outlet, Room};
+use super::event::{CodeId, Event, InterpreterId, Printer, ProcessId};
+use super::said::{self, Said};
+use super::strays::{self, Gate};
+
+/// How many of its last printed lines are told if it cannot be greeted.
+const LAST_WORDS: usize = 20;
+
+/// What a process is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It was started, and is to say hello until then.
+    Starting(Instant),
+    /// It takes calls.
+    Serving,
+    /// It takes no new calls, and is killed when those that it has have ended.
+    Retired,
+    /// It was told to end, and is killed then.
+    Ending(Instant),
+    /// It was killed.
+    Killed,
+}
+
+/// A process that runs a module.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) code: CodeId,
+    pub(super) name: Arc<str>,
+    /// Unknown until the interpreter has forked it.
+    pub(super) pid: Option<u32>,
+    /// The interpreter that forks it.
+    pub(super) interpreter: Option<InterpreterId>,
+    pub(super) condition: Condition,
+    /// Where it is told; none once it was told to end.
+    pub(super) input: Option<Outlet>,
+    /// Whether it takes calls, or has taken any.
+    pub(super) greeted: bool,
+    /// Its calls, with the deadlines of those that are not past them.
+    pub(super) calls: BTreeMap<String, Option<Instant>>,
+    /// How it ended, in words, and when what it said is waited for no longer.
+    pub(super) exited: Option<(String, Instant)>,
+    /// It will say no more.
+    pub(super) silent: bool,
+    /// How many streams it prints to.
+    pub(super) printing: usize,
+    /// Why it was killed, and what that makes of its calls; none: its end says it.
+    pub(super) fault: Option<(FailureReason, String)>,
+    pub(super) last_words: VecDeque<String>,
+}
+
+/// Whom readers tell, and what they share.
+#[derive(Debug, Clone)]
+pub(super) struct Ears {
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) room: Room,
+    pub(super) tasks: crate::tasks::Tasks,
+}
+
+/// Our ends of a process that was started.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) pid: u32,
+    pub(super) input: OwnedFd,
+    pub(super) output: OwnedFd,
+    pub(super) errors: OwnedFd,
+}
+
+impl Process {
+    pub(super) fn new(code: CodeId, name: Arc<str>, condition: Condition, input: Outlet) -> Self {
+        Self {
+            code,
+            name,
+            pid: None,
+            interpreter: None,
+            condition,
+            input: Some(input),
+            greeted: false,
+            calls: BTreeMap::new(),
+            exited: None,
+            silent: false,
+            printing: 0,
+            fault: None,
+            last_words: VecDeque::new(),
+        }
+    }
+
+    /// Remembers a printed line, for the case that there is no greeting.
+    pub(super) fn remember(&mut self, text: &str) {
+        if !self.greeted {
+            if self.last_words.len() == LAST_WORDS {
+                self.last_words.pop_front();
+            }
+            self.last_words.push_back(text.to_owned());
+        }
+    }
+
+    /// Whether all of its calls are past their deadlines, or it has none.
+    pub(super) fn has_nobody_waiting(&self) -> bool {
+        self.calls.values().all(Option::is_none)
+    }
+}
+
+/// Starts the program at `file` in its folder.
+///
+/// # Errors
+/// It cannot be executed.
+pub(super) fn start_program(ourselves: &Path, file: &Path) -> io::Result<Started> {
+    let mut command = trampoline::command(ourselves, file);
+    if let Some(folder) = file.parent() {
+        command.current_dir(folder);
+    }
+    let (theirs, input) = io::pipe()?;
+    command.stdin(theirs);
+    let (output, theirs) = io::pipe()?;
+    command.stdout(theirs);
+    let (errors, theirs) = io::pipe()?;
+    command.stderr(theirs);
+    let child = command.spawn()?;
+    Ok(Started {
+        pid: child.id(),
+        input: input.into(),
+        output: output.into(),
+        errors: errors.into(),
+    })
+}
+
+impl Ears {
+    /// Tells what a module says on `output`, to its end.
+    pub(super) fn hear(
+        &self,
+        process: ProcessId,
+        name: Arc<str>,
+        output: impl AsyncRead + Unpin + Send + 'static,
+    ) {
+        let ears = self.clone();
+        drop(self.tasks.spawn(async move {
+            let mut lines = LineReader::new(output, LINE_LIMIT);
+            let mut gate = Gate::new(std::time::Instant::now());
+            let fault = loop {
+                match lines.next().await {
+                    Ok(Some(line)) => {
+                        let room = ears.room.take(line.len()).await;
+                        let said = said::understand(process, &name, line);
+                        let is_logged = matches!(said, Said::Stray(_) | Said::Log(_));
+                        if !is_logged || gate.pass(std::time::Instant::now()).is_some() {
+                            ears.tell(Event::Said(process, said, room));
+                        }
+                    }
+                    Ok(None) | Err(LineError::Read(_)) => break None,
+                    Err(error @ LineError::TooLong(_)) => break Some(format!("{error}")),
+                }
+            };
+            ears.tell(Event::Silent(process, fault));
+        }));
+    }
+
+    /// Tells what is printed on `pipe`, as much as may reach the log.
+    ///
+    /// # Errors
+    /// The kernel takes no more descriptors.
+    pub(super) fn hear_prints(&self, printer: Printer, pipe: OwnedFd) -> io::Result<()> {
+        let ears = self.clone();
+        let pipe = receiver(pipe)?;
+        drop(self.tasks.spawn(async move {
+            let mut lines = LineReader::new(pipe, strays::LONGEST);
+            let mut gate = Gate::new(std::time::Instant::now());
+            loop {
+                let line = match lines.next().await {
+                    Ok(Some(line)) | Err(LineError::TooLong(line)) => line,
+                    Ok(None) | Err(LineError::Read(_)) => break,
+                };
+                if let Some(dropped) = gate.pass(std::time::Instant::now()) {
+                    if dropped > 0 {
+                        let text = format!("{dropped} lines before this one were left out");
+                        ears.tell(Event::Printed(printer, text));
+                    }
+                    let room = ears.room.take(line.len()).await;
+                    ears.tell(Event::Printed(printer, strays::clip(&line)));
+                    drop(room);
+                }
+            }
+            ears.tell(Event::PrintsOver(printer));
+        }));
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // The loop has ended if it does not listen.
+        self.events.send(event).ok();
+    }
+}
+
+/// A pipe to read from.
+///
+/// # Errors
+/// The kernel takes no more descriptors.
+pub(super) fn receiver(pipe: OwnedFd) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(pipe)
+}

@@ -1,0 +1,251 @@
+//! The lines of a module, understood as far as the host needs to, and made into lines for the bot.
+//!
+//! An answer may be as long as a line may be: it is checked without being built up, and passed on as it came.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::module::protocol::{Description, FromHost, FromModule, Log};
+
+use super::event::ProcessId;
+use super::strays;
+
+/// What a module's line comes to.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// Its greeting.
+    Hello(Box<Description>),
+    /// Something about a call that goes on; the line for the bot.
+    Progress(String, Vec<u8>),
+    /// The end of a call; the line for the bot.
+    Done(String, Vec<u8>),
+    /// What was meant as the end of a call, and what is wrong with it.
+    Malformed(String, String),
+    /// Something that only the bot can do; the line for the bot.
+    Request(Vec<u8>),
+    /// A line for the log.
+    Log(Log),
+    /// What is not of the protocol: a print that went astray.
+    Stray(String),
+}
+
+/// As much as is needed to know what a line is.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default, borrow)]
+    call: Option<Cow<'a, str>>,
+}
+
+/// The shape of an answer; nothing of it is kept.
+#[derive(Deserialize)]
+struct AnswerShape {
+    #[serde(default)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    messages: Vec<MessageShape>,
+}
+
+#[derive(Deserialize)]
+struct MessageShape {
+    #[serde(default)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    text: Text,
+    #[serde(default)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    uploads: Vec<UploadShape>,
+}
+
+#[derive(Deserialize)]
+struct UploadShape {
+    #[expect(dead_code, reason = "it is read to be checked")]
+    filename: Text,
+    #[expect(dead_code, reason = "it is read to be checked")]
+    bytes: Text,
+}
+
+/// A request with its arguments as they came.
+#[derive(Serialize, Deserialize)]
+struct RawRequest<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(default, borrow)]
+    module: Cow<'a, str>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    call: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    arguments: Option<&'a RawValue>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    keywords: Option<&'a RawValue>,
+}
+
+/// A response with its value as it came.
+#[derive(Serialize, Deserialize)]
+struct RawResponse<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    result: Option<&'a RawValue>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
+}
+
+/// Understands a line of `module`'s `process`.
+pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Said {
+    let head: Head<'_> = match serde_json::from_slice(&line) {
+        Ok(head) => head,
+        Err(_) => return Said::Stray(strays::clip(&line)),
+    };
+    let call = head.call.as_deref().map(str::to_owned);
+    match (&*head.kind, call) {
+        ("result", Some(call)) => match serde_json::from_slice::<AnswerShape>(&line) {
+            Ok(_) => Said::Done(call, line),
+            Err(error) => Said::Malformed(call, format!("its answer is none: {error}")),
+        },
+        ("progress", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
+            Ok(_) => Said::Progress(call, line),
+            Err(error) => Said::Malformed(call, format!("its progress is none: {error}")),
+        },
+        ("error", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
+            Ok(_) => Said::Done(call, line),
+            Err(error) => Said::Malformed(call, format!("its error is none: {error}")),
+        },
+        ("request", _) => request(process, module, &line),
+        _ => other(&line),
+    }
+}
+
+/// The request under an id that is unique among all processes.
+fn request(process: ProcessId, module: &str, line: &[u8]) -> Said {
+    match serde_json::from_slice::<RawRequest<'_>>(line) {
+        Ok(mut request) => {
+            request.id = format!("{}:{}", process.0, request.id).into();
+            request.module = module.into();
+            serde_json::to_vec(&request).map_or_else(not_understood, Said::Request)
+        }
+        Err(error) => not_understood(error),
+    }
+}
+
+fn other(line: &[u8]) -> Said {
+    match serde_json::from_slice(line) {
+        Ok(FromModule::Hello(description)) => Said::Hello(Box::new(description)),
+        Ok(FromModule::Log(log)) => Said::Log(log),
+        Ok(_) => not_understood("a line without the call that it is about"),
+        Err(error) => not_understood(error),
+    }
+}
+
+fn not_understood(error: impl fmt::Display) -> Said {
+    Said::Log(Log {
+        module: String::new(),
+        level: "warning".to_owned(),
+        text: format!("a line was not understood: {error}"),
+    })
+}
+
+/// The process that a response of the bot is for, and the line for it; none if it is for nobody.
+pub(super) fn response(line: &[u8]) -> Option<(ProcessId, Vec<u8>)> {
+    let mut response: RawResponse<'_> = serde_json::from_slice(line).ok()?;
+    let (process, id) = response.id.split_once(':')?;
+    let process = ProcessId(process.parse().ok()?);
+    response.id = id.to_owned().into();
+    Some((process, serde_json::to_vec(&response).ok()?))
+}
+
+/// Whether a line of the bot is a response.
+pub(super) fn is_response(line: &[u8]) -> bool {
+    serde_json::from_slice::<Head<'_>>(line).is_ok_and(|head| head.kind == "response")
+}
+
+/// A line for the bot.
+pub(super) fn line(said: &FromHost) -> Vec<u8> {
+    // These types have no keys that could fail.
+    serde_json::to_vec(said).unwrap_or_default()
+}
+
+/// A text that is checked to be one, and not kept.
+#[derive(Default)]
+struct Text;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyText;
+        impl Visitor<'_> for AnyText {
+            type Value = Text;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text")
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Text, E> {
+                Ok(Text)
+            }
+        }
+        deserializer.deserialize_str(AnyText)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> Said {
+        understand(ProcessId(7), "dice", line.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn answers_are_passed_on_as_they_came() {
+        let line = r#"{"call":"a","type":"result","messages":[{"text":"x\n"}], "later":1}"#;
+        assert!(
+            matches!(said(line), Said::Done(call, passed) if call == "a" && passed == line.as_bytes())
+        );
+        let line = r#"{"type":"result","call":"a","messages":[{"text":7}]}"#;
+        assert!(matches!(said(line), Said::Malformed(call, _) if call == "a"));
+        let line = r#"{"type":"progress","call":"a","text":"half"}"#;
+        assert!(matches!(said(line), Said::Progress(..)));
+        let line = r#"{"type":"error","call":"a","trace":"boom"}"#;
+        assert!(matches!(said(line), Said::Done(..)));
+    }
+
+    #[test]
+    fn what_is_no_line_of_the_protocol_is_a_stray_print_or_a_warning() {
+        for line in ["rolling", "7", "[1]", "{\"half", "{}", "\u{fffd}"] {
+            assert!(matches!(said(line), Said::Stray(_)), "{line}");
+        }
+        for line in [
+            r#"{"type":"later"}"#,
+            r#"{"type":"result"}"#,
+            r#"{"type":"request","id":"1"}"#,
+        ] {
+            assert!(
+                matches!(said(line), Said::Log(log) if log.level == "warning"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn requests_and_responses_find_their_process() {
+        let asked = r#"{"type":"request","id":"1","method":"m","arguments":[1.50, {"a":1}]}"#;
+        let Said::Request(line) = said(asked) else {
+            panic!("it is a request");
+        };
+        let expected = r#"{"type":"request","id":"7:1","module":"dice","method":"m","arguments":[1.50, {"a":1}]}"#;
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+        let answer = br#"{"type":"response","id":"7:1","result":{"b": 2}}"#;
+        assert!(is_response(answer));
+        let (process, line) = response(answer).unwrap();
+        assert_eq!(process, ProcessId(7));
+        assert_eq!(line, br#"{"type":"response","id":"1","result":{"b": 2}}"#);
+        assert!(response(br#"{"type":"response","id":"1","result":2}"#).is_none());
+    }
+}

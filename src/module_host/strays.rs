@@ -1,0 +1,73 @@
+//! How much of what modules print reaches the log: a burst, then so many lines a second, each of bounded length.
+
+use std::time::Instant;
+
+/// How many lines may come at once.
+const BURST: u32 = 200;
+
+/// How many lines a second may come for ever.
+const RATE: u32 = 20;
+
+/// The longest line of a print that is read at once, in bytes; a longer one is told in pieces.
+pub(super) const LONGEST: usize = 4096;
+
+/// As much of a printed line as is told.
+pub(super) fn clip(line: &[u8]) -> String {
+    let most = line.get(..LONGEST).unwrap_or(line);
+    String::from_utf8_lossy(most).into_owned()
+}
+
+/// Lets lines through, or counts them.
+#[derive(Debug)]
+pub(super) struct Gate {
+    left: u32,
+    since: Instant,
+    dropped: u64,
+}
+
+impl Gate {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            left: BURST,
+            since: now,
+            dropped: 0,
+        }
+    }
+
+    /// Whether a line may go to the log at `now`; and how many before it may not have.
+    pub(super) fn pass(&mut self, now: Instant) -> Option<u64> {
+        let earned = now.saturating_duration_since(self.since);
+        let earned = u32::try_from(earned.as_millis() * u128::from(RATE) / 1000).unwrap_or(BURST);
+        if earned > 0 {
+            self.left = self.left.saturating_add(earned).min(BURST);
+            self.since = now;
+        }
+        if self.left == 0 {
+            self.dropped += 1;
+            return None;
+        }
+        self.left -= 1;
+        Some(std::mem::take(&mut self.dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn after_a_burst_so_many_lines_a_second_pass() {
+        let start = Instant::now();
+        let mut gate = Gate::new(start);
+        let passed = |gate: &mut Gate, now: Instant| {
+            (0..10_000).filter(|_| gate.pass(now).is_some()).count()
+        };
+        assert_eq!(passed(&mut gate, start), 200);
+        assert_eq!(passed(&mut gate, start + Duration::from_millis(10)), 0);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(gate.pass(later), Some(19_800));
+        assert_eq!(passed(&mut gate, later), 19);
+    }
+}

@@ -1,0 +1,1 @@
+//! `matterbot try`: one command, without a Mattermost.

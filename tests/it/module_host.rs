@@ -1,0 +1,8 @@
+//! The module host as a process, with modules that are programs.
+
+mod calls;
+mod ends;
+mod generations;
+mod output;
+mod rig;
+mod staging;

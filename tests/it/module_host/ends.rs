@@ -1,0 +1,121 @@
+//! Ends: of processes, of what they leave behind, of the host, by whatever kills them.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use matterbot::module::link::Link;
+use matterbot::module::protocol::FailureReason;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::rig::{Rig, gone, runs};
+use crate::support::program::{PROGRAM, command, eventually};
+
+fn send(pid: &str, signal: Signal) {
+    kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal).unwrap();
+}
+
+#[tokio::test]
+async fn a_module_that_dies_is_started_again() {
+    let mut rig = Rig::serving().await;
+    for words in ["exit 0", "exit 7", "kill"] {
+        let first = rig.call(words).await;
+        let waiting = rig.call("echo on").await;
+        let failure = rig.end(&first).await.unwrap_err();
+        assert_eq!(failure.reason, FailureReason::Died, "{words}");
+        let how = if words == "kill" {
+            "signal 9"
+        } else {
+            "exit status"
+        };
+        assert!(failure.trace.contains(how), "{failure:?}");
+        assert_eq!(rig.end(&waiting).await.unwrap(), "on", "{words}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_a_module_started_outlives_it() {
+    let mut rig = Rig::serving().await;
+    assert_eq!(rig.ask("leave").await, "left");
+    let left = rig.note("left").await;
+    // While the module lives, so does what it started.
+    assert!(left.split_whitespace().all(runs), "{left}");
+    assert_eq!(rig.fails("kill").await, FailureReason::Died);
+    gone(&left).await;
+    assert_eq!(rig.ask("echo on").await, "on");
+}
+
+#[tokio::test]
+async fn nothing_outlives_the_connection() {
+    let mut rig = Rig::serving().await;
+    rig.call("leave hang").await;
+    let left = rig.note("left").await;
+    let status = rig.hang_up().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(!left.split_whitespace().any(runs), "{left}");
+}
+
+#[tokio::test]
+async fn nothing_outlives_a_host_that_is_asked_to_end() {
+    let mut rig = Rig::serving().await;
+    rig.call("leave hang").await;
+    let left = rig.note("left").await;
+    let mut host = rig.link.child.take().unwrap();
+    send(&host.id().unwrap().to_string(), Signal::TERM);
+    assert_eq!(host.wait().await.unwrap().code(), Some(0));
+    assert!(!left.split_whitespace().any(runs), "{left}");
+}
+
+#[tokio::test]
+async fn a_module_does_not_outlive_a_host_that_is_killed() {
+    let mut rig = Rig::serving().await;
+    rig.call("spin").await;
+    let module = rig.note("hanging").await;
+    let mut host = rig.link.child.take().unwrap();
+    host.kill().await.unwrap();
+    gone(&module).await;
+}
+
+#[tokio::test]
+async fn a_killed_module_fails_its_calls_at_once() {
+    let mut rig = Rig::serving().await;
+    let call = rig.call("hang").await;
+    let module = rig.note("hanging").await;
+    send(&module, Signal::KILL);
+    let failure = rig.end(&call).await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Died);
+}
+
+#[tokio::test]
+async fn a_listening_host_serves_its_first_connection_and_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("modules.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut host = command(PROGRAM)
+        .arg("module-host")
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
+        .spawn()
+        .unwrap();
+    let link = Link::connect(Path::new(&socket)).await.unwrap();
+    let mut rig = Rig::with(link).await;
+    rig.module("dice", "", "");
+    rig.serve(1).await;
+    assert_eq!(rig.ask("echo there").await, "there");
+    let module = rig.ask("pid").await;
+    drop(rig);
+    assert_eq!(host.wait().await.unwrap().code(), Some(0));
+    eventually("the module is gone", || !runs(&module)).await;
+}
+
+#[tokio::test]
+async fn a_host_without_a_bot_says_what_it_needs() {
+    let output = command(PROGRAM)
+        .arg("module-host")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("unix stream socket"), "{text}");
+}
