@@ -4,5 +4,6 @@ mod calls;
 mod ends;
 mod generations;
 mod output;
+mod python;
 mod rig;
 mod staging;
