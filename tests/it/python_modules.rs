@@ -3,6 +3,6 @@
 mod answers;
 mod conduct;
 mod importing;
-mod interpreter;
+pub(crate) mod interpreter;
 mod lives;
 mod requests;

@@ -5,6 +5,9 @@ import signal
 
 PR_SET_PDEATHSIG = 1
 
+# The number of pidfd_open(2), which some builds of Python do not know.
+PIDFD_OPEN = 434
+
 # The longest text that goes to the log, in characters; of a longer one the middle is left out.
 LOG_LIMIT = 64 * 1024
 
@@ -25,6 +28,18 @@ def die_with(parent):
         return
     if os.getppid() != parent:
         os._exit(1)
+
+
+def watch(child):
+    """A descriptor that becomes readable when the child ends."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(child)
+    import ctypes
+
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_OPEN, child, 0)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_open")
+    return descriptor
 
 
 def forget_after_fork(socket):
