@@ -63,6 +63,8 @@ pub(super) struct Process {
     /// Why it was killed, and what that makes of its calls; none: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
     pub(super) last_words: VecDeque<String>,
+    /// What we log of what it does wrong.
+    pub(super) gate: Gate,
 }
 
 /// Whom readers tell, and what they share.
@@ -98,6 +100,7 @@ impl Process {
             printing: 0,
             fault: None,
             last_words: VecDeque::new(),
+            gate: Gate::new(std::time::Instant::now()),
         }
     }
 
