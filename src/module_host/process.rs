@@ -160,6 +160,8 @@ impl Ears {
                 match lines.next().await {
                     Ok(Some(line)) => {
                         let room = ears.room.take(line.len()).await;
+                        // What was printed before an answer is logged before it: its pipe is looked at meanwhile.
+                        tokio::task::yield_now().await;
                         let said = said::understand(process, &name, line);
                         let is_logged = matches!(said, Said::Stray(_) | Said::Log(_));
                         if !is_logged || gate.pass(std::time::Instant::now()).is_some() {

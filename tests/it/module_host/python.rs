@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::rig::{Rig, gone, runs};
 
 const MODULE: &str = include_str!("command.py");
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(500);
 
 /// Writes the module `name` in upstream's shape, with more lines at its end.
