@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use crate::command::Catalogue;
 use crate::command::catalogue::{Module, Roster};
@@ -22,6 +22,7 @@ use crate::lifecycle::state_directory::StateDirectory;
 use crate::module::bindmap::{self, BindMap, Difference, Entry};
 
 use super::causes::causes;
+use super::event::Event;
 use super::status::{BindsTrouble, Modules};
 
 /// Bytes; the map of upstream's hundred modules takes a hundredth of it.
@@ -38,7 +39,9 @@ pub struct Binds {
     turn: Mutex<()>,
     /// Held for no longer than it takes to look: a slow disk holds up nobody who only reads.
     known: Mutex<Known>,
-    catalogue: watch::Sender<Arc<Catalogue>>,
+    catalogue: Mutex<Arc<Catalogue>>,
+    /// The loop, which has to know the words.
+    events: mpsc::UnboundedSender<Event>,
 }
 
 #[derive(Debug, Default)]
@@ -71,33 +74,32 @@ pub enum Unchanged {
 }
 
 impl Binds {
-    /// Reads the map at `path`; that it cannot be used is said in the log.
+    /// Reads the map at `path`; that it cannot be used is said in the log. `events` hears of the modules, and whenever they
+    /// change.
     #[must_use]
-    pub fn read(path: &Path) -> Self {
+    pub fn read(path: &Path, events: mpsc::UnboundedSender<Event>) -> Self {
         let mut known = Known::default();
         known.take(read(path));
         if let Some(trouble) = &known.trouble {
             tracing::error!("{trouble}; no module is available until that is mended");
         }
-        let catalogue = Arc::new(known.catalogue());
-        Self {
+        let binds = Self {
             path: path.to_owned(),
             turn: Mutex::default(),
-            known: Mutex::new(known),
-            catalogue: watch::Sender::new(catalogue),
-        }
+            known: Mutex::default(),
+            catalogue: Mutex::default(),
+            events,
+        };
+        binds.publish(&known);
+        *binds.lock() = known;
+        binds
     }
 
     /// The modules as they can be called now.
     #[must_use]
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        Arc::clone(&self.catalogue.borrow())
-    }
-
-    /// The same, for whoever has to know when it changes.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Arc<Catalogue>> {
-        self.catalogue.subscribe()
+        let catalogue = self.catalogue.lock();
+        Arc::clone(&catalogue.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Why the file cannot be used, if it cannot.
@@ -205,13 +207,15 @@ impl Binds {
 
     fn publish(&self, known: &Known) {
         let catalogue = known.catalogue();
-        self.catalogue.send_if_modified(|published| {
-            let is_new = **published != catalogue;
-            if is_new {
-                *published = Arc::new(catalogue);
-            }
-            is_new
-        });
+        let mut published = self
+            .catalogue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if **published != catalogue {
+            *published = Arc::new(catalogue);
+            // Once the loop has ended nobody needs it any more.
+            drop(self.events.send(Event::Modules(Arc::clone(&published))));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

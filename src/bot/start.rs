@@ -273,7 +273,7 @@ impl Bot {
             audit: ground.audit,
             outbox,
             directory: ground.directory,
-            binds: Binds::read(&settings.config.matterbot.bindmap),
+            binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,

@@ -11,6 +11,7 @@ use matterbot::module::protocol::Description;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 /// What upstream writes, as one line; with a key of its own.
 const UPSTREAM: &str = r#"{"dice": {"binds": ["@dice", "!dice"], "chans": ["lab", "any"], "accepts": null},
@@ -132,6 +133,10 @@ impl Place {
         Self { home, file }
     }
 
+    fn read(&self) -> Binds {
+        Binds::read(&self.file, mpsc::unbounded_channel().0)
+    }
+
     fn content(&self) -> String {
         fs::read_to_string(&self.file).unwrap()
     }
@@ -148,7 +153,10 @@ fn bind(binds: &Binds, module: &str, channel: &str) -> Result<(), Unchanged> {
     })
 }
 
-fn roster(modules: &[(&str, &[&str], &[&str], Option<&[&str]>)]) -> Roster {
+/// A module by name: its words, its channels, and the types that it takes.
+type Described<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+
+fn roster(modules: &[Described<'_>]) -> Roster {
     let loaded = |(name, binds, channels, accepts): &(&str, &[&str], &[&str], Option<&[&str]>)| {
         let description = Description {
             binds: texts(binds),
@@ -171,7 +179,7 @@ fn roster(modules: &[(&str, &[&str], &[&str], Option<&[&str]>)]) -> Roster {
 #[test]
 fn a_change_is_written_as_upstream_reads_it_and_keeps_what_it_does_not_know() {
     let place = Place::with(UPSTREAM);
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     bind(&binds, "ipinfo", "lab").unwrap();
     let map = as_upstream(place.content().as_bytes());
     assert_eq!(map["ipinfo"]["chans"], json!(["lab"]));
@@ -187,7 +195,7 @@ fn a_change_is_written_as_upstream_reads_it_and_keeps_what_it_does_not_know() {
 #[test]
 fn nothing_is_written_when_nothing_changed() {
     let place = Place::with(UPSTREAM);
-    let (binds, inode) = (Binds::read(&place.file), place.inode());
+    let (binds, inode) = (place.read(), place.inode());
     binds.change(|_| ()).unwrap();
     let same = roster(&[
         ("dice", &["!DICE", "@dice"], &["elsewhere"], None),
@@ -197,7 +205,7 @@ fn nothing_is_written_when_nothing_changed() {
     assert_eq!(place.inode(), inode);
     assert_eq!(place.content(), UPSTREAM);
     let empty = Place::empty();
-    let binds = Binds::read(&empty.file);
+    let binds = empty.read();
     assert_eq!(binds.greeted(Roster::new()).unwrap(), []);
     assert!(!empty.file.exists());
 }
@@ -205,7 +213,7 @@ fn nothing_is_written_when_nothing_changed() {
 #[test]
 fn modules_tell_their_words_and_the_file_their_channels() {
     let place = Place::with(UPSTREAM);
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     let greeted = roster(&[
         ("dice", &["@dice", "@roll"], &["debug"], Some(&["ip"])),
         ("new", &["@new"], &["debug"], None),
@@ -262,7 +270,7 @@ fn modules_tell_their_words_and_the_file_their_channels() {
 fn a_damaged_map_is_left_alone_and_no_module_is_available() {
     for damage in ["", "{", "[]", r#"{"dice": 1}"#] {
         let place = Place::with(damage);
-        let binds = Binds::read(&place.file);
+        let binds = place.read();
         assert!(binds.is_unknown());
         assert!(
             binds
@@ -292,7 +300,7 @@ fn a_damaged_map_is_left_alone_and_no_module_is_available() {
 #[test]
 fn what_was_known_is_served_while_the_file_is_damaged() {
     let place = Place::with(UPSTREAM);
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     fs::write(&place.file, "{").unwrap();
     assert!(binds.reread().is_err());
     assert!(matches!(
@@ -307,7 +315,7 @@ fn what_was_known_is_served_while_the_file_is_damaged() {
 #[test]
 fn what_a_person_wrote_meanwhile_is_kept() {
     let place = Place::with(UPSTREAM);
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     fs::write(
         &place.file,
         r#"{"other": {"binds": ["@other"], "chans": ["war"]}}"#,
@@ -334,7 +342,7 @@ fn what_a_person_wrote_meanwhile_is_kept() {
 fn a_file_that_cannot_be_read_or_written_is_said() {
     let place = Place::empty();
     fs::create_dir(&place.file).unwrap();
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     assert!(
         binds
             .trouble()
@@ -342,7 +350,7 @@ fn a_file_that_cannot_be_read_or_written_is_said() {
             .contains("bindmap.json cannot be read")
     );
     let place = Place::with(UPSTREAM);
-    let binds = Binds::read(&place.file);
+    let binds = place.read();
     fs::set_permissions(place.home.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let error = bind(&binds, "dice", "war").unwrap_err();
     assert!(matches!(error, Unchanged::Unwritten { .. }), "{error}");
@@ -362,7 +370,7 @@ fn a_link_stays_and_what_it_leads_to_is_replaced() {
     let (place, elsewhere) = (Place::with(UPSTREAM), tempfile::tempdir().unwrap());
     let link = elsewhere.path().join("bindmap.json");
     symlink(&place.file, &link).unwrap();
-    let binds = Binds::read(&link);
+    let binds = Binds::read(&link, mpsc::unbounded_channel().0);
     bind(&binds, "dice", "war").unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(place.content().contains("\"war\""));
@@ -372,6 +380,6 @@ fn a_link_stays_and_what_it_leads_to_is_replaced() {
 fn what_a_killed_process_left_is_no_obstacle() {
     let place = Place::with(UPSTREAM);
     fs::write(place.home.path().join("bindmap.json.tmp"), "{").unwrap();
-    bind(&Binds::read(&place.file), "dice", "war").unwrap();
+    bind(&place.read(), "dice", "war").unwrap();
     assert!(!place.home.path().join("bindmap.json.tmp").exists());
 }

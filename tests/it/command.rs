@@ -1,11 +1,7 @@
 //! The recogniser of commands, the table of built-ins, and the rate limit.
 
-use std::time::{Duration, Instant};
-
 use matterbot::command::parse::normalise;
-use matterbot::command::rate::{Rate, Verdict};
-use matterbot::command::{Builtin, Invocation, Role, Target, Vocabulary, table};
-use matterbot::id::UserId;
+use matterbot::command::{Builtin, Invocation, Target, Vocabulary, table};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
@@ -333,31 +329,6 @@ fn suggestions_come_from_what_the_asker_may_run() {
     );
 }
 
-#[test]
-fn the_table_says_who_may_what() {
-    let listed: Vec<(&str, Role, bool)> = table::TABLE
-        .iter()
-        .map(|row| (row.name, row.role, row.lifecycle))
-        .collect();
-    assert_eq!(
-        listed,
-        [
-            ("help", Role::Everyone, false),
-            ("status", Role::Everyone, false),
-            ("map", Role::Everyone, false),
-            ("restart", Role::Operator, true),
-            ("bind", Role::Admin, false),
-            ("unbind", Role::Admin, false),
-            ("audit", Role::Admin, false),
-        ]
-    );
-    assert!(Role::Everyone < Role::Operator && Role::Operator < Role::Admin);
-    for row in &table::TABLE {
-        assert_eq!(table::row(row.builtin), row);
-        assert_eq!(table::named(&row.name.to_uppercase()), Some(row.builtin));
-    }
-}
-
 /// Work in proportion to the length: with anything worse these would take hours.
 #[test]
 fn a_long_message_is_read_in_proportion_to_its_length() {
@@ -412,36 +383,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn the_rate_limits_each_user_in_a_sliding_window() {
-    let start = Instant::now();
-    let at = |milliseconds| start + Duration::from_millis(milliseconds);
-    let (one, other) = (UserId::random(), UserId::random());
-    let mut rate = Rate::new(2, Duration::from_secs(10));
-    assert_eq!(rate.check(one, at(0)), Verdict::Go);
-    assert_eq!(rate.check(one, at(6_000)), Verdict::Go);
-    assert_eq!(rate.check(one, at(7_000)), Verdict::FirstOver);
-    assert_eq!(rate.check(one, at(9_999)), Verdict::Over);
-    assert_eq!(rate.check(other, at(9_999)), Verdict::Go);
-    assert_eq!(
-        rate.check(one, at(10_000)),
-        Verdict::Go,
-        "the first call has left the window"
-    );
-    assert_eq!(
-        rate.check(one, at(10_001)),
-        Verdict::Over,
-        "it was said in words three seconds ago"
-    );
-    assert_eq!(rate.check(one, at(16_000)), Verdict::Go);
-    assert_eq!(rate.check(one, at(17_000)), Verdict::FirstOver);
-}
-
-#[test]
-fn a_count_of_zero_limits_nothing() {
-    let (now, user) = (Instant::now(), UserId::random());
-    let mut rate = Rate::new(0, Duration::from_secs(10));
-    assert!((0..1000).all(|_| rate.check(user, now) == Verdict::Go));
 }

@@ -51,7 +51,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         ledger,
         audit: Audit::open(home).unwrap(),
         directory: StateDirectory::open(home).unwrap(),
-        binds: Binds::read(&config.matterbot.bindmap),
+        binds: Binds::read(&config.matterbot.bindmap, tell.clone()),
         settings: watch::Sender::new(Arc::new(Settings::new(config))),
         origin: Origin::remember().unwrap(),
         strict: false,
@@ -77,11 +77,8 @@ fn ticket(context: &Context) -> Ticket {
         "create_at": 1, "message": "@status",
     });
     let post: crate::mattermost::model::Post = serde_json::from_value(post).unwrap();
-    let invocation = context
-        .settings()
-        .vocabulary
-        .parse(&post.message, |_| false)
-        .remove(0);
+    let vocabulary = &context.settings().vocabulary;
+    let invocation = vocabulary.parse(&post.message, |_| false).remove(0);
     Ticket {
         room: Room::open(post.channel_id, "town-square"),
         post: Arc::new(post),
