@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
 use tokio::time::Instant;
 
@@ -292,7 +293,17 @@ impl Host {
     /// Kills all that stems from us, until there is none.
     pub(super) async fn end(self) {
         let until = Instant::now() + LAST_KILLS;
-        while descent::kill_all(&BTreeSet::new()) > 0 && Instant::now() < until {
+        let none = BTreeSet::new();
+        // The kernel says that there are no children when nothing stems from us: what loses its parent becomes ours.
+        while descent::kill_all(&none) > 0
+            || !matches!(
+                rustix::process::wait(WaitOptions::NOHANG),
+                Err(Errno::CHILD)
+            )
+        {
+            if Instant::now() > until {
+                return;
+            }
             tokio::time::sleep(LAST_KILL).await;
         }
     }

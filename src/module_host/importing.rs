@@ -37,7 +37,7 @@ impl Host {
                 }
                 match interpreter.purpose {
                     Purpose::Generation(generation) => {
-                        self.imported(id, generation, (python, modules, problems), now);
+                        self.imported(id, generation, (python, modules, problems));
                     }
                     Purpose::Own(process) => {
                         let failure =

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::rig::{Rig, gone, runs};
 
 const MODULE: &str = include_str!("command.py");
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(500);
 
 /// Writes the module `name` in upstream's shape, with more lines at its end.
@@ -240,4 +240,28 @@ fn parent(pid: &str) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(") ").unwrap();
     rest.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Ten swaps under calls: each call is answered once, by the code of the generation that it names.
+#[tokio::test]
+async fn no_call_is_lost_in_ten_swaps() {
+    let mut rig = serving().await;
+    let mut calls = Vec::new();
+    for generation in 2..=11_u64 {
+        let before = generation - 1;
+        write(&rig, "dice", &generation.to_string(), "");
+        rig.order_stage(generation).await;
+        for _ in 0..3 {
+            let id = rig.call_in(before, "dice", "version", LONG).await;
+            calls.push((id, before.to_string()));
+        }
+        rig.staged(generation).await;
+        let id = rig.call_in(before, "dice", "version", LONG).await;
+        calls.push((id, before.to_string()));
+        let generations = [("dice".to_owned(), generation)].into();
+        rig.send(&ToHost::Serve { generations }).await;
+    }
+    for (id, version) in calls {
+        assert_eq!(rig.end(&id).await.unwrap(), version, "{id}");
+    }
 }
