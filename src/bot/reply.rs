@@ -4,6 +4,7 @@ mod audit;
 mod binds;
 mod module;
 mod report;
+mod welcome;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,10 +21,11 @@ use super::ticket::{Fate, Ticket};
 pub use audit::audit;
 pub use binds::{
     BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
-    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
 };
 pub use module::not_loaded;
 pub use report::{help, help_on, help_unknown, status, status_unknown};
+pub use welcome::welcome;
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]

@@ -183,6 +183,35 @@ async fn in_direct_messages_counts_where_the_asker_is_a_member() {
 }
 
 #[tokio::test]
+async fn whoever_cannot_be_looked_up_is_a_member_of_nothing_and_is_told() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), MAP).await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    let direct = pat.direct(&scenario.bot).await;
+    let path = format!("/api/v4/channels/{lab}/members/{}", pat.id);
+    let error = json!({"kind": "server_error", "status": 500, "when": "before_save"});
+    scenario
+        .fault(json!({"fault": error, "scope": {"path": path}}))
+        .await;
+    let seen = answer(pat, &direct, "@map").await;
+    assert!(
+        !seen.contains("ipinfo") && seen.contains("| welcome | **YES** |"),
+        "{seen}"
+    );
+    assert!(
+        seen.ends_with("Some modules may be missing from this: I could not ask the server which channels you are in."),
+        "{seen}"
+    );
+    scenario.mend().await;
+    let seen = answer(pat, &direct, "@map").await;
+    assert!(
+        seen.contains("| ipinfo | **YES** |") && !seen.contains("Some modules"),
+        "{seen}"
+    );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
 async fn help_knows_the_modules_that_are_available_here() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), MAP).await;
