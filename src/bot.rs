@@ -19,6 +19,7 @@ pub mod event;
 pub mod expired;
 pub mod identity;
 pub mod lane;
+pub mod modules;
 pub mod notices;
 pub mod outbox;
 pub mod perform;
@@ -58,6 +59,7 @@ use context::Context;
 use decide::{State, decide};
 use effect::{Effect, End};
 use event::{Event, Now};
+use modules::Keeper;
 use perform::Performer;
 use recovery::Carried;
 use start::Resumption;
@@ -85,6 +87,7 @@ pub struct Bot {
     signals: Signals,
     events: mpsc::UnboundedReceiver<Event>,
     sending: Tasks,
+    keeper: Keeper,
     lock: Lock,
 }
 
@@ -154,7 +157,7 @@ impl Bot {
         };
         supervision::ending(self.context.notify, outcome);
         let sending = self.sending.drain(answers);
-        let (sent, ()) = tokio::join!(sending, self.gateway.close(GOODBYE));
+        let (sent, (), ()) = tokio::join!(sending, self.gateway.close(GOODBYE), self.keeper.end());
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
@@ -171,6 +174,7 @@ impl Bot {
     async fn start_over(mut self) -> Ended {
         tracing::info!("there is room again: starting over");
         self.gateway.close(GOODBYE).await;
+        self.keeper.end().await;
         self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
             return Ended::Process(Outcome::Exit(Status::Failure));

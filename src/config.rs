@@ -201,7 +201,7 @@ fn read(
     let (mut matterbot, feedmap) = root.within("Matterbot", |section| {
         matterbot::read(section, environment, file)
     });
-    let (modules, other) = root.within("Modules", modules::read);
+    let (modules, other) = root.within("Modules", |section| modules::read(section, environment));
     if let Some(other) = other {
         match &feedmap {
             Some(feedmap) => compare_feedmaps(&mut root, feedmap, &other),

@@ -32,6 +32,7 @@ use super::Bot;
 use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
+use super::modules::{self, Modules};
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::perform::Performer;
@@ -274,6 +275,7 @@ impl Bot {
             outbox,
             directory: ground.directory,
             binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
+            modules: Modules::new(settings.config.matterbot.command_workers),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
@@ -301,6 +303,7 @@ impl Bot {
             drop(chores.spawn(chores.until_stopped(forgetting)));
         }
         Self {
+            keeper: modules::keep(&context),
             performer: Performer::new(
                 Arc::clone(&context),
                 Tasks::new(),

@@ -31,6 +31,7 @@ mod logging;
 mod marker;
 mod missed;
 mod module_host;
+mod modules;
 mod notify;
 mod outbox;
 mod playground;

@@ -179,6 +179,7 @@ pub(super) fn part(text: &str) -> Part {
     Part {
         text: text.to_owned(),
         attachment: None,
+        files: Vec::new(),
     }
 }
 
