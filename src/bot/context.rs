@@ -54,10 +54,10 @@ pub struct Context {
     pub notify: Notify,
     /// The modules, and where they are available.
     pub binds: Binds,
-    /// Held by whoever reloads.
-    pub reloading: tokio::sync::Mutex<()>,
     /// The modules as they are called.
     pub modules: Modules,
+    /// Held by whoever reloads.
+    pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
     /// What was said a short while ago, and need not be said again.

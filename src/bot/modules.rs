@@ -7,6 +7,7 @@
 //!     └──────────────────────────────────────────────────┘
 //! ```
 
+pub mod hooks;
 mod host;
 mod requests;
 mod strays;
@@ -18,6 +19,11 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::module::protocol::{Answer, Call, Failure, FailureReason, FromHost, ToHost};
+
+use crate::tasks::Tasks;
+
+use super::context::Context;
+use hooks::{Dropped, Happening};
 
 pub use host::{Keeper, keep};
 
@@ -51,6 +57,9 @@ pub struct Modules {
     /// How many calls of one module run at once.
     workers: usize,
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// What the modules are being told.
+    hooks: Tasks,
+    dropped: Dropped,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +84,8 @@ impl Modules {
             connection: Mutex::default(),
             workers: workers.max(1),
             turns: Mutex::default(),
+            hooks: Tasks::new(),
+            dropped: Dropped::default(),
         }
     }
 
@@ -111,24 +122,34 @@ impl Modules {
 
     /// Calls `module`; gives what it says, at last an answer or a failure.
     pub fn call(&self, module: &str, generation: u64, call: Call) -> mpsc::UnboundedReceiver<Said> {
-        let (tell, said) = mpsc::unbounded_channel();
         let id = call.id.clone();
         let order = ToHost::Call {
             module: module.to_owned(),
             generation,
             call,
         };
-        let mut connection = self.connection();
-        let sent = match &connection.orders {
-            Some(orders) => orders.send(order).is_ok(),
-            None => false,
-        };
-        if sent {
-            connection.calls.insert(id, tell);
-        } else {
+        self.begin(&id, order).unwrap_or_else(|| {
+            let (tell, said) = mpsc::unbounded_channel();
             drop(tell.send(lost(&id)));
+            said
+        })
+    }
+
+    /// Orders what is named `id`; gives what is said of it, or nothing if there is no host.
+    fn begin(&self, id: &str, order: ToHost) -> Option<mpsc::UnboundedReceiver<Said>> {
+        let (tell, said) = mpsc::unbounded_channel();
+        let mut connection = self.connection();
+        connection.orders.as_ref()?.send(order).ok()?;
+        connection.calls.insert(id.to_owned(), tell);
+        Some(said)
+    }
+
+    /// Tells modules what has happened, beside everything else.
+    pub fn happened(&self, context: &Arc<Context>, happening: Happening) {
+        if self.dropped.admits(self.hooks.running()) {
+            let telling = hooks::tell(Arc::clone(context), happening);
+            drop(self.hooks.spawn(context.chores.until_stopped(telling)));
         }
-        said
     }
 
     /// Nobody waits for the call `id` any longer.

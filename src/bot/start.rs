@@ -327,6 +327,7 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     let lifecycle = &settings.config.lifecycle;
     Rules {
         vocabulary: settings.vocabulary.clone(),
+        recursion: settings.config.matterbot.recursion,
         user_concurrency: settings.config.matterbot.user_concurrency,
         welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),

@@ -2,4 +2,5 @@
 
 mod calls;
 mod ends;
+mod requests;
 mod rig;

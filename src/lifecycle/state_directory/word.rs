@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use rustix::fs::OFlags;
 
 use super::{Lock, StateDirectory};
 

@@ -28,6 +28,8 @@ def act(call):
         return [{"text": "first"}, {"text": "second", "uploads": [file("b.txt", b"b")]}]
     if word == "files":
         return [{"text": "", "uploads": [file(f"{n}.bin", bytes([n])) for n in range(int(rest[0]))]}]
+    if word == "recurse":
+        return [{"text": f"@{rest[0]} recurse {NAME}"}]
     if word == "progress":
         say({"type": "progress", "call": call["id"], "text": "half"})
         return [{"text": "whole"}]
