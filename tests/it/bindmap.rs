@@ -153,8 +153,11 @@ fn bind(binds: &Binds, module: &str, channel: &str) -> Result<(), Unchanged> {
     })
 }
 
-fn roster(modules: &[(&str, &[&str], &[&str], Option<&[&str]>)]) -> Roster {
-    let loaded = |(name, binds, channels, accepts): &(&str, &[&str], &[&str], Option<&[&str]>)| {
+/// A module's name, words, first channels, and what it takes.
+type Greeted<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+
+fn roster(modules: &[Greeted<'_>]) -> Roster {
+    let loaded = |(name, binds, channels, accepts): &Greeted<'_>| {
         let description = Description {
             binds: texts(binds),
             channels: texts(channels),
@@ -162,13 +165,11 @@ fn roster(modules: &[(&str, &[&str], &[&str], Option<&[&str]>)]) -> Roster {
             ..Description::default()
         };
         let generation = 1;
-        (
-            (*name).to_owned(),
-            Loaded {
-                description,
-                generation,
-            },
-        )
+        let loaded = Loaded {
+            description,
+            generation,
+        };
+        ((*name).to_owned(), loaded)
     };
     modules.iter().map(loaded).collect()
 }

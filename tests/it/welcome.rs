@@ -34,7 +34,7 @@ async fn greeted(scenario: &Scenario, channel: &str, person: &Person) -> String 
         let texts = posts
             .iter()
             .map(|post| post["message"].as_str().unwrap().to_owned());
-        texts.filter(|text| text.contains(&name)).last()
+        texts.rev().find(|text| text.contains(&name))
     };
     scenario.admin.until("a newcomer was greeted", look).await
 }
