@@ -333,6 +333,8 @@ async fn a_new_module_enters_with_its_channels_and_keeps_those_that_it_is_given(
     let (admin, pat, lab) = (&scenario.admin, &scenario.pat, &scenario.lab);
     let nothing = answer(pat, lab, "@map").await;
     assert_eq!(nothing, "I don't know about any commands here.");
+    let help = answer(pat, lab, "@help").await;
+    assert!(!help.contains("@gone"), "{help}");
     let all = answer(admin, lab, "@map").await;
     assert!(
         all.contains("| gone | **NO** | `@gone` | (missing at present) |")

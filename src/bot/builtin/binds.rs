@@ -148,7 +148,7 @@ impl Wish<'_> {
 }
 
 /// Whether the modules have been greeted, and this one was not among them.
-fn is_missing(catalogue: &Catalogue, name: &str) -> bool {
+pub(super) fn is_missing(catalogue: &Catalogue, name: &str) -> bool {
     let module = catalogue.get(name);
     catalogue.is_greeted() && module.is_none_or(|module| module.generation.is_none())
 }

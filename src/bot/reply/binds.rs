@@ -329,6 +329,7 @@ mod tests {
             accepts: None,
             help,
             risk: Risk::Read,
+            hooks: Vec::new(),
             generation: Some(1),
         }
     }
