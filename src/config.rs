@@ -10,7 +10,6 @@
 //!                      └──▶ a section at a time, key by key ──▶ Config + notes, each with line and column
 //! ```
 
-pub mod check;
 pub mod diagnostic;
 pub mod difference;
 pub mod environment;
@@ -29,13 +28,13 @@ mod token;
 mod tree;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use locate::Places;
 use notes::{Notes, Text};
 use section::{Base, Section};
 use tree::Tree;
 
-pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
@@ -133,7 +132,6 @@ pub fn load(path: &Path, environment: &Environment, strict: bool) -> Result<Load
 /// # Errors
 /// The file cannot be read, or what says where the directory is is wrong.
 pub fn state_directory(path: &Path, environment: &Environment) -> Result<PathBuf, Invalid> {
-    let (config, mut diagnostics) = read_file(path, environment, false)?;
     let says_where = [
         "Matterbot",
         "Lifecycle",
@@ -141,11 +139,29 @@ pub fn state_directory(path: &Path, environment: &Environment) -> Result<PathBuf
         "Matterbot.bindmap",
         "",
     ];
+    let config = read_part(path, environment, &says_where)?;
+    Ok(config.lifecycle.state_dir)
+}
+
+/// The section `Modules` of the file at `path`, and how long a command may take, whatever else is wrong with it: whoever
+/// writes modules need not have a server.
+///
+/// # Errors
+/// The file cannot be read, or what says where modules are is wrong.
+pub fn modules(path: &Path, environment: &Environment) -> Result<(Modules, Duration), Invalid> {
+    let says_where = ["Modules", "Modules.commanddir", "Modules.python", ""];
+    let config = read_part(path, environment, &says_where)?;
+    Ok((config.modules, config.matterbot.command_timeout))
+}
+
+/// Reads the file at `path`, of which only `keys` have to be right.
+fn read_part(path: &Path, environment: &Environment, keys: &[&str]) -> Result<Config, Invalid> {
+    let (config, mut diagnostics) = read_file(path, environment, false)?;
     diagnostics.retain(|diagnostic| {
-        diagnostic.severity == Severity::Error && says_where.contains(&diagnostic.key.as_str())
+        diagnostic.severity == Severity::Error && keys.contains(&diagnostic.key.as_str())
     });
     if diagnostics.is_empty() {
-        Ok(config.lifecycle.state_dir)
+        Ok(config)
     } else {
         Err(Invalid { diagnostics })
     }

@@ -19,7 +19,9 @@ mod connection;
 mod ending;
 mod event;
 mod forking;
+mod greeting;
 mod host;
+mod importing;
 mod interpreter;
 mod process;
 mod said;
@@ -33,7 +35,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use crate::lifecycle::Status;
@@ -86,12 +88,16 @@ async fn serve(program: &Path) -> anyhow::Result<()> {
         Event::Stop = signals.next() => return Ok(()),
     };
     let (events, mut arriving) = mpsc::unbounded_channel();
-    let mut host = Host::start(program.to_owned(), bot, events);
+    let (listening, mut gone) = oneshot::channel();
+    let mut host = Host::start(program.to_owned(), bot, events, listening);
     while !host.is_over() {
-        // Every arm only waits; what was not returned is returned by the next turn.
+        // Every arm only waits; what was not returned is returned by the next turn. However much modules say, the end
+        // comes first; and the time is looked at after every event.
         let event = tokio::select! {
-            Some(event) = arriving.recv() => event,
+            biased;
+            _ = &mut gone => Event::BotGone,
             event = signals.next() => event,
+            Some(event) = arriving.recv() => event,
             () = sleep_until(host.next_time()) => Event::Time,
         };
         host.handle(event);

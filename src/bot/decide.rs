@@ -362,7 +362,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             state.counters.last_foreign = Some(now.wall);
             Vec::new()
         }
-        Event::Signal(Signal::Stop) => state.stop(),
+        Event::Signal(Signal::Stop(_)) => state.stop(),
         Event::Signal(Signal::Reload) => vec![Effect::Reload],
         Event::Signal(Signal::Restart) => state.restart_asked(Request::new(None)),
         Event::GraceOver => {

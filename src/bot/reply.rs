@@ -5,6 +5,7 @@ mod binds;
 mod module;
 mod reload;
 mod report;
+mod welcome;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::ticket::{Fate, Ticket};
 pub use audit::audit;
 pub use binds::{
     BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
-    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
 };
 pub use module::{
     availability_unknown, file_not_sent, indicator_of_no_use, module_failed, no_indicator,
@@ -28,6 +29,7 @@ pub use module::{
 };
 pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
+pub use welcome::welcome;
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]

@@ -13,8 +13,9 @@ pub struct Modules {
     pub commanddir: PathBuf,
     /// The folder of the feed modules.
     pub moduledir: PathBuf,
-    /// The interpreter of Python modules; a bare name is looked up in `PATH`.
-    pub python: PathBuf,
+    /// The interpreter of Python modules; a bare name is looked up in `PATH`. None: that of the checkout that
+    /// `commanddir` is in (`.venv`), else `python3`.
+    pub python: Option<PathBuf>,
     /// Where a module host listens; none: the bot starts one.
     pub socket: Option<PathBuf>,
     /// The pause between two rounds of the feeds.
@@ -54,13 +55,11 @@ pub(super) fn read(
 }
 
 /// A name without a slash is a program in `PATH`, and stays as it is.
-fn python(section: &mut Section<'_, '_>) -> PathBuf {
+fn python(section: &mut Section<'_, '_>) -> Option<PathBuf> {
     let name = section.text("python").unwrap_or_default();
     if name.contains('/') || name.contains('\0') {
-        section.file("python").unwrap_or_default()
-    } else if name.is_empty() {
-        PathBuf::from("python3")
+        section.file("python")
     } else {
-        PathBuf::from(name)
+        (!name.is_empty()).then(|| PathBuf::from(name))
     }
 }

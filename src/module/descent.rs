@@ -18,6 +18,8 @@ pub struct Process {
     pub pid: u32,
     /// Its parent.
     pub parent: u32,
+    /// The process that leads its group.
+    pub group: u32,
     /// The process that made its session.
     pub session: u32,
     /// Whether it has ended and nobody has waited for it.
@@ -53,6 +55,22 @@ impl Processes {
         self.0.iter().filter(of).copied()
     }
 
+    /// Sends SIGKILL to all of `found`, and to the groups that no other process is in: of a group none gets away, not even
+    /// one that forks and ends faster than we look.
+    fn kill(&self, found: &[Process]) {
+        let ids: BTreeSet<u32> = found.iter().map(|process| process.pid).collect();
+        let others = self.0.iter().filter(|process| !ids.contains(&process.pid));
+        let kept: BTreeSet<u32> = others.map(|process| process.group).collect();
+        for process in found {
+            kill(process.pid);
+        }
+        let groups: BTreeSet<u32> = found.iter().map(|process| process.group).collect();
+        for group in groups.difference(&kept).filter_map(|group| pid(*group)) {
+            // All of it may have ended by now.
+            rustix::process::kill_process_group(group, Signal::KILL).ok();
+        }
+    }
+
     /// All that stem from `root`, without itself, and without `spared` and what stems from them.
     #[must_use]
     pub fn descendants(&self, root: u32, spared: &BTreeSet<u32>) -> Vec<Process> {
@@ -77,26 +95,25 @@ impl Processes {
 #[must_use]
 pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
     let own = std::process::id();
-    let mut left = 0;
-    for process in Processes::read().descendants(own, spared) {
-        if !process.ended {
-            kill(process.pid);
-            left += 1;
-        } else if process.parent == own {
-            reap(process.pid);
-        }
+    let processes = Processes::read();
+    let found = processes.descendants(own, spared);
+    let (ended, left): (Vec<Process>, Vec<Process>) =
+        found.into_iter().partition(|process| process.ended);
+    processes.kill(&left);
+    for process in ended.iter().filter(|process| process.parent == own) {
+        reap(process.pid);
     }
-    left
+    left.len()
 }
 
 /// Sends SIGKILL to `root` and to all that stem from it.
 pub fn kill_tree(root: u32) {
-    let below = Processes::read().descendants(root, &BTreeSet::new());
+    let processes = Processes::read();
     // The root first: it would start others in the place of those that die.
-    kill(root);
-    for process in below {
-        kill(process.pid);
-    }
+    let own = processes.0.iter().filter(|process| process.pid == root);
+    let mut found: Vec<Process> = own.copied().collect();
+    found.extend(processes.descendants(root, &BTreeSet::new()));
+    processes.kill(&found);
 }
 
 /// Takes away those children of ours that have ended and are none of `own`, for which somebody else waits.
@@ -147,11 +164,13 @@ fn read_process(pid: u32) -> Option<Process> {
     let mut fields = fields.split(' ');
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let session = fields.nth(1)?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
     let threads: u32 = fields.nth(13)?.parse().ok()?;
     Some(Process {
         pid,
         parent,
+        group,
         session,
         // The first thread may end before the others do.
         ended: matches!(state, "Z" | "X") && threads <= 1,
@@ -166,6 +185,7 @@ mod tests {
         Process {
             pid,
             parent,
+            group: 1,
             session: 1,
             ended: false,
         }

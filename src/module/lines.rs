@@ -52,7 +52,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             let end = read.iter().position(|byte| *byte == b'\n');
             let room = self.limit - self.begun.len();
             let taken = end.unwrap_or(read.len()).min(room);
-            self.begun.extend(read.iter().take(taken));
+            self.begun
+                .extend_from_slice(read.get(..taken).unwrap_or_default());
             let ends_here = end == Some(taken);
             let too_long = !ends_here && taken < read.len();
             self.stream.consume(taken + usize::from(ends_here));

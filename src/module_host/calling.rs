@@ -139,7 +139,7 @@ impl Host {
                 self.install(id, number, process);
                 Ok(())
             }
-            Start::Fork(interpreter) => self.fork(id, interpreter, now),
+            Start::Fork(interpreter, stage) => self.fork(id, (interpreter, &stage), now),
             Start::Own(stage) => self.start_own_interpreter(id, &stage, now),
         }
     }
@@ -173,9 +173,12 @@ impl Host {
             return;
         };
         let Some(deadline) = process.calls.remove(call) else {
-            let text = format!("it answered the call {call}, which it was not given");
-            let name = Arc::clone(&process.name);
-            return self.log(&name, "warning", text);
+            if process.gate.pass(now.into_std()).is_some() {
+                let text = format!("it answered the call {call}, which it was not given");
+                let name = Arc::clone(&process.name);
+                self.log(&name, "warning", text);
+            }
+            return;
         };
         if let (Some(_), Some((line, room))) = (deadline, told) {
             self.bot.send(line, room);
@@ -203,10 +206,14 @@ impl Host {
             self.retire(id, now);
         }
         let mut overdue = Vec::new();
+        let is_late = |waiting: &Waiting| waiting.deadline <= now;
         for code in self.codes.values_mut() {
+            if !code.waiting.iter().any(is_late) {
+                continue;
+            }
             let (late, waiting) = std::mem::take(&mut code.waiting)
                 .into_iter()
-                .partition(|waiting| waiting.deadline <= now);
+                .partition(is_late);
             code.waiting = waiting;
             overdue.extend::<VecDeque<Waiting>>(late);
         }

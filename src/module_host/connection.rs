@@ -9,7 +9,7 @@ use rustix::net::AddressFamily;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::module::lines::LineReader;
 use crate::module::protocol::LINE_LIMIT;
@@ -57,8 +57,12 @@ pub(super) async fn of_standard_input() -> io::Result<UnixStream> {
     UnixStream::from_std(stream)
 }
 
-/// Tells what the bot says, to its end.
-pub(super) async fn listen(bot: OwnedReadHalf, events: mpsc::UnboundedSender<Event>) {
+/// Tells what the bot says, to its end, when `listening` is dropped.
+pub(super) async fn listen(
+    bot: OwnedReadHalf,
+    events: mpsc::UnboundedSender<Event>,
+    listening: oneshot::Sender<()>,
+) {
     let mut lines = LineReader::new(bot, LINE_LIMIT);
     while let Ok(Some(line)) = lines.next().await {
         let event = if said::is_response(&line) {
@@ -78,8 +82,7 @@ pub(super) async fn listen(bot: OwnedReadHalf, events: mpsc::UnboundedSender<Eve
             return;
         }
     }
-    // The loop has ended if it does not listen.
-    events.send(Event::BotGone).ok();
+    drop(listening);
 }
 
 impl Outlet {

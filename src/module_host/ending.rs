@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use super::process::Condition;
 const ENDING: Duration = Duration::from_secs(2);
 
 /// How long the last lines of a process that has ended are waited for: somebody else may hold its output open.
-const LAST_LINES: Duration = Duration::from_millis(500);
+pub(super) const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// How long and how often it is looked for what an ended process left behind.
 const SWEEPING: Duration = Duration::from_secs(1);
@@ -167,11 +168,14 @@ impl Host {
 
     /// One of the streams that a process prints to has come to its end.
     pub(super) fn prints_over(&mut self, printer: Printer, now: Instant) {
-        if let Printer::Module(id) = printer
-            && let Some(process) = self.processes.get_mut(&id)
-        {
-            process.printing = process.printing.saturating_sub(1);
-            self.bury_if_over(id, now);
+        match printer {
+            Printer::Module(id) => {
+                if let Some(process) = self.processes.get_mut(&id) {
+                    process.printing = process.printing.saturating_sub(1);
+                    self.bury_if_over(id, now);
+                }
+            }
+            Printer::Interpreter(id) => self.interpreter_prints_over(id, now),
         }
     }
 
@@ -273,7 +277,7 @@ impl Host {
             .processes
             .values()
             .filter_map(|process| process.pid)
-            .chain(self.interpreters.values().filter_map(|each| each.pid()))
+            .chain(self.interpreters.values().filter_map(|each| each.pid))
             .collect();
         for child in Processes::read().children(std::process::id()) {
             let is_kept = child.ended
@@ -289,7 +293,17 @@ impl Host {
     /// Kills all that stems from us, until there is none.
     pub(super) async fn end(self) {
         let until = Instant::now() + LAST_KILLS;
-        while descent::kill_all(&BTreeSet::new()) > 0 && Instant::now() < until {
+        let none = BTreeSet::new();
+        // The kernel says that there are no children when nothing stems from us: what loses its parent becomes ours.
+        while descent::kill_all(&none) > 0
+            || !matches!(
+                rustix::process::wait(WaitOptions::NOHANG),
+                Err(Errno::CHILD)
+            )
+        {
+            if Instant::now() > until {
+                return;
+            }
             tokio::time::sleep(LAST_KILL).await;
         }
     }

@@ -1,4 +1,4 @@
-//! The processes of modules in Python: asked for, made, failed, gone; and the interpreters' own ends.
+//! The processes of modules in Python: asked for, made, failed.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,41 +10,34 @@ use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use crate::module::descent;
-use crate::module::protocol::{FailureReason, Loading, Stage};
+use crate::module::protocol::{FailureReason, Stage};
 
 use super::calling::GREETING;
 use super::connection::Outlet;
 use super::event::{CodeId, InterpreterId, Printer, ProcessId};
-use super::host::{Host, Start};
-use super::interpreter::{FromInterpreter, Interpreter, Purpose, State};
+use super::host::Host;
+use super::interpreter::{Interpreter, Purpose};
 use super::process::{Condition, Process};
 
 /// How long the import of all modules may take; the interpreter cuts off each that takes too long by itself.
 pub(super) const IMPORT: Duration = Duration::from_secs(300);
 
-/// How long an interpreter that was told to end may take.
-const ENDING: Duration = Duration::from_secs(2);
-
 impl Host {
-    /// Asks an interpreter for a process of the module.
+    /// Asks an interpreter for a process of the module; if that interpreter is gone, the module gets one of its own.
     pub(super) fn fork(
         &mut self,
         id: CodeId,
-        interpreter: InterpreterId,
+        (interpreter, stage): (InterpreterId, &Stage),
         now: Instant,
     ) -> Result<(), String> {
-        let (name, number, descriptors) = self.prepare_fork(id, interpreter, now + GREETING)?;
-        match self.interpreters.get_mut(&interpreter) {
-            Some(found) if found.state == State::Ready => {
-                found.fork(&name, number, descriptors);
-                Ok(())
-            }
-            _ => {
-                self.processes.remove(&number);
-                self.set_current(id, None);
-                Err("its interpreter has ended".to_owned())
-            }
+        if !self.is_ready(interpreter) {
+            return self.start_own_interpreter(id, stage, now);
         }
+        let (name, number, descriptors) = self.prepare_fork(id, interpreter, now + GREETING)?;
+        if let Some(interpreter) = self.interpreters.get_mut(&interpreter) {
+            interpreter.fork(&name, number, descriptors);
+        }
+        Ok(())
     }
 
     /// Starts an interpreter that imports this module alone and then becomes its process.
@@ -113,61 +106,8 @@ impl Host {
         Ok((Outlet::new(&self.ears.tasks, write), descriptors))
     }
 
-    pub(super) fn hear_interpreter(
-        &mut self,
-        id: InterpreterId,
-        said: FromInterpreter,
-        now: Instant,
-    ) {
-        match said {
-            FromInterpreter::Imported {
-                python,
-                modules,
-                problems,
-            } => {
-                let Some(interpreter) = self.interpreters.get_mut(&id) else {
-                    return;
-                };
-                if matches!(interpreter.state, State::Importing(_)) {
-                    interpreter.state = State::Ready;
-                }
-                match interpreter.purpose {
-                    Purpose::Generation(generation) => {
-                        self.imported(id, generation, (python, modules, problems), now);
-                    }
-                    Purpose::Own(process) => {
-                        let failure =
-                            modules
-                                .into_iter()
-                                .find_map(|module| match module.staged.loading {
-                                    Loading::Failure(failure) => Some(failure.summary),
-                                    Loading::Description(_) => None,
-                                });
-                        self.imported_alone(id, process, failure, now);
-                    }
-                }
-            }
-            FromInterpreter::Unusable { reason } => self.interpreter_failed(id, &reason, now),
-            FromInterpreter::Forked { module, pid } => self.forked(id, &module, pid, now),
-            FromInterpreter::ForkFailed { module, reason } => {
-                let interpreter = self.interpreters.get_mut(&id);
-                if let Some(process) = interpreter.and_then(|found| found.forking.remove(&module)) {
-                    self.fail_start(process, reason, now);
-                }
-            }
-            FromInterpreter::Ended { pid, status } => {
-                let words = match status {
-                    0.. => format!("exit status {status}"),
-                    _ => format!("killed by signal {}", -status),
-                };
-                self.exited(pid, &words, now);
-            }
-            FromInterpreter::Log(log) => self.log(&log.module, &log.level, log.text),
-        }
-    }
-
     /// The interpreter of one module has imported it.
-    fn imported_alone(
+    pub(super) fn imported_alone(
         &mut self,
         id: InterpreterId,
         process: ProcessId,
@@ -188,7 +128,7 @@ impl Host {
     }
 
     /// The process of a module is there, and takes its calls.
-    fn forked(&mut self, id: InterpreterId, module: &str, pid: u32, now: Instant) {
+    pub(super) fn forked(&mut self, id: InterpreterId, module: &str, pid: u32, now: Instant) {
         let interpreter = self.interpreters.get_mut(&id);
         let process = interpreter.and_then(|found| found.forking.remove(module));
         let process = process.and_then(|id| self.processes.get_mut(&id));
@@ -212,117 +152,10 @@ impl Host {
     }
 
     /// A process that was asked for will not be.
-    fn fail_start(&mut self, id: ProcessId, reason: String, now: Instant) {
+    pub(super) fn fail_start(&mut self, id: ProcessId, reason: String, now: Instant) {
         if let Some(process) = self.processes.get_mut(&id) {
             process.fault = Some((FailureReason::Died, reason));
             self.bury(id, now);
-        }
-    }
-
-    /// An interpreter cannot import anything.
-    fn interpreter_failed(&mut self, id: InterpreterId, reason: &str, now: Instant) {
-        let Some(interpreter) = self.interpreters.get_mut(&id) else {
-            return;
-        };
-        let purpose = interpreter.purpose;
-        let was_importing = matches!(interpreter.state, State::Importing(_));
-        interpreter.state = State::Killed;
-        if let Some(pid) = interpreter.pid() {
-            descent::kill_tree(pid);
-        }
-        match purpose {
-            Purpose::Generation(generation) if was_importing => {
-                self.not_imported(generation, reason);
-            }
-            Purpose::Generation(_) => {}
-            Purpose::Own(process) => self.fail_unless_greeted(process, reason, now),
-        }
-    }
-
-    fn fail_unless_greeted(&mut self, process: ProcessId, reason: &str, now: Instant) {
-        if self
-            .processes
-            .get(&process)
-            .is_some_and(|process| !process.greeted)
-        {
-            self.fail_start(process, reason.to_owned(), now);
-        }
-    }
-
-    /// An interpreter says no more; that of a single module has become its process.
-    pub(super) fn interpreter_silent(&mut self, id: InterpreterId, now: Instant) {
-        let Some(interpreter) = self.interpreters.get(&id) else {
-            return;
-        };
-        if let (Purpose::Generation(_), State::Importing(_) | State::Ready) =
-            (interpreter.purpose, interpreter.state)
-        {
-            let reason = format!(
-                "the interpreter ended while it imported\n{}",
-                interpreter.last_words
-            );
-            self.interpreter_failed(id, reason.trim_end(), now);
-        }
-    }
-
-    /// A child that is no module has ended.
-    pub(super) fn interpreter_exited(&mut self, pid: u32, words: &str, now: Instant) {
-        let mut found = self.interpreters.iter();
-        let found = found.find(|(_, interpreter)| interpreter.pid() == Some(pid));
-        let Some((id, _)) = found else {
-            return;
-        };
-        let id = *id;
-        let reason = format!("the interpreter ended ({words})");
-        self.interpreter_failed(id, &reason, now);
-        self.interpreters.remove(&id);
-        let orphans: Vec<u32> = self
-            .processes
-            .values()
-            .filter(|process| process.interpreter == Some(id) && process.exited.is_none())
-            .filter_map(|process| process.pid)
-            .collect();
-        for orphan in orphans {
-            descent::kill_tree(orphan);
-            self.exited(orphan, words, now);
-        }
-        self.sweep();
-    }
-
-    /// Ends interpreters that nothing needs any more.
-    pub(super) fn give_up_interpreters(&mut self, now: Instant) {
-        for (id, interpreter) in &mut self.interpreters {
-            let is_used = match interpreter.purpose {
-                Purpose::Own(process) => self.processes.contains_key(&process),
-                Purpose::Generation(generation) => {
-                    self.stagings.contains_key(&generation)
-                        || self
-                            .codes
-                            .values()
-                            .any(|code| matches!(code.start, Start::Fork(used) if used == *id))
-                        || self
-                            .processes
-                            .values()
-                            .any(|process| process.interpreter == Some(*id))
-                }
-            };
-            if !is_used {
-                interpreter.ask_to_end(now + ENDING);
-            }
-        }
-    }
-
-    pub(super) fn keep_interpreters_in_time(&mut self, now: Instant) {
-        let overdue: Vec<InterpreterId> = self
-            .interpreters
-            .iter()
-            .filter(|(_, interpreter)| interpreter.next_time().is_some_and(|until| until <= now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in overdue {
-            let seconds = IMPORT.as_secs();
-            let reason = format!("the modules were not imported within {seconds} s");
-            self.interpreter_failed(id, &reason, now);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Stage, ToHost};
@@ -63,9 +63,9 @@ pub(super) enum Start {
     /// It is the program in this file.
     Program(PathBuf),
     /// This interpreter has imported it, and forks.
-    Fork(InterpreterId),
+    Fork(InterpreterId, Arc<Stage>),
     /// It gets an interpreter of its own.
-    Own(Box<Stage>),
+    Own(Arc<Stage>),
 }
 
 /// A call that waits for its turn.
@@ -83,10 +83,11 @@ impl Host {
         ourselves: PathBuf,
         bot: UnixStream,
         events: mpsc::UnboundedSender<Event>,
+        listening: oneshot::Sender<()>,
     ) -> Self {
         let tasks = Tasks::new();
         let (read, write) = bot.into_split();
-        drop(tasks.spawn(connection::listen(read, events.clone())));
+        drop(tasks.spawn(connection::listen(read, events.clone(), listening)));
         let host = Self {
             ourselves,
             bot: Outlet::new(&tasks, write),

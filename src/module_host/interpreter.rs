@@ -99,6 +99,8 @@ pub(super) enum State {
     Ending(Instant),
     /// It was killed.
     Killed,
+    /// It has ended; what it printed is waited for until then.
+    Exited(Instant),
 }
 
 /// A process that imports modules and forks.
@@ -106,7 +108,12 @@ pub(super) enum State {
 pub(super) struct Interpreter {
     pub(super) purpose: Purpose,
     pub(super) state: State,
-    pid: u32,
+    /// Its process; none once that has ended.
+    pub(super) pid: Option<u32>,
+    /// How it ended, in words.
+    pub(super) end: String,
+    /// How many streams it prints to.
+    pub(super) printing: usize,
     /// Where it is told; none once it was told to end.
     control: Option<mpsc::UnboundedSender<Order>>,
     /// The descriptors for the module that it is to become.
@@ -162,7 +169,9 @@ impl Interpreter {
         let interpreter = Self {
             purpose,
             state: State::Importing(until),
-            pid: child.id(),
+            pid: Some(child.id()),
+            end: String::new(),
+            printing: 2,
             control: Some(control),
             descriptors: Vec::new(),
             forking: BTreeMap::new(),
@@ -177,11 +186,6 @@ impl Interpreter {
         };
         interpreter.order(line(&import)?, Vec::new());
         Ok(interpreter)
-    }
-
-    /// Its process.
-    pub(super) fn pid(&self) -> Option<u32> {
-        Some(self.pid)
     }
 
     /// Orders a process for `module`, with its three descriptors.
@@ -202,7 +206,7 @@ impl Interpreter {
 
     /// Remembers a printed line, for the case that it imports nothing.
     pub(super) fn remember(&mut self, text: &str) {
-        if matches!(self.state, State::Importing(_)) && self.last_words.len() < LAST_WORDS {
+        if self.state != State::Ready && self.last_words.len() < LAST_WORDS {
             self.last_words.push_str(text);
             self.last_words.push('\n');
         }
@@ -210,7 +214,7 @@ impl Interpreter {
 
     pub(super) fn next_time(&self) -> Option<Instant> {
         match self.state {
-            State::Importing(until) | State::Ending(until) => Some(until),
+            State::Importing(until) | State::Ending(until) | State::Exited(until) => Some(until),
             State::Ready | State::Killed => None,
         }
     }

@@ -63,6 +63,8 @@ pub(super) struct Process {
     /// Why it was killed, and what that makes of its calls; none: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
     pub(super) last_words: VecDeque<String>,
+    /// What we log of what it does wrong.
+    pub(super) gate: Gate,
 }
 
 /// Whom readers tell, and what they share.
@@ -98,6 +100,7 @@ impl Process {
             printing: 0,
             fault: None,
             last_words: VecDeque::new(),
+            gate: Gate::new(std::time::Instant::now()),
         }
     }
 
@@ -157,6 +160,8 @@ impl Ears {
                 match lines.next().await {
                     Ok(Some(line)) => {
                         let room = ears.room.take(line.len()).await;
+                        // What was printed before an answer is logged before it: its pipe is looked at meanwhile.
+                        tokio::task::yield_now().await;
                         let said = said::understand(process, &name, line);
                         let is_logged = matches!(said, Said::Stray(_) | Said::Log(_));
                         if !is_logged || gate.pass(std::time::Instant::now()).is_some() {

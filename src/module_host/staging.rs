@@ -7,18 +7,13 @@ use tokio::time::Instant;
 
 use crate::module::folder::{self, Folder};
 use crate::module::protocol::{
-    Description, FailureReason, FromHost, LoadFailure, Loading, PROTOCOL, Stage, Staged,
-    StagedModule,
+    Description, FromHost, LoadFailure, Loading, Stage, Staged, StagedModule,
 };
 
-use super::event::{CodeId, Event, InterpreterId, ProcessId};
+use super::event::{CodeId, Event, InterpreterId};
 use super::forking::IMPORT;
 use super::host::{Code, Host, Start};
 use super::interpreter::{ImportedModule, Interpreter, Purpose, of_stage};
-use super::process::Condition;
-
-/// How many programs are greeted at the same time.
-const AT_ONCE: usize = 16;
 
 /// A generation that is being loaded.
 #[derive(Debug)]
@@ -29,9 +24,9 @@ pub(super) struct Staging {
     problems: Vec<String>,
     python: Option<String>,
     /// Programs that are to be started...
-    to_greet: VecDeque<CodeId>,
+    pub(super) to_greet: VecDeque<CodeId>,
     /// ...and those that were, and have not said hello.
-    greeting: BTreeSet<CodeId>,
+    pub(super) greeting: BTreeSet<CodeId>,
     /// Whether the folder is being read, or modules in Python are being imported.
     is_loading: bool,
     /// The modules in Python that were found.
@@ -165,6 +160,9 @@ impl Host {
         let Some(staging) = self.stagings.get_mut(&generation) else {
             return;
         };
+        if !staging.is_loading {
+            return;
+        }
         let python = of_stage(&staging.stage);
         let (summary, trace) = reason.split_once('\n').unwrap_or((reason, ""));
         let problem = format!("no module in Python runs: {}: {summary}", python.display());
@@ -186,7 +184,6 @@ impl Host {
         interpreter: InterpreterId,
         generation: u64,
         (python, modules, problems): (String, Vec<ImportedModule>, Vec<String>),
-        _now: Instant,
     ) {
         let unchanged = self.unchanged_python(&modules, generation);
         let Some(staging) = self.stagings.get_mut(&generation) else {
@@ -195,7 +192,7 @@ impl Host {
         staging.python = Some(python);
         staging.problems.extend(problems);
         staging.is_loading = false;
-        let stage = staging.stage.clone();
+        let stage = Arc::new(staging.stage.clone());
         for ImportedModule {
             staged,
             own_process,
@@ -216,9 +213,9 @@ impl Host {
                 Some(id) => *id,
                 None => {
                     let start = if own_process {
-                        Start::Own(Box::new(stage.clone()))
+                        Start::Own(Arc::clone(&stage))
                     } else {
-                        Start::Fork(interpreter)
+                        Start::Fork(interpreter, Arc::clone(&stage))
                     };
                     let id = self.add_code(&name, staged.fingerprint, start);
                     self.describe(id, description);
@@ -253,7 +250,13 @@ impl Host {
             .collect();
         let is_same = |(name, print): (&&str, &&str)| {
             let code = last.get(name).and_then(|id| self.codes.get(id));
-            code.is_some_and(|code| code.fingerprint == **print)
+            code.is_some_and(|code| {
+                let is_there = match &code.start {
+                    Start::Fork(interpreter, _) => self.is_ready(*interpreter),
+                    Start::Own(_) | Start::Program(_) => true,
+                };
+                is_there && code.fingerprint == **print
+            })
         };
         (last.len() == loaded.len() && loaded.iter().all(is_same)).then(|| {
             let owned = |(name, id): (&str, CodeId)| (name.to_owned(), id);
@@ -261,103 +264,8 @@ impl Host {
         })
     }
 
-    /// Starts programs to greet them, a few at a time.
-    fn greet_next(&mut self, generation: u64, now: Instant) {
-        while let Some(staging) = self.stagings.get_mut(&generation)
-            && staging.greeting.len() < AT_ONCE
-            && let Some(id) = staging.to_greet.pop_front()
-        {
-            staging.greeting.insert(id);
-            if let Err(reason) = self.start_process(id, now) {
-                self.not_greeted(id, &reason, "", now);
-            }
-        }
-        self.finish_if_loaded(generation);
-    }
-
-    /// A process has said hello.
-    pub(super) fn greeted(&mut self, id: ProcessId, description: Description, now: Instant) {
-        let Some(process) = self.processes.get_mut(&id) else {
-            return;
-        };
-        if process.greeted {
-            return;
-        }
-        if description.protocol != PROTOCOL {
-            let theirs = description.protocol;
-            let why = format!(
-                "it speaks version {theirs} of the protocol; this matterbot speaks {PROTOCOL}"
-            );
-            process.fault = Some((FailureReason::Died, why));
-            return self.kill(id);
-        }
-        process.greeted = true;
-        if let Condition::Starting(_) = process.condition {
-            process.condition = Condition::Serving;
-        }
-        process.last_words.clear();
-        let code = process.code;
-        if self
-            .codes
-            .get(&code)
-            .is_some_and(|code| code.description.is_none())
-        {
-            self.describe(code, description.clone());
-            self.loaded(code, Loading::Description(description), now);
-        }
-        self.advance(code, now);
-    }
-
-    fn describe(&mut self, id: CodeId, description: Description) {
-        if let Some(code) = self.codes.get_mut(&id) {
-            code.concurrency = description.concurrency.max(1);
-            code.description = Some(description);
-        }
-    }
-
-    /// A process ended before it said hello: the module could not be loaded, or its calls have failed.
-    pub(super) fn not_greeted(&mut self, id: CodeId, reason: &str, printed: &str, now: Instant) {
-        if self
-            .codes
-            .get(&id)
-            .is_some_and(|code| code.description.is_some())
-        {
-            return self.fail_waiting(id, reason);
-        }
-        let failure = LoadFailure {
-            summary: reason.to_owned(),
-            trace: printed.to_owned(),
-        };
-        self.loaded(id, Loading::Failure(failure), now);
-    }
-
-    /// A program was loaded, or could not be.
-    fn loaded(&mut self, id: CodeId, loading: Loading, now: Instant) {
-        let Some(code) = self.codes.get(&id) else {
-            return;
-        };
-        let (name, fingerprint) = (Arc::clone(&code.name), code.fingerprint.clone());
-        let mut stagings = self.stagings.iter_mut();
-        let staging = stagings.find_map(|(generation, staging)| {
-            staging
-                .greeting
-                .remove(&id)
-                .then_some((*generation, staging))
-        });
-        let Some((generation, staging)) = staging else {
-            return;
-        };
-        if let Loading::Failure(_) = &loading
-            && let Some(roster) = self.rosters.get_mut(&generation)
-        {
-            roster.remove(&*name);
-        }
-        staging.put(&name, fingerprint, loading);
-        self.greet_next(generation, now);
-    }
-
     /// Tells what came of a generation once all of it has been loaded.
-    fn finish_if_loaded(&mut self, generation: u64) {
+    pub(super) fn finish_if_loaded(&mut self, generation: u64) {
         let staging = self.stagings.get(&generation);
         if !staging.is_some_and(Staging::is_loaded) {
             return;
@@ -392,7 +300,7 @@ impl Staging {
         !self.is_loading && self.to_greet.is_empty() && self.greeting.is_empty()
     }
 
-    fn put(&mut self, name: &str, fingerprint: String, loading: Loading) {
+    pub(super) fn put(&mut self, name: &str, fingerprint: String, loading: Loading) {
         let name = name.to_owned();
         let staged = StagedModule {
             name: name.clone(),

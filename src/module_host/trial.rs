@@ -1,1 +1,315 @@
-//! `matterbot try`: one command, without a Mattermost.
+//! `matterbot try`: runs what somebody would write in chat, without a Mattermost.
+//!
+//! The modules run below a module host, as in service; what the bot does for them is answered with an error. Answers go to
+//! standard output, everything else to standard error.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::command::catalogue::{Catalogue, Loaded, Roster};
+use crate::command::indicator;
+use crate::command::parse::{Invocation, Target, Vocabulary};
+use crate::config::{self, Environment};
+use crate::lifecycle::Status;
+use crate::lifecycle::reexec::Origin;
+use crate::lifecycle::terminal::{print, print_error};
+use crate::module::link::Link;
+use crate::module::protocol::{
+    Answer, Call, FailureReason, FromHost, Loading, Outcome, Response, Stage, Staged, ToHost,
+};
+
+/// The only generation.
+const GENERATION: u64 = 1;
+
+/// How many calls a module may run at once; it gets one.
+const WORKERS: usize = 1;
+
+/// How long a command may take that no configuration tells of.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the module host may take to end after its last answer.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// The arguments of `matterbot try`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What somebody would write in chat: '@dice 2d6'
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// The folder of the modules [default: Modules.commanddir of the configuration]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+/// Runs the modules that the text calls: 0 if all answer, 1 if one does not, 64 if there is none.
+///
+/// # Errors
+/// There is no folder of modules, or the module host cannot be started.
+pub fn run(
+    options: &config::Options,
+    arguments: &Arguments,
+    origin: &Origin,
+) -> anyhow::Result<Status> {
+    let (stage, timeout) = prepare(options, arguments)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let link = Link::spawn(origin.program()).context("starting the module host")?;
+        let mut trial = Trial { link };
+        let status = trial.run(stage, &arguments.text.join(" "), timeout).await;
+        trial.end().await;
+        status
+    })
+}
+
+/// What to load, and how long a command may take.
+fn prepare(options: &config::Options, arguments: &Arguments) -> anyhow::Result<(Stage, Duration)> {
+    let configured = |path: PathBuf| config::modules(&path, &Environment::of_process());
+    let found = config::find(options.path.as_deref());
+    let (folder, python, timeout) = match (&arguments.folder, found) {
+        (Some(folder), Err(_)) => (folder.clone(), None, TIMEOUT),
+        (folder, found) => {
+            let found = found.context(
+                "name the folder of the modules with --folder, or a configuration that tells it",
+            )?;
+            let (modules, timeout) = configured(found)?;
+            let folder = folder.clone().unwrap_or(modules.commanddir);
+            (folder, modules.python, timeout)
+        }
+    };
+    let stage = Stage {
+        generation: GENERATION,
+        folder: std::path::absolute(folder)?,
+        python,
+        workers: WORKERS,
+    };
+    Ok((stage, timeout))
+}
+
+/// A module host that nobody else uses.
+struct Trial {
+    link: Link,
+}
+
+impl Trial {
+    async fn run(&mut self, stage: Stage, text: &str, timeout: Duration) -> anyhow::Result<Status> {
+        let folder = stage.folder.clone();
+        self.link.sender.send(&ToHost::Stage(stage)).await?;
+        let staged = loop {
+            if let FromHost::Staged(staged) = self.next().await? {
+                break staged;
+            }
+        };
+        let catalogue = catalogue(staged);
+        let generations = catalogue
+            .modules()
+            .map(|module| (module.name.clone(), GENERATION))
+            .collect();
+        self.link
+            .sender
+            .send(&ToHost::Serve { generations })
+            .await?;
+        let invocations = Vocabulary::new(&[], &[]).parse(text, |word| catalogue.is_bind(word));
+        let calls = calls(&invocations, &catalogue);
+        if calls.is_empty() {
+            explain(&invocations, &catalogue);
+            if catalogue.modules().next().is_none() {
+                print_error(format_args!("no module of {} was loaded", folder.display()));
+            }
+            return Ok(Status::Usage);
+        }
+        let mut status = Status::Stopped;
+        let are_several = calls.len() > 1;
+        for (number, (module, invocation)) in calls.into_iter().enumerate() {
+            if are_several {
+                print(format_args!("{module} answers {}:", invocation.word));
+            }
+            let call = call(number, invocation, timeout);
+            if !self.call(&module, call).await? {
+                status = Status::Failure;
+            }
+        }
+        Ok(status)
+    }
+
+    /// Calls a module, and prints what comes of it; says whether that is an answer.
+    async fn call(&mut self, module: &str, call: Call) -> anyhow::Result<bool> {
+        let id = call.id.clone();
+        let order = ToHost::Call {
+            module: module.to_owned(),
+            generation: GENERATION,
+            call,
+        };
+        self.link.sender.send(&order).await?;
+        loop {
+            match self.next().await? {
+                FromHost::Progress(progress) if progress.call == id => print(progress.text),
+                FromHost::Result(answer) if answer.call == id => {
+                    show(&answer);
+                    return Ok(true);
+                }
+                FromHost::Error(failure) if failure.call == id => {
+                    let why = words(failure.reason);
+                    print_error(format_args!("{module} {why}\n{}", failure.trace.trim_end()));
+                    return Ok(false);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the host says next; logs are printed, and requests refused, on the way.
+    async fn next(&mut self) -> anyhow::Result<FromHost> {
+        loop {
+            let said = self.link.receiver.next().await?;
+            match said.context("the module host has ended")? {
+                FromHost::Log(log) if log.level == "debug" => {}
+                FromHost::Log(log) => {
+                    print_error(format_args!("{}: {}", or_host(&log.module), log.text));
+                }
+                FromHost::Request(request) => {
+                    let why = format!("{}: there is no server in `matterbot try`", request.method);
+                    let response = Response {
+                        id: request.id,
+                        outcome: Outcome::Error(why),
+                    };
+                    self.link.sender.send(&ToHost::Response(response)).await?;
+                }
+                said => return Ok(said),
+            }
+        }
+    }
+
+    /// Hangs up, and waits for the host, so that nothing runs any more.
+    async fn end(self) {
+        let Link {
+            receiver,
+            sender,
+            child,
+        } = self.link;
+        drop((receiver, sender));
+        if let Some(mut child) = child
+            && tokio::time::timeout(ENDING, child.wait()).await.is_err()
+        {
+            print_error("the module host does not end");
+        }
+    }
+}
+
+/// The modules that were loaded; what was not is told.
+fn catalogue(staged: Staged) -> Catalogue {
+    for problem in &staged.problems {
+        print_error(problem);
+    }
+    let mut roster = Roster::new();
+    for module in staged.modules {
+        match module.loading {
+            Loading::Description(description) => {
+                let loaded = Loaded {
+                    description,
+                    generation: GENERATION,
+                };
+                roster.insert(module.name, loaded);
+            }
+            Loading::Failure(failure) => {
+                print_error(format_args!(
+                    "{} was not loaded: {}\n{}",
+                    module.name,
+                    failure.summary,
+                    failure.trace.trim_end()
+                ));
+            }
+        }
+    }
+    Catalogue::merge(&BTreeMap::new(), Some(&roster))
+}
+
+/// The modules to call, in order, each with what calls it.
+fn calls<'a>(
+    invocations: &'a [Invocation],
+    catalogue: &Catalogue,
+) -> Vec<(String, &'a Invocation)> {
+    let mut calls = Vec::new();
+    for invocation in invocations {
+        if invocation.target != Target::Bind {
+            continue;
+        }
+        let first = invocation.arguments.first();
+        for module in catalogue.bound_to(&invocation.word) {
+            let is_taken = |first: &String| indicator::takes(module, indicator::classify(first));
+            if first.is_none_or(is_taken) {
+                calls.push((module.name.clone(), invocation));
+            }
+        }
+    }
+    calls
+}
+
+/// Why no module is called.
+fn explain(invocations: &[Invocation], catalogue: &Catalogue) {
+    let Some(invocation) = invocations.first() else {
+        let binds = catalogue.modules().flat_map(|module| module.binds.clone());
+        let binds: std::collections::BTreeSet<String> = binds.collect();
+        let binds: Vec<String> = binds.into_iter().collect();
+        let known = binds.join(" ");
+        return print_error(format_args!(
+            "no word of it calls a module; these do: {known}"
+        ));
+    };
+    let word = &invocation.word;
+    match invocation.target {
+        Target::Builtin(_) => print_error(format_args!(
+            "{word} is a command of the bot itself, not of a module"
+        )),
+        Target::Bind => print_error(format_args!(
+            "no module of {word} takes {:?}: it is not among the types that they accept",
+            invocation.arguments.first().map_or("", String::as_str)
+        )),
+    }
+}
+
+fn call(number: usize, invocation: &Invocation, timeout: Duration) -> Call {
+    Call {
+        id: format!("try:{number}"),
+        command: invocation.word.clone(),
+        parameters: invocation.arguments.clone(),
+        channel: "town-square".to_owned(),
+        username: "@try".to_owned(),
+        deadline_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        ..Call::default()
+    }
+}
+
+fn show(answer: &Answer) {
+    if answer.messages.is_empty() {
+        print("(no answer: the bot would react with ✅)");
+    }
+    for message in &answer.messages {
+        if !message.text.is_empty() {
+            print(&message.text);
+        }
+        for upload in &message.uploads {
+            let padding = upload.bytes.bytes().rev().take_while(|byte| *byte == b'=');
+            let bytes = (upload.bytes.len() / 4 * 3).saturating_sub(padding.count());
+            print(format_args!("(file {}, {bytes} bytes)", upload.filename));
+        }
+    }
+}
+
+fn words(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::Raised => "failed:",
+        FailureReason::Died => "ended before it answered:",
+        FailureReason::Deadline => "did not answer in time:",
+        FailureReason::Malformed => "said what is no answer:",
+        FailureReason::Unknown => "is not there any more:",
+    }
+}
+
+fn or_host(module: &str) -> &str {
+    if module.is_empty() { "modules" } else { module }
+}

@@ -37,6 +37,7 @@ mod outbox;
 mod playground;
 mod preflight;
 mod proxied;
+mod python_modules;
 mod rate;
 mod recordings;
 mod refusal;

@@ -4,5 +4,8 @@ mod calls;
 mod ends;
 mod generations;
 mod output;
+mod python;
 mod rig;
 mod staging;
+mod trial;
+mod upstream;

@@ -1,7 +1,6 @@
 //! Keeping a module host: a child of ours, or one that listens at a socket.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,17 +176,12 @@ fn stage(context: &Arc<Context>) {
     let order = ToHost::Stage(Stage {
         generation: connection.generation,
         folder: modules.commanddir.clone(),
-        python: python(&modules.python),
+        python: modules.python.clone(),
         workers: settings.config.matterbot.command_workers,
     });
     if let Some(orders) = &connection.orders {
         drop(orders.send(order));
     }
-}
-
-/// The interpreter that is asked for; the usual name leaves the choice to the host.
-fn python(path: &Path) -> Option<std::path::PathBuf> {
-    (path != Path::new("python3")).then(|| path.to_owned())
 }
 
 /// Hears the host until it says no more; gives the reason.

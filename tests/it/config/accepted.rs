@@ -171,14 +171,18 @@ fn paths() {
         config.matterbot.logfile,
         LogTarget::File(PathBuf::from("/home/bot/bot.log"))
     );
-    assert_eq!(config.modules.python, Path::new("python3.12"));
+    assert_eq!(
+        config.modules.python.as_deref(),
+        Some(Path::new("python3.12"))
+    );
     assert_eq!(config.modules.commanddir, Path::new("/opt/commands"));
     assert_eq!(config.modules.moduledir, folder.path("modules"));
     assert_eq!(
         load_added("Modules: {python: /usr/bin/python3}\n")
             .modules
-            .python,
-        Path::new("/usr/bin/python3")
+            .python
+            .as_deref(),
+        Some(Path::new("/usr/bin/python3"))
     );
 }
 

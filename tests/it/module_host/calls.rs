@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::rig::{Rig, gone};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]

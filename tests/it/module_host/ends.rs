@@ -55,6 +55,35 @@ async fn nothing_outlives_the_connection() {
     assert!(!left.split_whitespace().any(runs), "{left}");
 }
 
+/// It forks and ends all the time: whoever looks for it finds a process that is gone.
+#[tokio::test]
+async fn what_is_never_the_same_process_is_found() {
+    let mut rig = Rig::serving().await;
+    rig.call("hop").await;
+    let module = rig.note("hopping").await;
+    assert!(group(&module) > 1);
+    send(&module, Signal::KILL);
+    eventually("nobody is left of its group", || group(&module) == 0).await;
+    rig.call("hop").await;
+    eventually("it hops again", || rig.note_now("hopping") != module).await;
+    let module = rig.note_now("hopping");
+    assert_eq!(rig.hang_up().await.code(), Some(0));
+    assert_eq!(group(&module), 0);
+}
+
+/// How many processes are in the group that `leader` made.
+fn group(leader: &str) -> usize {
+    let found = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = found.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let groups = stats.filter_map(|stat| {
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        (!matches!(fields.next()?, "Z" | "X")).then_some(())?;
+        Some(fields.nth(1)?.to_owned())
+    });
+    groups.filter(|group| group == leader).count()
+}
+
 #[tokio::test]
 async fn nothing_outlives_a_host_that_is_asked_to_end() {
     let mut rig = Rig::serving().await;

@@ -7,7 +7,7 @@ use matterbot::module::protocol::{FailureReason, Loading, ToHost};
 
 use super::rig::{Rig, gone};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn calls_in_hand_end_in_the_old_code() {
@@ -63,6 +63,21 @@ async fn what_was_staged_and_is_not_served_is_given_up() {
     rig.send(&ToHost::Serve { generations }).await;
     gone(&staged).await;
     assert_eq!(rig.ask("version").await, "one");
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_end_by_itself_is_killed() {
+    let mut rig = Rig::new().await;
+    let hello = r#"echo '{"type":"hello","protocol":1}'"#;
+    let script = format!("#!/bin/sh\ntrap '' TERM\necho $$ >pid\n{hello}\nexec sleep 1000\n");
+    rig.program("dice", &script);
+    rig.serve(1).await;
+    let pid = rig.note_now("pid");
+    rig.module("dice", "two", "");
+    rig.serve(2).await;
+    gone(&pid).await;
+    let id = rig.call_in(2, "dice", "version", LONG).await;
+    assert_eq!(rig.end(&id).await.unwrap(), "two");
 }
 
 /// Fifty swaps under calls: each call is answered once, by the code of the generation that it names.

@@ -99,6 +99,13 @@ def act(call):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(1000)
         return "left"
+    if word == "hop":
+        # A process that is never the same for long.
+        code = "import os\nwhile os.fork() == 0: pass"
+        child = subprocess.Popen([sys.executable, "-c", code])
+        child.wait()
+        note("hopping", os.getpid())
+        time.sleep(1000)
     if word == "memory":
         try:
             bytearray(8 << 30)

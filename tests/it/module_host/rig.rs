@@ -150,9 +150,9 @@ impl Rig {
         staged
     }
 
-    /// Calls `dice` in generation 1, with ten seconds; gives the call's id.
+    /// Calls `dice` in generation 1, with a minute; gives the call's id.
     pub(super) async fn call(&mut self, words: &str) -> String {
-        self.call_in(1, "dice", words, Duration::from_secs(10))
+        self.call_in(1, "dice", words, Duration::from_secs(60))
             .await
     }
 
@@ -222,6 +222,11 @@ impl Rig {
         let path = self.path().join("dice").join(name);
         eventually(&format!("{name} is written"), || path.exists()).await;
         fs::read_to_string(path).unwrap()
+    }
+
+    /// What the file that `dice` wrote holds now.
+    pub(super) fn note_now(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join("dice").join(name)).unwrap()
     }
 
     /// Writes a file that `dice` waits for.
