@@ -218,11 +218,12 @@ async fn call(
     ticket: &Ticket,
     module: &Called,
 ) -> Result<Vec<Part>, (String, String)> {
-    let _turn = context.modules.turn(&module.name).await;
+    let workers = context.settings().config.matterbot.command_workers;
+    let _turn = context.modules.turn(&module.name, workers).await;
     let patience = context.settings().config.matterbot.command_timeout;
     let call = message(context, ticket, module, patience).await;
     let id = call.id.clone();
-    let said = context.modules.call(&module.name, module.generation, call);
+    let said = context.modules.call(&module.name, call);
     let end = timeout(patience + GRACE, hear(context, ticket, module, said));
     match end.await {
         Ok(Ok(answer)) => Ok(answer::posts(context, ticket, &module.name, answer).await),
