@@ -12,6 +12,7 @@ pub mod catch_up;
 pub mod causes;
 pub mod check;
 pub mod command_log;
+pub mod condition;
 pub mod context;
 pub mod decide;
 pub mod effect;
@@ -19,6 +20,7 @@ pub mod event;
 pub mod expired;
 pub mod identity;
 pub mod lane;
+pub mod modules;
 pub mod notices;
 pub mod outbox;
 pub mod perform;
@@ -48,17 +50,19 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::lifecycle::signals::Signals;
+use crate::lifecycle::signals::{Signal, Signals, Stopper};
 use crate::lifecycle::state_directory::Lock;
 use crate::lifecycle::{Outcome, Status, ready};
 use crate::mattermost::gateway::Gateway;
 use crate::tasks::Tasks;
 
 use causes::causes;
+use condition::Teller;
 use context::Context;
 use decide::{State, decide};
 use effect::{Effect, End};
 use event::{Event, Now};
+use modules::Keeper;
 use perform::Performer;
 use recovery::Carried;
 use start::Resumption;
@@ -86,6 +90,7 @@ pub struct Bot {
     signals: Signals,
     events: mpsc::UnboundedReceiver<Event>,
     sending: Tasks,
+    keeper: Keeper,
     lock: Lock,
 }
 
@@ -105,6 +110,8 @@ impl Bot {
         let mut failures = self.context.api.failures();
         let mut tick = every(TICK);
         let mut alive = every(notify.watchdog().unwrap_or(TICK));
+        let condition = Teller::start(&self.context, &self.lock);
+        let mut stopper = None;
         self.await_grace();
         notify.alive();
         let end = 'serving: loop {
@@ -123,6 +130,10 @@ impl Bot {
                 }
             };
             report::report(&self.context, &event);
+            condition.take(&self.context, &event);
+            if let Event::Signal(Signal::Stop(signal)) = event {
+                stopper = Some(signal);
+            }
             for effect in decide(&mut self.state, Now::read(), event) {
                 let reload = matches!(effect, Effect::Reload);
                 if let Some(end) = self.performer.perform(effect) {
@@ -133,7 +144,7 @@ impl Bot {
                 }
             }
         };
-        self.end(end).await
+        self.end(end, stopper).await
     }
 
     /// A server that is down keeps the start from succeeding only for a while.
@@ -147,7 +158,7 @@ impl Bot {
     }
 
     /// Says goodbye and closes what is open. A stop that is asked for meanwhile wins.
-    async fn end(mut self, end: End) -> Ended {
+    async fn end(mut self, end: End, mut stopper: Option<Stopper>) -> Ended {
         let (outcome, answers, commit) = match end {
             End::Process(outcome) => (outcome, LAST_ANSWERS, LAST_COMMIT),
             End::AtOnce(outcome) => (outcome, Duration::ZERO, LAST_COMMIT_AT_ONCE),
@@ -155,23 +166,26 @@ impl Bot {
         };
         supervision::ending(self.context.notify, outcome);
         let sending = self.sending.drain(answers);
-        let (sent, ()) = tokio::join!(sending, self.gateway.close(GOODBYE));
+        let (sent, (), ()) = tokio::join!(sending, self.gateway.close(GOODBYE), self.keeper.end());
         if !sent {
             tracing::info!("the next process sends the rest of the answers");
         }
         self.context.chores.stop();
-        let outcome = self.unless_stopped(outcome).await;
+        let outcome = self.unless_stopped(outcome, &mut stopper).await;
         let closing = close_stores(&self.context, outcome);
         if tokio::time::timeout(commit, closing).await.is_err() {
             tracing::error!("the disk is too slow: the end does not wait for the last marks");
         }
-        Ended::Process(self.unless_stopped(outcome).await)
+        let outcome = self.unless_stopped(outcome, &mut stopper).await;
+        report::ended(&self.context, outcome, stopper);
+        Ended::Process(outcome)
     }
 
     /// Makes way for a bot that has its ledger; what was not run is found by its catch-up.
     async fn start_over(mut self) -> Ended {
         tracing::info!("there is room again: starting over");
         self.gateway.close(GOODBYE).await;
+        self.keeper.end().await;
         self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
             return Ended::Process(Outcome::Exit(Status::Failure));
@@ -189,12 +203,16 @@ impl Bot {
     }
 
     /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
-    async fn unless_stopped(&mut self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Reexec | Outcome::Exit(Status::Restart) if self.signals.stop_asked().await => {
+    async fn unless_stopped(&mut self, outcome: Outcome, stopper: &mut Option<Stopper>) -> Outcome {
+        if !matches!(outcome, Outcome::Reexec | Outcome::Exit(Status::Restart)) {
+            return outcome;
+        }
+        match self.signals.stop_asked().await {
+            None => outcome,
+            asked => {
+                *stopper = asked;
                 Outcome::Exit(Status::Stopped)
             }
-            outcome => outcome,
         }
     }
 }

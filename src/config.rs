@@ -10,7 +10,6 @@
 //!                      └──▶ a section at a time, key by key ──▶ Config + notes, each with line and column
 //! ```
 
-pub mod check;
 pub mod diagnostic;
 pub mod difference;
 pub mod environment;
@@ -36,7 +35,6 @@ use notes::{Notes, Text};
 use section::{Base, Section};
 use tree::Tree;
 
-pub use check::{Report, check};
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
@@ -220,7 +218,7 @@ fn read(
     let (mut matterbot, feedmap) = root.within("Matterbot", |section| {
         matterbot::read(section, environment, file)
     });
-    let (modules, other) = root.within("Modules", modules::read);
+    let (modules, other) = root.within("Modules", |section| modules::read(section, environment));
     if let Some(other) = other {
         match &feedmap {
             Some(feedmap) => compare_feedmaps(&mut root, feedmap, &other),

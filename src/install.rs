@@ -82,7 +82,9 @@ fn carry_out(plan: &Plan, dry_run: bool) -> anyhow::Result<Status> {
         }
     }
     if dry_run {
-        print("\nThis was a dry run: nothing has been changed.");
+        print(
+            "\nThis was a dry run: nothing has been changed. What would be said after the steps above are done:",
+        );
     }
     for advice in &plan.advice {
         print(format_args!("\n{advice}"));

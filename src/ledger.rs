@@ -137,6 +137,15 @@ impl Ledger {
             .await
     }
 
+    /// The same for calls that start together: all of them, or none if one has a row.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn start_together(&self, calls: Vec<Call>) -> Result<Started, Unwritable> {
+        self.transact(move |store| call::start_together(&store.connection, &calls))
+            .await
+    }
+
     /// Records outcomes and queues their replies in one transaction; returns what is to be sent, in order.
     ///
     /// A call that has an outcome already keeps it, and the replies of that settlement are dropped.

@@ -43,6 +43,10 @@ pub enum Status {
     Stopped,
     /// 1: everything that has no status of its own.
     Failure,
+    /// 3: a service that was asked for does not run, as the Linux Standard Base has it.
+    NotRunning,
+    /// 4: whether it runs cannot be told, likewise.
+    Unknown,
     /// 64, `EX_USAGE`: the command line.
     Usage,
     /// 75, `EX_TEMPFAIL`: start me again.
@@ -58,6 +62,8 @@ impl Status {
         match self {
             Self::Stopped => 0,
             Self::Failure => 1,
+            Self::NotRunning => 3,
+            Self::Unknown => 4,
             Self::Usage => 64,
             Self::Restart => 75,
             Self::Configuration => 78,

@@ -52,10 +52,10 @@ pub(crate) struct Person {
 
 /// An answer of the client, when it was heard.
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     at: Instant,
-    root: String,
-    text: String,
+    pub(crate) root: String,
+    pub(crate) text: String,
 }
 
 /// Questions one after the other.
@@ -75,7 +75,7 @@ pub(crate) struct Askers {
     pub(crate) bot: Person,
     pub(crate) team: String,
     pub(crate) channel: String,
-    answers: mpsc::UnboundedReceiver<Answer>,
+    pub(crate) answers: mpsc::UnboundedReceiver<Answer>,
     heard: Arc<AtomicU64>,
     tasks: Tasks,
 }
@@ -298,7 +298,10 @@ impl Drop for Askers {
     }
 }
 
-async fn receive(answers: &mut mpsc::UnboundedReceiver<Answer>) -> anyhow::Result<Answer> {
+/// The next answer.
+pub(crate) async fn receive(
+    answers: &mut mpsc::UnboundedReceiver<Answer>,
+) -> anyhow::Result<Answer> {
     let answer = tokio::time::timeout(NEVER, answers.recv()).await;
     answer
         .context("an answer never came")?

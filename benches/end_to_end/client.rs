@@ -130,11 +130,29 @@ impl Client {
     /// Always.
     pub(crate) async fn supervise<T>(&mut self) -> anyhow::Result<T> {
         loop {
-            let status = self.child.wait().await?;
-            anyhow::ensure!(status.code() == Some(RESTART), "the bot ended: {status}");
+            self.leaves().await?;
             tokio::time::sleep(RESTART_PAUSE).await;
-            self.child = self.command.spawn()?;
+            self.starts_again()?;
         }
+    }
+
+    /// Until it ends because it wants to be started again.
+    ///
+    /// # Errors
+    /// If it ends otherwise.
+    pub(crate) async fn leaves(&mut self) -> anyhow::Result<()> {
+        let status = self.child.wait().await?;
+        anyhow::ensure!(status.code() == Some(RESTART), "the bot ended: {status}");
+        Ok(())
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    /// If the process cannot be made.
+    pub(crate) fn starts_again(&mut self) -> anyhow::Result<()> {
+        self.child = self.command.spawn()?;
+        Ok(())
     }
 
     /// The instant before its program was executed.

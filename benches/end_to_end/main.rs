@@ -9,12 +9,14 @@
 //! The floor ([`floor`]) is the least code on the bot's own libraries that answers one command. Each of a few rounds
 //! starts both, one after the other, each with a server and a directory of its own ([`session`]), and times between the
 //! commands what the disk takes ([`disk`]). Then the bot alone is restarted ([`restart`]) and asked with a large ledger
-//! ([`large_ledger`]); then the module host with a hundred modules ([`modules`]). Targets are reported, never asserted ([`report`]).
+//! ([`large_ledger`]), and the requests of a start are counted ([`few_requests`]); then the module host with a hundred
+//! modules ([`modules`]). Targets are reported, never asserted ([`report`]).
 
 mod asker;
 mod chatter;
 mod client;
 mod disk;
+mod few_requests;
 mod floor;
 mod large_ledger;
 mod machine;
@@ -147,6 +149,8 @@ async fn alone(brief: bool, directory: &Path) -> anyhow::Result<Alone> {
         let home = directory.join(format!("restart-{number}"));
         restarts.push((restart, restart::run(restart, count, &home).await?));
     }
+    eprintln!("a start with 300 channels, 3 of them changed");
+    let requests = few_requests::run(&directory.join("few-requests")).await?;
     let size = if brief { Size::BRIEF } else { Size::FULL };
     eprintln!("a ledger of {} rows", size.rows);
     let ledgers = large_ledger::run(size, directory).await?;
@@ -159,6 +163,7 @@ async fn alone(brief: bool, directory: &Path) -> anyhow::Result<Alone> {
     let modules = modules::run(extent, &directory.join("modules")).await?;
     Ok(Alone {
         restarts,
+        requests,
         ledgers,
         modules,
     })

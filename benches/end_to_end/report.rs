@@ -35,6 +35,8 @@ impl Round {
 #[derive(Debug)]
 pub(crate) struct Alone {
     pub(crate) restarts: Vec<(Restart, Gaps)>,
+    /// Before "Back up.", of a start with 300 channels of which 3 have changed.
+    pub(crate) requests: u64,
     pub(crate) ledgers: Answers,
     pub(crate) modules: Loads,
 }
@@ -265,6 +267,12 @@ impl Alone {
                 });
             }
         }
+        let name = "requests before “Back up.”, 300 channels, 3 of them changed";
+        let requests = Figure {
+            unit: "requests",
+            ..Figure::of_bot(name.to_owned(), self.requests as f64)
+        };
+        figures.push(requests.target(Target::Bot(9.0)));
         let Answers { empty, large, rows } = &self.ledgers;
         let name = format!("dispatch p50 with a ledger of {rows} calls");
         let ratio = p50(large) / p50(empty);

@@ -46,6 +46,9 @@ pub(crate) const RESTARTS: [Restart; 3] = [
     },
 ];
 
+/// Where the playground's faults are switched.
+pub(crate) const FAULTS: &str = "/playground/faults";
+
 /// The channels of a fresh playground that the bot is in.
 const SEEDED_CHANNELS: usize = 3;
 
@@ -54,7 +57,7 @@ const SEEDED_CHANNELS: usize = 3;
 const AGE: Duration = Duration::from_secs(120);
 
 /// The pause between two restarts; what rides on the ledger's next commit is then written.
-const REST: Duration = Duration::from_millis(500);
+pub(crate) const REST: Duration = Duration::from_millis(500);
 
 /// No session may take longer.
 const AT_MOST: Duration = Duration::from_secs(120);
@@ -73,17 +76,7 @@ pub(crate) struct Gaps {
 /// # Errors
 /// Whatever goes wrong, with the bot's last words.
 pub(crate) async fn run(restart: Restart, count: usize, home: &Path) -> anyhow::Result<Gaps> {
-    let playground = Playground::start(Options::default()).await?;
-    let mut askers = Askers::gather(&playground).await?;
-    for number in SEEDED_CHANNELS..restart.channels {
-        make_channel(&askers, number).await?;
-    }
-    let ahead = json!({"fault": {"kind": "clock_offset", "offset_ms": AGE.as_millis()}});
-    let faults = "/playground/faults";
-    askers
-        .server
-        .ask(&askers.admin, Method::POST, faults, &ahead)
-        .await?;
+    let (playground, mut askers, _) = furnish(restart.channels).await?;
     let mut bot = Client::start_bot(restart.settings, home, &playground)?;
     let gaps = tokio::select! {
         gaps = measure(&mut askers, count) => gaps,
@@ -96,6 +89,25 @@ pub(crate) async fn run(restart: Restart, count: usize, home: &Path) -> anyhow::
     drop(askers);
     playground.stop().await;
     gaps
+}
+
+/// A server with as many channels of the bot, and those who ask; and the channels that were made, which have come to rest.
+///
+/// # Errors
+/// The server's.
+pub(crate) async fn furnish(channels: usize) -> anyhow::Result<(Playground, Askers, Vec<String>)> {
+    let playground = Playground::start(Options::default()).await?;
+    let askers = Askers::gather(&playground).await?;
+    let mut made = Vec::new();
+    for number in SEEDED_CHANNELS..channels {
+        made.push(make_channel(&askers, number).await?);
+    }
+    let ahead = json!({"fault": {"kind": "clock_offset", "offset_ms": AGE.as_millis()}});
+    askers
+        .server
+        .ask(&askers.admin, Method::POST, FAULTS, &ahead)
+        .await?;
+    Ok((playground, askers, made))
 }
 
 async fn measure(askers: &mut Askers, count: usize) -> anyhow::Result<Gaps> {
@@ -113,7 +125,7 @@ async fn measure(askers: &mut Askers, count: usize) -> anyhow::Result<Gaps> {
     Ok(gaps)
 }
 
-async fn make_channel(askers: &Askers, number: usize) -> anyhow::Result<()> {
+async fn make_channel(askers: &Askers, number: usize) -> anyhow::Result<String> {
     let post = async |path: &str, body| {
         let asked = askers.server.ask(&askers.admin, Method::POST, path, &body);
         asked.await
@@ -123,5 +135,5 @@ async fn make_channel(askers: &Askers, number: usize) -> anyhow::Result<()> {
     let channel = string(&post("/api/v4/channels", channel).await?, "id")?;
     let member = json!({"user_id": askers.bot.id});
     post(&format!("/api/v4/channels/{channel}/members"), member).await?;
-    Ok(())
+    Ok(channel)
 }

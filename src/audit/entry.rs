@@ -39,6 +39,9 @@ pub struct Entry {
     pub user: UserId,
     /// The command as it was typed; at most 500 characters are kept, as of the texts below.
     pub command: String,
+    /// The module that was called, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     /// What was decided.
     pub verdict: Verdict,
     /// Why, where there is something to say.
@@ -75,6 +78,7 @@ pub(super) fn example() -> Entry {
         channel: ChannelId::random(),
         user: UserId::random(),
         command: "@restart".to_owned(),
+        module: None,
         verdict: Verdict::Allowed,
         reason: None,
         outcome: None,

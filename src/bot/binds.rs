@@ -166,12 +166,18 @@ impl Binds {
     /// The file was left as it is; the modules can be called all the same, where it says.
     pub fn greeted(&self, roster: Roster) -> Result<Vec<Difference>, Unchanged> {
         self.lock().roster = Some(roster.clone());
-        self.change(|map| {
+        let differences = self.change(|map| {
             let described = roster
                 .iter()
                 .map(|(name, loaded)| (name.as_str(), &loaded.description));
             bindmap::admit(map, described)
-        })
+        })?;
+        for difference in &differences {
+            tracing::info!(
+                "the modules say otherwise than the bind map, which is changed: {difference}"
+            );
+        }
+        Ok(differences)
     }
 
     /// Changes the map, and writes it if it is another then. Blocks the thread.

@@ -1,134 +1,140 @@
-//! `matterbot check`: whether the bot would start. Errors go to standard error, everything else to standard output.
+//! `matterbot check`: whether the bot would start. All of it goes to standard output, what keeps it from starting first.
 
+mod binds;
+mod server;
+
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::audit::{Audit, AuditError};
-use crate::config::{self, Config, Environment, Matterbot, Report, Severity};
+use crate::config::{self, Config, Environment, Severity};
 use crate::ledger;
-use crate::lifecycle::state_directory::{StateDirectory, StateDirectoryError};
-use crate::lifecycle::terminal::{print, print_error};
+use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
+use crate::lifecycle::terminal::print;
 use crate::lifecycle::{Status, linger, marker};
-use crate::mattermost::api::{Api, ApiError, Connection, Timeouts};
 use crate::timestamp::Timestamp;
 
-use super::identity::{Identity, Unidentified};
 use super::process::runtime;
-use super::{StartFailure, advice, refusal, report};
+use super::reply::{counted, duration};
+use super::{StartFailure, refusal};
+
+use server::Trouble;
 
 /// How long the server may take to answer all questions; with the rest it stays below the preflight's patience.
 const SERVER_PATIENCE: Duration = Duration::from_secs(8);
 
-/// How long it may take to answer one of them.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
-
 const NO_LINGER: &str = "this bot is a service of your user, and ends with your last session; to let it stay: loginctl \
                          enable-linger";
 
+const EXIT_STATUSES: &str = "\
+Exit status:
+  0   the bot would start; there may be warnings, and a server that is down is one
+  1   the server could not be asked, with --strict and --online
+  78  the bot would not start";
+
 /// The arguments of `matterbot check`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_STATUSES)]
 pub struct Arguments {
-    /// Ask the server too, whether it lets the bot in and has the team and the channels
+    /// Ask the server too, whether it lets the bot in and has the team, the channels and the operators
     #[arg(long)]
     online: bool,
 }
 
-/// What was found beyond the configuration.
+/// What was found, each in a line.
 #[derive(Debug, Default)]
 struct Findings {
     errors: Vec<String>,
     warnings: Vec<String>,
+    notes: Vec<String>,
+    /// Who runs with the state directory now.
+    holder: Option<String>,
+    server: Server,
 }
 
-/// Checks, and reports: 0, or 78 if the bot would not start.
+/// What became of asking the server.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    #[default]
+    NotAsked,
+    Silent,
+    Answered,
+}
+
+/// Checks, and reports; `for_restart`, for a bot that runs and wants to know whether it would come back. Gives 0, or 78 if
+/// the bot would not start.
 ///
 /// # Errors
 /// The kernel gives no event queue.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(
+    options: &config::Options,
+    arguments: &Arguments,
+    for_restart: bool,
+) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let loaded = config::load(&path, &Environment::of_process(), options.strict);
     let (config, diagnostics) = match loaded {
         Ok(loaded) => (Some(loaded.config), loaded.warnings),
         Err(invalid) => (None, invalid.diagnostics),
     };
-    for diagnostic in &diagnostics {
-        match diagnostic.severity {
-            Severity::Error => print_error(diagnostic),
-            Severity::Warning => print(diagnostic),
-        }
-    }
-    let verdict = Report {
-        file: path,
-        diagnostics,
-    }
-    .verdict();
-    let Some(config) = config else {
-        print_error(verdict);
-        return Ok(Status::Configuration);
-    };
-    print(verdict);
-    let runtime = runtime()?;
     let mut findings = Findings::default();
-    findings.state(&config);
-    runtime.block_on(findings.ask(&config, arguments.online));
-    Ok(findings.print(arguments.online))
-}
-
-/// What is the matter with the server.
-enum Trouble {
-    /// A person must mend it.
-    Final(String),
-    /// It may pass.
-    Passing(String),
-}
-
-/// Whether the server accepts the token, and has what the configuration names; gives what is odd about it.
-async fn ask(config: &Config) -> Result<Option<String>, Trouble> {
-    let timeouts = Timeouts {
-        connect: ANSWER_PATIENCE,
-        answer: ANSWER_PATIENCE,
-        all_attempts: ANSWER_PATIENCE,
-        ..Timeouts::default()
-    };
-    let connection = Connection {
-        timeouts,
-        ..Connection::new(config.matterbot.api_url(), config.matterbot.token.clone())
-    };
-    let api = Api::new(&connection)
-        .map_err(|error| Trouble::Final(format!("{:#}", anyhow::Error::new(error))))?;
-    token(&api, &config.matterbot).await?;
-    match Identity::ask(&api, config).await {
-        Ok(identity) => Ok(report::odd_account(&identity)),
-        Err(Unidentified::Misconfigured(sentence)) => Err(Trouble::Final(sentence)),
-        Err(Unidentified::NotNow(error)) => Err(Trouble::Passing(format!("{error:#}"))),
-    }
-}
-
-/// A refusal counts only from a server that is well before it and after it: a database that is down answers 401 too.
-async fn token(api: &Api, matterbot: &Matterbot) -> Result<(), Trouble> {
-    let passing = |error: ApiError| Trouble::Passing(advice::unreachable(&error, matterbot));
-    match api.me().await {
-        Ok(_) => return Ok(()),
-        Err(error) if error.is_unauthorized() => {}
-        Err(error) => return Err(passing(error)),
-    }
-    let healthy_before = api.healthy().await;
-    match api.me().await {
-        Ok(_) => Ok(()),
-        Err(error) if !error.is_unauthorized() => Err(passing(error)),
-        Err(_) => {
-            let healthy = healthy_before && api.healthy().await;
-            let sentence = report::refused(&matterbot.token_source, healthy);
-            Err(if healthy {
-                Trouble::Final(sentence)
-            } else {
-                Trouble::Passing(sentence)
-            })
+    for diagnostic in diagnostics {
+        match diagnostic.severity {
+            Severity::Error => findings.errors.push(diagnostic.to_string()),
+            Severity::Warning => findings.warnings.push(diagnostic.to_string()),
         }
     }
+    if let Some(config) = config {
+        let runtime = runtime()?;
+        findings.state(&config, for_restart);
+        runtime.block_on(findings.ask(&config, arguments.online));
+    }
+    for line in [&findings.errors, &findings.warnings, &findings.notes]
+        .into_iter()
+        .flatten()
+    {
+        print(refusal::naming(line, options));
+    }
+    print(findings.verdict(&path));
+    Ok(match (findings.errors.is_empty(), findings.server) {
+        (false, _) => Status::Configuration,
+        // A bot that would come back, and wait for a server that is down, is not kept from restarting.
+        (true, Server::Silent) if options.strict && !for_restart => Status::Failure,
+        (true, _) => Status::Stopped,
+    })
 }
 
 impl Findings {
+    fn error(&mut self, text: impl Display) {
+        self.errors.push(format!("error: {text}"));
+    }
+
+    fn warning(&mut self, text: impl Display) {
+        self.warnings.push(format!("warning: {text}"));
+    }
+
+    /// All of it in a line.
+    fn verdict(&self, file: &Path) -> String {
+        let none_or = |count, one, many| match count {
+            0 => format!("no {many}"),
+            count => counted(count, one, many),
+        };
+        let errors = none_or(self.errors.len(), "error", "errors");
+        let warnings = none_or(self.warnings.len(), "warning", "warnings");
+        let verdict = match (self.errors.is_empty(), self.server) {
+            (false, _) => "the bot would not start",
+            (true, Server::NotAsked) => "the bot would start (--online asks the server too)",
+            (true, Server::Silent) => "the bot would start, but the server could not be asked",
+            (true, Server::Answered) => "the bot would start, and the server lets it in",
+        };
+        let turn = match &self.holder {
+            Some(who) if self.errors.is_empty() => format!(", once {who} has ended"),
+            _ => String::new(),
+        };
+        format!("{}: {errors}, {warnings}: {verdict}{turn}", file.display())
+    }
+
     /// Asks all who can be asked at the same time: whoever waits for the verdict has little patience.
     async fn ask(&mut self, config: &Config, online: bool) {
         let server = async {
@@ -138,35 +144,59 @@ impl Findings {
         };
         let (alone, ()) = tokio::join!(linger::is_missing(), server);
         if alone {
-            self.warnings.push(NO_LINGER.to_owned());
+            self.warning(NO_LINGER);
         }
     }
 
     /// Whether the server lets us in; no module is imported.
     async fn server(&mut self, config: &Config) {
-        let waits = " (the bot starts, and waits for it)";
-        match tokio::time::timeout(SERVER_PATIENCE, ask(config)).await {
-            Ok(Ok(oddity)) => self.warnings.extend(oddity),
-            Ok(Err(Trouble::Final(text))) => self.errors.push(text),
-            Ok(Err(Trouble::Passing(text))) => self.warnings.push(format!("{text}{waits}")),
-            Err(_) => self.warnings.push(format!(
-                "the server did not answer within {} s{waits}",
-                SERVER_PATIENCE.as_secs()
-            )),
+        let silent = |why: &dyn Display| {
+            format!("the server could not be asked: {why} (the bot starts, and waits for it)")
+        };
+        self.server = Server::Answered;
+        match tokio::time::timeout(SERVER_PATIENCE, server::ask(config)).await {
+            Ok(Ok(oddities)) => oddities.iter().for_each(|oddity| self.warning(oddity)),
+            Ok(Err(Trouble::Final(text))) => self.error(text),
+            Ok(Err(Trouble::Passing(text))) => {
+                self.server = Server::Silent;
+                self.warning(silent(&text));
+            }
+            Err(_) => {
+                self.server = Server::Silent;
+                let patience = duration(SERVER_PATIENCE);
+                self.warning(silent(&format_args!("it did not answer within {patience}")));
+            }
         }
+    }
+
+    /// Who uses the state directory now, which is no mistake.
+    fn holder(&mut self, directory: &StateDirectory) -> Result<(), StartFailure> {
+        if let Holder::Process(pid) = directory.holder().map_err(refusal::directory)? {
+            let who = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            self.notes.push(format!(
+                "note: {who} runs with this state directory: a second bot on it waits 10 s for the end of the first, then \
+                 gives up"
+            ));
+            self.holder = Some(who);
+        }
+        Ok(())
     }
 
     /// The state directory and what lies in it, as far as they exist: what a start would stumble over.
-    fn state(&mut self, config: &Config) {
-        if let Err(StartFailure { error, .. }) = self.look(&config.lifecycle.state_dir) {
-            self.errors.push(format!("{error:#}"));
+    fn state(&mut self, config: &Config, for_restart: bool) {
+        if let Err(StartFailure { error, .. }) = self.look(&config.lifecycle.state_dir, for_restart)
+        {
+            self.error(format_args!("{error:#}"));
+        }
+        for warning in binds::warnings(config) {
+            self.warning(warning);
         }
     }
 
-    fn look(&mut self, path: &Path) -> Result<(), StartFailure> {
+    fn look(&mut self, path: &Path, for_restart: bool) -> Result<(), StartFailure> {
         let Some(directory) = StateDirectory::look(path).map_err(refusal::directory)? else {
             StateDirectory::can_be_made(path).map_err(refusal::directory)?;
-            self.warnings.push(format!(
+            self.warning(format_args!(
                 "the state directory {} does not exist yet; the bot makes it",
                 path.display()
             ));
@@ -176,7 +206,7 @@ impl Findings {
             Err(StateDirectoryError::Foreign { owner, .. })
                 if rustix::process::geteuid().is_root() =>
             {
-                self.warnings.push(format!(
+                self.warning(format_args!(
                     "the state directory {} belongs to user id {owner}, which is right if the bot runs as that user; \
                      what lies in it was not looked at",
                     path.display()
@@ -186,15 +216,18 @@ impl Findings {
             verified => verified.map_err(refusal::directory)?,
         }
         directory.can_be_locked().map_err(refusal::directory)?;
+        if !for_restart {
+            self.holder(&directory)?;
+        }
         if let Err(reason) = marker::peek(&directory, Timestamp::now()) {
-            self.warnings.push(format!(
+            self.warning(format_args!(
                 "the restart marker in {} will be set aside by the next start, and no restart is announced for it: {reason}",
                 path.display()
             ));
         }
         match Audit::check(directory.path()) {
             Err(AuditError::Open { path, source }) if ledger::wants_room(&source) => {
-                self.warnings.push(format!(
+                self.warning(format_args!(
                     "{} cannot be written at present ({source}); the bot starts, and runs nothing until it can",
                     path.display()
                 ));
@@ -203,21 +236,33 @@ impl Findings {
         }
         ledger::check(directory.path()).map_err(refusal::ledger)
     }
+}
 
-    fn print(self, online: bool) -> Status {
-        for warning in &self.warnings {
-            print(format_args!("warning: {warning}"));
-        }
-        for error in &self.errors {
-            print_error(error);
-        }
-        if !self.errors.is_empty() {
-            print("the bot would not start");
-            return Status::Configuration;
-        }
-        if online {
-            print("the bot would start");
-        }
-        Status::Stopped
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_verdict() {
+        let mut findings = Findings::default();
+        let says = |findings: &Findings| findings.verdict(Path::new("c.yaml"));
+        assert_eq!(
+            says(&findings),
+            "c.yaml: no errors, no warnings: the bot would start (--online asks the server too)"
+        );
+        findings.server = Server::Answered;
+        findings.warning("odd");
+        assert_eq!(
+            says(&findings),
+            "c.yaml: no errors, 1 warning: the bot would start, and the server lets it in"
+        );
+        findings.holder = Some("process 7".to_owned());
+        assert!(says(&findings).ends_with(", and the server lets it in, once process 7 has ended"));
+        findings.error("wrong");
+        findings.warning("odd");
+        assert_eq!(
+            says(&findings),
+            "c.yaml: 1 error, 2 warnings: the bot would not start"
+        );
     }
 }

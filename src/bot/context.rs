@@ -16,6 +16,7 @@ use crate::timestamp::Timestamp;
 use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
+use super::modules::Modules;
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::settings::Settings;
@@ -53,6 +54,8 @@ pub struct Context {
     pub notify: Notify,
     /// The modules, and where they are available.
     pub binds: Binds,
+    /// The modules as they are called.
+    pub modules: Modules,
     /// Held by whoever reloads.
     pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
@@ -120,6 +123,7 @@ impl Context {
                 .chain(ticket.invocation.arguments.iter().map(String::as_str))
                 .collect::<Vec<_>>()
                 .join(" "),
+            module: None,
             verdict,
             reason: reason.map(str::to_owned),
             outcome: outcome.map(str::to_owned),

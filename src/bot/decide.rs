@@ -94,6 +94,8 @@ pub struct State {
 pub struct Rules {
     /// The words that are commands.
     pub vocabulary: Vocabulary,
+    /// Whether answers of modules call modules.
+    pub recursion: bool,
     /// How many calls of modules one user may have running.
     pub user_concurrency: usize,
     /// Where newcomers are greeted.
@@ -313,6 +315,7 @@ impl State {
         let (matterbot, lifecycle) = (&settings.config.matterbot, &settings.config.lifecycle);
         let rules = &mut self.rules;
         rules.vocabulary = settings.vocabulary.clone();
+        rules.recursion = matterbot.recursion;
         self.lanes.limit(matterbot.user_concurrency);
         rules.welcome_channel = welcome::channel(&matterbot.welcome);
         rules
@@ -338,6 +341,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Looked(looked) => state.looked(&looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Modules(catalogue) => state.modules_changed(catalogue),
+        Event::Answered(answered) => state.answered(now, &answered.0, answered.1),
         Event::Started(id) => state.started(now, id),
         Event::Ended { key, written } => state.ended(now, &key, written),
         Event::RestartAsked(request) => state.restart_asked(*request),
@@ -356,7 +360,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
             state.counters.last_foreign = Some(now.wall);
             Vec::new()
         }
-        Event::Signal(Signal::Stop) => state.stop(),
+        Event::Signal(Signal::Stop(_)) => state.stop(),
         Event::Signal(Signal::Reload) => vec![Effect::Reload],
         Event::Signal(Signal::Restart) => state.restart_asked(Request::new(None)),
         Event::GraceOver => {

@@ -6,8 +6,11 @@ use crate::id::{ChannelId, UserId};
 use crate::ledger::{CallKey, Watermark};
 use crate::lifecycle::Outcome;
 use crate::lifecycle::marker::Marker;
+use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
 
+use super::identity::Room;
+use super::modules::hooks::Happening;
 use super::restart::{Request, Return};
 use super::status::Status;
 use super::sweep::{SweepPlan, Unread};
@@ -41,7 +44,11 @@ pub enum Effect {
     OwnPost {
         /// The key in its props, if there is one.
         key: Option<String>,
+        /// The post, and its channel, if it may call modules.
+        recursion: Option<Box<(Room, Post)>>,
     },
+    /// Tell modules what has happened.
+    Tell(Happening),
     /// Find out whether a restart would bring us back, and how to leave for it.
     Prepare,
     /// Ask after a while whether this request for a restart is still being prepared.

@@ -96,6 +96,8 @@ pub enum Event {
     Reopened,
     /// What the configuration decides has been swapped.
     Reloaded(Arc<Settings>),
+    /// A module answered this, not asked by an answer of ours: it may call modules.
+    Answered(Box<(Room, Post)>),
     /// A post of our own account was written by somebody else.
     ForeignPost,
     /// A signal arrived.

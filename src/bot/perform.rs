@@ -1,5 +1,6 @@
 //! Effects become deeds: what takes time runs as a task and comes back as an event.
 
+mod recursion;
 mod restart;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::ledger::{CallKey, Unwritable};
 use crate::lifecycle::marker::Marker;
 use crate::logging::Logging;
+use crate::mattermost::model::Post;
 use crate::tasks::{Tasks, shielded};
 use crate::timestamp::Timestamp;
 
@@ -20,7 +22,7 @@ use super::context::Context;
 use super::effect::{Effect, End};
 use super::event::Event;
 use super::expired;
-use super::identity::{Identity, Unidentified};
+use super::identity::{Identity, Room, Unidentified};
 use super::recovery::Unsettled;
 use super::reload;
 use super::reply;
@@ -77,7 +79,8 @@ impl Performer {
             Effect::ProofOfLife(server_time) => context.ledger.proof_of_life(server_time),
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
             Effect::TokenWorked => self.token_worked(),
-            Effect::OwnPost { key } => self.own_post(key.as_deref()),
+            Effect::OwnPost { key, recursion } => self.own_post(key.as_deref(), recursion),
+            Effect::Tell(happening) => context.modules.happened(&context, happening),
             Effect::Prepare => self.prepare(),
             Effect::AwaitAcknowledgement(key) => self.await_acknowledgement(key),
             Effect::Acknowledge(ticket) => {
@@ -182,7 +185,10 @@ impl Performer {
         });
     }
 
-    fn own_post(&self, key: Option<&str>) {
+    fn own_post(&self, key: Option<&str>, recursion: Option<Box<(Room, Post)>>) {
+        if let Some(answered) = recursion {
+            self.chore(recursion::follow(Arc::clone(&self.context), answered));
+        }
         if key.is_none_or(|key| !self.context.ledger.is_ours(key)) {
             tracing::warn!(
                 "somebody else writes with this bot's account; is another bot running on its token?"

@@ -50,8 +50,8 @@ pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, Start
         };
         let last_words = Arc::clone(&logging);
         // The runtime is gone before anything is executed in its place.
-        let outcome =
-            run(live(config, logging, launch)).map_err(|failure| failure.logged(&last_words));
+        let outcome = run(live(config, logging, launch))
+            .map_err(|failure| failure.naming(options).logged(&last_words));
         last_words.flush(LAST_LINES);
         match outcome? {
             Outcome::Exit(status) => return Ok(status),

@@ -189,15 +189,28 @@ fn undelivered(mut owed: Vec<Delivery>) -> Vec<Delivery> {
     owed
 }
 
+/// What the start row tells of a call.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Plan {
+    /// The word that was typed.
+    word: Option<String>,
+    /// The module that was called, if one was.
+    module: Option<String>,
+}
+
 /// The outcome of a call that ran when its process ended.
 fn cut_off_record(call: Call) -> Record {
+    let plan: Plan = serde_json::from_str(&call.plan).unwrap_or_default();
+    let typed = plan.word.filter(|_| plan.module.is_some());
+    let word = typed.unwrap_or_else(|| format!("@{}", call.key.name));
     let entry = Entry {
         at: Timestamp::now(),
         post: call.key.post,
         ordinal: call.key.ordinal,
         channel: call.channel,
         user: call.user,
-        command: format!("@{}", call.key.name),
+        command: word.clone(),
+        module: plan.module,
         verdict: Verdict::Interrupted,
         reason: None,
         outcome: None,
@@ -208,15 +221,17 @@ fn cut_off_record(call: Call) -> Record {
         kind: Kind::Outcome,
         calls: vec![call.key.clone()],
         parts: vec![Part {
-            text: reply::interrupted(&call, call.key.name == restart_name()),
-            attachment: None,
+            text: reply::interrupted(&word, call.key.name == restart_name()),
+            ..Part::default()
         }],
     };
+    // Whoever only talked, and used a word of a module, is owed nothing.
+    let owed = word.starts_with(['@', '!']);
     let settlement = Settlement {
         call,
         state: CallState::Interrupted,
         detail: "the process ended while it ran".to_owned(),
-        replies: vec![reply],
+        replies: owed.then_some(reply).into_iter().collect(),
     };
     Record { settlement, entry }
 }

@@ -6,10 +6,51 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::audit::AuditError;
+use crate::config;
 use crate::ledger::OpenError;
 use crate::lifecycle::state_directory::StateDirectoryError;
 
 use super::StartFailure;
+
+impl StartFailure {
+    /// The same, whose advice names the configuration that was named to us.
+    #[must_use]
+    pub fn naming(self, options: &config::Options) -> Self {
+        let text = format!("{:#}", self.error);
+        let advice = naming(&text, options);
+        if advice == text {
+            return self;
+        }
+        Self {
+            error: anyhow::anyhow!(advice),
+            ..self
+        }
+    }
+}
+
+/// `text`, whose advice to type `matterbot ledger …` names the configuration that was named to us.
+#[must_use]
+pub fn naming(text: &str, options: &config::Options) -> String {
+    let Some(path) = &options.path else {
+        return text.to_owned();
+    };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let path = quoted(&path.display().to_string());
+    text.replace(
+        "`matterbot ledger ",
+        &format!("`matterbot --config {path} ledger "),
+    )
+}
+
+/// `word` as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "/._-+@:,".contains(character);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
 
 /// The state directory cannot be used.
 #[must_use]
@@ -112,5 +153,24 @@ fn file_advice(path: &Path, error: &io::Error) -> Option<String> {
         }
         Errno::ROFS => Some("mount it for writing".to_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_configuration_that_was_named() {
+        let text = "it is damaged: type `matterbot ledger restore` to go back";
+        let mut options = config::Options::default();
+        assert_eq!(naming(text, &options), text);
+        options.path = Some("/etc/a bot's.yaml".into());
+        assert_eq!(
+            naming(text, &options),
+            r"it is damaged: type `matterbot --config '/etc/a bot'\''s.yaml' ledger restore` to go back"
+        );
+        options.path = Some("/etc/bot.yaml".into());
+        assert!(naming(text, &options).contains("--config /etc/bot.yaml ledger restore`"));
     }
 }

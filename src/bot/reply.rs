@@ -5,13 +5,13 @@ mod binds;
 mod module;
 mod reload;
 mod report;
+mod welcome;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::audit::Trouble;
 use crate::command::role::Denied;
-use crate::ledger::Call;
 use crate::text::{inline_code, neutralise};
 use crate::timestamp::Timestamp;
 
@@ -21,11 +21,15 @@ use super::ticket::{Fate, Ticket};
 pub use audit::audit;
 pub use binds::{
     BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
-    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map, welcome,
+    binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
 };
-pub use module::not_loaded;
+pub use module::{
+    availability_unknown, file_not_sent, indicator_of_no_use, module_failed, no_indicator,
+    not_loaded, not_ready, text_as_file, unavailable,
+};
 pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
+pub use welcome::welcome;
 
 /// `duration` as a person would say it: the two greatest units.
 #[must_use]
@@ -233,11 +237,11 @@ fn cut_off(commands: &[String]) -> String {
 
 /// A call was cut off.
 #[must_use]
-pub fn interrupted(call: &Call, is_restart: bool) -> String {
+pub fn interrupted(word: &str, is_restart: bool) -> String {
     if is_restart {
         return "I was interrupted before the restart was prepared; I am up again.".to_owned();
     }
-    let command = inline_code(&format!("@{}", call.key.name));
+    let command = inline_code(word);
     format!(
         "I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again."
     )

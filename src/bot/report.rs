@@ -1,14 +1,17 @@
 //! What the log and the supervisor are told of what happens: what, where, what to do.
 
 use crate::config::TokenSource;
-use crate::lifecycle::signals::Signal;
+use crate::lifecycle::signals::{Signal, Stopper};
+use crate::lifecycle::{Outcome, Status};
 use crate::mattermost::gateway::{DisconnectCause, Update};
+use crate::timestamp::Timestamp;
 
 use super::advice::{self, NEW_TOKEN};
 use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::identity::Identity;
+use super::reply::duration;
 
 /// The log's line about `event`, and the supervisor's, where it has one.
 pub fn report(context: &Context, event: &Event) {
@@ -20,31 +23,19 @@ pub fn report(context: &Context, event: &Event) {
             tracing::info!("connected to Mattermost {version} at {address}");
             notify.status("Connected to Mattermost");
         }
-        Event::Gateway(Update::Disconnected { cause, retry_in }) => {
-            let cause = match cause {
-                DisconnectCause::Unreachable(error) => {
-                    advice::unreachable(error, &context.settings().config.matterbot)
-                }
-                cause => causes(cause).to_string(),
-            };
-            let wait = retry_in.as_secs_f64();
-            let text = format!("{cause} (the next try is in {wait:.1} s)");
-            tracing::warn!("not connected: {text}");
-            notify.status(&format!("Not connected: {text}"));
-        }
-        Event::Gateway(Update::Refused {
-            server_healthy,
-            retry_in,
-        }) => {
-            let wait = retry_in.as_secs_f64();
-            let text = format!(
-                "{} (the next try is in {wait:.1} s)",
-                refused(
-                    &context.settings().config.matterbot.token_source,
-                    *server_healthy
-                )
+        Event::Gateway(
+            update @ (Update::Disconnected { retry_in, .. } | Update::Refused { retry_in, .. }),
+        ) => {
+            let (cause, wait) = (
+                lost(context, update).unwrap_or_default(),
+                duration(*retry_in),
             );
-            tracing::error!("not connected: {text}");
+            let text = format!("{cause} (the next try is in {wait})");
+            if matches!(update, Update::Refused { .. }) {
+                tracing::error!("not connected: {text}");
+            } else {
+                tracing::warn!("not connected: {text}");
+            }
             notify.status(&format!("Not connected: {text}"));
         }
         Event::Identified(identity) => serving(context, identity),
@@ -52,14 +43,49 @@ pub fn report(context: &Context, event: &Event) {
             tracing::error!("{sentence}");
             notify.status(sentence);
         }
-        Event::Signal(Signal::Stop) => {
-            tracing::info!("asked to stop, by SIGTERM, SIGINT, or a terminal that is gone");
-        }
+        Event::Signal(Signal::Stop(stopper)) => tracing::info!("asked to stop by {stopper}"),
         Event::Signal(Signal::Reload) => {
             tracing::info!("asked by SIGHUP to open the log again and to read the token again");
         }
         Event::Signal(Signal::Restart) => tracing::info!("asked by SIGUSR1 to restart"),
         _ => {}
+    }
+}
+
+/// The log's last line: how the process ends, why, and after what time.
+pub fn ended(context: &Context, outcome: Outcome, stopper: Option<Stopper>) {
+    let after = duration(Timestamp::now().since(context.started_at));
+    match (outcome, stopper) {
+        (Outcome::Exit(Status::Stopped), Some(stopper)) => {
+            tracing::info!("stopped after {after}: {stopper}");
+        }
+        (Outcome::Exit(Status::Stopped), None) => tracing::info!("stopped after {after}"),
+        (Outcome::Exit(Status::Restart), _) => {
+            tracing::info!("ended after {after} with status 75, to be started again");
+        }
+        (Outcome::Reexec, _) => tracing::info!("this process replaces itself now, after {after}"),
+        (Outcome::Exit(status), _) => tracing::error!(
+            "ended after {after} with status {}: an error, which stands above",
+            status.code()
+        ),
+    }
+}
+
+/// Why there is no connection, if `update` says that there is none.
+#[must_use]
+pub fn lost(context: &Context, update: &Update) -> Option<String> {
+    let settings = context.settings();
+    let matterbot = &settings.config.matterbot;
+    match update {
+        Update::Disconnected {
+            cause: DisconnectCause::Unreachable(error),
+            ..
+        } => Some(advice::unreachable(error, matterbot)),
+        Update::Disconnected { cause, .. } => Some(causes(cause).to_string()),
+        Update::Refused { server_healthy, .. } => {
+            Some(refused(&matterbot.token_source, *server_healthy))
+        }
+        _ => None,
     }
 }
 

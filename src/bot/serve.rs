@@ -1,5 +1,6 @@
 //! One call, from its turn to its answer; read from top to bottom.
 
+mod answer;
 mod memory;
 mod module;
 
@@ -140,11 +141,7 @@ async fn check(context: &Context, ticket: &Ticket, builtin: Builtin) -> Result<G
 }
 
 /// Runs `work`; if that takes a while, the asker sees that it was noticed.
-async fn acknowledging(
-    context: &Context,
-    ticket: &Ticket,
-    work: impl Future<Output = Answer>,
-) -> Answer {
+async fn acknowledging<T>(context: &Context, ticket: &Ticket, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {
         // Only the waiting is given up; the work goes on below.
@@ -314,7 +311,7 @@ pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
         });
     let part = |text| Part {
         text,
-        attachment: None,
+        ..Part::default()
     };
     match text::render(text, limit) {
         Rendered::Parts(parts) => parts.into_iter().map(part).collect(),
@@ -323,6 +320,7 @@ pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
             vec![Part {
                 text: first,
                 attachment: Some(Attachment { name, text: file }),
+                files: Vec::new(),
             }]
         }
     }

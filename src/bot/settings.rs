@@ -20,14 +20,21 @@ impl Settings {
     pub fn new(config: Config) -> Self {
         let matterbot = &config.matterbot;
         Self {
-            vocabulary: Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
-                .with_map_words(&matterbot.mapcmds)
-                .with_feed_words(&matterbot.feedcmds),
+            vocabulary: Self::vocabulary_of(&config),
             policy: Policy {
                 admins: matterbot.botadmins.clone(),
                 operators: matterbot.botoperators.clone(),
             },
             config,
         }
+    }
+
+    /// The words that are commands.
+    #[must_use]
+    pub fn vocabulary_of(config: &Config) -> Vocabulary {
+        let matterbot = &config.matterbot;
+        Vocabulary::new(&matterbot.helpcmds, &matterbot.lifecyclecmds)
+            .with_map_words(&matterbot.mapcmds)
+            .with_feed_words(&matterbot.feedcmds)
     }
 }

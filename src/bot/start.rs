@@ -32,6 +32,7 @@ use super::Bot;
 use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
+use super::modules::{self, Modules};
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::perform::Performer;
@@ -274,6 +275,7 @@ impl Bot {
             outbox,
             directory: ground.directory,
             binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
+            modules: Modules::new(settings.config.matterbot.command_workers),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,
@@ -302,6 +304,7 @@ impl Bot {
             drop(chores.spawn(chores.until_stopped(forgetting)));
         }
         Self {
+            keeper: modules::keep(&context),
             performer: Performer::new(
                 Arc::clone(&context),
                 Tasks::new(),
@@ -324,6 +327,7 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
     let lifecycle = &settings.config.lifecycle;
     Rules {
         vocabulary: settings.vocabulary.clone(),
+        recursion: settings.config.matterbot.recursion,
         user_concurrency: settings.config.matterbot.user_concurrency,
         welcome_channel: welcome::channel(&settings.config.matterbot.welcome),
         rate: Rate::new(lifecycle.rate.count, lifecycle.rate.window),

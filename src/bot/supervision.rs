@@ -49,7 +49,8 @@ pub async fn hold_back(signals: &mut Signals, notify: Notify, wait: Duration) ->
         tokio::select! {
             () = &mut over => return true,
             signal = signals.next() => {
-                if signal == Signal::Stop {
+                if let Signal::Stop(stopper) = signal {
+                    tracing::info!("stopped by {stopper} while it waited");
                     return false;
                 }
             }

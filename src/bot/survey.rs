@@ -1,37 +1,123 @@
 //! `matterbot status`: what the state directory tells of the bot. No server is needed, and nothing is changed.
 
-use std::fmt::Write as _;
+mod text;
+
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::config::{self, Environment};
-use crate::ledger::{self, Inspection, Run};
-use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
+use crate::ledger::{self, Run};
+use crate::lifecycle::state_directory::{Holder, Room, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
 use crate::lifecycle::{Status, marker};
 use crate::timestamp::Timestamp;
 
-use super::{StartFailure, recovery, reply};
+use super::condition::{self, Condition};
+use super::{StartFailure, refusal, reply};
 
 /// How many runs are told of.
 const RUNS: usize = 10;
 
-/// Reads the state directory of the configuration, and prints what it tells.
+/// A bot that has not said for so long how it is hangs, or its disk takes nothing.
+const SILENCE: Duration = Duration::from_secs(3 * condition::EVERY.as_secs());
+
+/// The exit statuses are those of the Linux Standard Base for the status of a service, and those of this program.
+const EXIT_STATUSES: &str = "\
+Exit status:
+  0   it runs and serves
+  1   it runs, and does not serve: the reason is said
+  3   it does not run
+  4   that cannot be told: the state directory cannot be read
+  78  the configuration does not say where the state directory is";
+
+/// The arguments of `matterbot status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_STATUSES)]
+pub struct Arguments {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of the bot. Its JSON is described in `docs/operations.md`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Survey {
+    state: State,
+    /// Since when it is in this state, as far as that is known.
+    since: Option<Timestamp>,
+    /// Why it does not serve.
+    reason: Option<String>,
+    connected: Option<bool>,
+    pid: Option<u32>,
+    version: Option<String>,
+    started_at: Option<Timestamp>,
+    state_directory: PathBuf,
+    ledger: Ledger,
+    restart_marker: RestartMarker,
+    runs: Vec<Run>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Serving,
+    NotServing,
+    NotRunning,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Ledger {
+    schema: Option<usize>,
+    /// Why it cannot be read.
+    error: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum RestartMarker {
+    None,
+    Left {
+        written_at: Timestamp,
+        reason: String,
+        requests: usize,
+    },
+    Refused {
+        reason: String,
+    },
+}
+
+/// Reads the state directory of the configuration, and prints what it tells; the exit status tells the rest.
 ///
 /// # Errors
 /// The configuration or the state directory cannot be read.
-pub fn run(options: &config::Options) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let path = config::state_directory(&path, &Environment::of_process())
         .map_err(StartFailure::configuration)?;
-    let Some(directory) = StateDirectory::look(&path).map_err(unreadable)? else {
+    let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
+        status: Status::Unknown,
+        ..unreadable(error).into()
+    })?;
+    let error = survey.ledger.error.take();
+    survey.ledger.error = error.map(|error| refusal::naming(&error, options));
+    if arguments.json {
+        print(serde_json::to_string(&survey)?);
+    } else if exists {
+        print(text::survey(&survey, Timestamp::now()));
+    } else {
         print(format_args!(
             "not running, and never did with this configuration: the state directory {} does not exist",
             path.display()
         ));
-        return Ok(Status::Stopped);
-    };
-    print(text(&directory, Timestamp::now())?);
-    Ok(Status::Stopped)
+    }
+    Ok(match survey.state {
+        State::Serving => Status::Stopped,
+        State::NotServing => Status::Failure,
+        State::NotRunning => Status::NotRunning,
+    })
 }
 
 /// Whoever asks is often not the user that the bot runs as.
@@ -49,143 +135,124 @@ fn unreadable(error: StateDirectoryError) -> anyhow::Error {
     }
 }
 
-fn text(directory: &StateDirectory, now: Timestamp) -> anyhow::Result<String> {
-    let holder = directory.holder().map_err(unreadable)?;
-    let ledger = ledger::inspect(directory.path());
-    let runs = ledger
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref)
-        .map_or(&[][..], |inspection| inspection.runs.as_slice());
-    let mut text = format!("state directory: {}\n", directory.path().display());
-    writeln!(text, "{}", bot(holder, runs.first(), now))?;
-    writeln!(text, "restart marker: {}", restart(directory, now))?;
-    match &ledger {
-        Ok(None) => writeln!(text, "ledger: there is none yet; the next start makes it")?,
-        Ok(Some(Inspection { schema, .. })) => writeln!(text, "ledger: readable, schema {schema}")?,
-        Err(error) => writeln!(text, "ledger: {}", one_line(error))?,
-    }
-    if !runs.is_empty() {
-        writeln!(text, "runs, the latest first:")?;
-    }
-    for (index, run) in runs.iter().take(RUNS).enumerate() {
-        let runs_now = index == 0 && holder == Holder::Process(Some(run.pid));
-        writeln!(text, "  {}", in_words(run, runs_now))?;
-    }
-    text.truncate(text.trim_end().len());
-    Ok(text)
-}
-
-/// An error with its cause.
-fn one_line(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-fn bot(holder: Holder, latest: Option<&Run>, now: Timestamp) -> String {
-    match (holder, latest) {
-        (Holder::Nobody, _) => "not running".to_owned(),
-        (Holder::Process(Some(pid)), Some(run)) if run.pid == pid => {
-            let ready = if run.ready_at.is_some() {
-                "ready"
-            } else {
-                "not ready yet"
-            };
-            let (since, age) = (run.started_at, now.since(run.started_at));
-            let (version, age) = (&run.version, reply::duration(age));
-            format!("running: process {pid}, version {version}, since {since} ({age}), {ready}")
+/// Whether the directory at `path` exists, and what it tells.
+fn survey(path: &Path) -> Result<(bool, Survey), StateDirectoryError> {
+    let mut survey = Survey {
+        state: State::NotRunning,
+        since: None,
+        reason: None,
+        connected: None,
+        pid: None,
+        version: None,
+        started_at: None,
+        state_directory: path.to_owned(),
+        ledger: Ledger::default(),
+        restart_marker: RestartMarker::None,
+        runs: Vec::new(),
+    };
+    let Some(directory) = StateDirectory::look(path)? else {
+        return Ok((false, survey));
+    };
+    let now = Timestamp::now();
+    match ledger::inspect(directory.path()) {
+        Ok(Some(inspection)) => {
+            survey.ledger.schema = Some(inspection.schema);
+            survey.runs = inspection.runs;
+            survey.runs.truncate(RUNS);
         }
-        (Holder::Process(Some(pid)), _) => format!("running: process {pid}, just started"),
-        (Holder::Process(None), _) => "running: a process that has just started".to_owned(),
+        Ok(None) => {}
+        Err(error) => survey.ledger.error = Some(text::one_line(&error)),
     }
+    survey.restart_marker = restart(&directory, now);
+    match directory.holder()? {
+        Holder::Nobody => survey.since = survey.runs.first().and_then(|run| run.ended_at),
+        Holder::Process(pid) => survey.runs_as(pid, &directory, now),
+    }
+    Ok((true, survey))
 }
 
-fn restart(directory: &StateDirectory, now: Timestamp) -> String {
+fn restart(directory: &StateDirectory, now: Timestamp) -> RestartMarker {
     match marker::peek(directory, now) {
-        Ok(None) => "none".to_owned(),
-        Ok(Some(marker)) => format!(
-            "left at {} for {}, asked for by {} in chat",
-            marker.written_at,
-            marker.reason,
-            marker.requests.len()
-        ),
-        Err(reason) => format!("one that is not believed: {reason}"),
+        Ok(None) => RestartMarker::None,
+        Ok(Some(marker)) => RestartMarker::Left {
+            written_at: marker.written_at,
+            reason: marker.reason.to_string(),
+            requests: marker.requests.len(),
+        },
+        Err(reason) => RestartMarker::Refused {
+            reason: reason.to_string(),
+        },
     }
 }
 
-/// A run, from its beginning to its end.
-fn in_words(run: &Run, runs_now: bool) -> String {
-    let ready = match run.ready_at {
-        Some(at) => format!("ready after {}", reply::duration(at.since(run.started_at))),
-        None => "never ready".to_owned(),
+impl Survey {
+    /// A process holds the lock.
+    fn runs_as(&mut self, pid: Option<u32>, directory: &StateDirectory, now: Timestamp) {
+        self.pid = pid;
+        if let Some(run) = self.runs.first().filter(|run| Some(run.pid) == pid) {
+            (self.version, self.started_at) = (Some(run.version.clone()), Some(run.started_at));
+        }
+        let word = directory.word();
+        let condition = word.and_then(|word| serde_json::from_str(&word).ok());
+        self.connected = condition
+            .as_ref()
+            .map(|condition: &Condition| condition.connected);
+        self.since = condition.as_ref().map(|condition| condition.since);
+        self.reason = trouble(condition, directory.room().ok(), now);
+        self.state = match self.reason {
+            None => State::Serving,
+            Some(_) => State::NotServing,
+        };
+    }
+}
+
+/// Why a bot that runs does not serve, as far as it says, and as its disk and its silence tell.
+fn trouble(condition: Option<Condition>, room: Option<Room>, now: Timestamp) -> Option<String> {
+    let Some(condition) = condition else {
+        return Some(
+            "it is starting, and has not said yet how it is: after starts that failed it waits up to a minute"
+                .to_owned(),
+        );
     };
-    let end = match run.exit.as_deref() {
-        None if runs_now => "runs".to_owned(),
-        None => "ended without a word (a crash, a kill, a power cut)".to_owned(),
-        Some(recovery::RESTART) => "left to be started again (status 75)".to_owned(),
-        Some(recovery::REEXEC) => "replaced itself".to_owned(),
-        Some(recovery::STOP) => "was stopped".to_owned(),
-        Some(recovery::FAILURE) => "ended with an error, which its log has".to_owned(),
-        Some(other) => format!("ended: {other}"),
-    };
-    let lasted = run
-        .ended_at
-        .map(|at| format!(" after {}", reply::duration(at.since(run.started_at))))
-        .unwrap_or_default();
-    let (start, pid, version) = (run.started_at, run.pid, &run.version);
-    format!("{start}  process {pid}, version {version}: {ready}, {end}{lasted}")
+    let silent = now.since(condition.at);
+    match (condition.trouble, room) {
+        (Some(trouble), _) => Some(trouble),
+        (None, Some(Room::Full)) => Some("the disk of the state directory is full".to_owned()),
+        (None, Some(Room::ReadOnly)) => Some("the state directory is mounted read-only".to_owned()),
+        (None, _) if silent > SILENCE => Some(format!(
+            "it has not said for {} how it is: it hangs, or its disk takes nothing",
+            reply::duration(silent)
+        )),
+        (None, _) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(exit: Option<&str>) -> Run {
-        Run {
-            started_at: Timestamp(0),
-            ready_at: Some(Timestamp(400)),
-            ended_at: exit.map(|_| Timestamp(61_000)),
-            exit: exit.map(str::to_owned),
-            version: "1.0.0".to_owned(),
-            boot_id: "boot".to_owned(),
-            pid: 7,
-        }
-    }
-
     #[test]
-    fn a_run_reads_well() {
-        let start = "1970-01-01T00:00:00Z  process 7, version 1.0.0: ready after 400 ms, ";
-        for (exit, runs_now, end) in [
-            (None, true, "runs"),
-            (
-                None,
-                false,
-                "ended without a word (a crash, a kill, a power cut)",
-            ),
-            (
-                Some("restart"),
-                false,
-                "left to be started again (status 75) after 1 min 1 s",
-            ),
-            (Some("reexec"), false, "replaced itself after 1 min 1 s"),
-            (Some("stop"), false, "was stopped after 1 min 1 s"),
-        ] {
-            assert_eq!(in_words(&run(exit), runs_now), format!("{start}{end}"));
-        }
-    }
-
-    #[test]
-    fn the_lock_says_whether_it_runs() {
-        let now = Timestamp(3_600_000);
-        let ready = bot(Holder::Process(Some(7)), Some(&run(None)), now);
+    fn silence_and_a_full_disk_are_trouble() {
+        let condition = |at, trouble: Option<&str>| {
+            Some(Condition {
+                at: Timestamp(at),
+                since: Timestamp(0),
+                connected: true,
+                trouble: trouble.map(str::to_owned),
+            })
+        };
+        let now = Timestamp(1_000_000);
+        let says = |condition, room| trouble(condition, Some(room), now).unwrap_or_default();
+        assert_eq!(says(condition(990_000, None), Room::Some), "");
         assert_eq!(
-            ready,
-            "running: process 7, version 1.0.0, since 1970-01-01T00:00:00Z (1 h 0 min), ready"
+            says(condition(1_990_000, None), Room::Some),
+            "",
+            "a clock that was set"
         );
-        assert_eq!(bot(Holder::Nobody, Some(&run(None)), now), "not running");
-        let young = bot(Holder::Process(Some(8)), Some(&run(None)), now);
-        assert!(young.contains("just started"), "{young}");
+        assert!(says(condition(800_000, None), Room::Some).contains("not said for 3 min 20 s"));
+        assert!(says(condition(990_000, None), Room::Full).contains("full"));
+        assert!(says(condition(990_000, None), Room::ReadOnly).contains("read-only"));
+        assert_eq!(says(condition(0, Some("lost")), Room::Full), "lost");
+        assert!(says(None, Room::Some).contains("starting"));
     }
 }

@@ -16,9 +16,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::{self, Environment};
+use crate::id::PostId;
 use crate::lifecycle::Status;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
+use crate::timestamp::Timestamp;
 
 use super::StartFailure;
 
@@ -52,7 +54,8 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         Command::Prune(arguments) => prune::run(options, arguments),
         Command::Restore(arguments) => restore::run(options, arguments),
     };
-    done.map(|()| Status::Stopped).map_err(who_may)
+    done.map(|()| Status::Stopped)
+        .map_err(|failure| who_may(failure).naming(options))
 }
 
 /// The state directory of the configured bot, to look into; none, and a word about it, if it does not exist.
@@ -118,6 +121,19 @@ fn who_may(failure: StartFailure) -> StartFailure {
     StartFailure {
         error: anyhow!("{:#}: {advice}", failure.error),
         ..failure
+    }
+}
+
+/// `instant` in a table whose head says that it is UTC.
+fn instant(instant: Timestamp) -> String {
+    instant.to_string().replace('T', " ").replace('Z', "")
+}
+
+/// The call `ordinal` of `post`, as `show` takes it; a post has rarely more than one.
+fn which(post: PostId, ordinal: u16) -> String {
+    match ordinal {
+        0 => post.to_string(),
+        ordinal => format!("{post}:{ordinal}"),
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Module {
     pub help: BTreeMap<String, Help>,
     /// What a call may do.
     pub risk: Risk,
+    /// What it wants to be told: `scan_message`, `on_join`, `reconcile`.
+    pub hooks: Vec<String>,
     /// The generation in which it is called; none: `bindmap.json` knows it, but it is not loaded.
     pub generation: Option<u64>,
 }
@@ -66,6 +68,7 @@ impl Catalogue {
                     accepts: entry.accepts.clone(),
                     help: BTreeMap::new(),
                     risk: Risk::default(),
+                    hooks: Vec::new(),
                     generation: None,
                 };
                 (name.clone(), module)
@@ -84,6 +87,7 @@ impl Catalogue {
                 accepts: description.accepts.clone(),
                 help: description.help.clone(),
                 risk: description.risk,
+                hooks: description.hooks.clone(),
                 generation: Some(loaded.generation),
             };
             modules.insert(name.clone(), module);
@@ -119,6 +123,13 @@ impl Catalogue {
     /// All modules, by name.
     pub fn modules(&self) -> impl Iterator<Item = &Module> {
         self.modules.values()
+    }
+
+    /// Whether a module that is loaded wants to be told of this, by the hook's name.
+    #[must_use]
+    pub fn is_told(&self, hook: &str) -> bool {
+        let mut modules = self.modules.values();
+        modules.any(|module| module.hooks.iter().any(|told| told == hook))
     }
 
     /// Whether `word`, in lower case and with its sigil, calls a module.

@@ -16,6 +16,8 @@ pub struct Environment {
     pub state_directory: Option<OsString>,
     /// `JOURNAL_STREAM`: device and inode of the stream that leads to the journal (systemd.exec(5)).
     pub journal_stream: Option<String>,
+    /// `MATTERBOT_MODULES_SOCKET`: where a module host listens that is not ours to start.
+    pub modules_socket: Option<PathBuf>,
     /// `HOME`: what `~/` at the start of a path stands for.
     pub home: Option<PathBuf>,
 }
@@ -31,6 +33,7 @@ impl Environment {
                 .map(|token| Secret::new(token.to_string_lossy())),
             state_directory: std::env::var_os("STATE_DIRECTORY"),
             journal_stream: std::env::var("JOURNAL_STREAM").ok(),
+            modules_socket: path("MATTERBOT_MODULES_SOCKET"),
             home: path("HOME"),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::environment::Environment;
 use super::section::Section;
 
 /// The section `Modules`; its `feedmap` has become `Matterbot.feedmap`.
@@ -15,6 +16,8 @@ pub struct Modules {
     /// The interpreter of Python modules; a bare name is looked up in `PATH`. None: that of the checkout that
     /// `commanddir` is in (`.venv`), else `python3`.
     pub python: Option<PathBuf>,
+    /// Where a module host listens; none: the bot starts one.
+    pub socket: Option<PathBuf>,
     /// The pause between two rounds of the feeds.
     pub timer: Duration,
     /// How long one feed may take.
@@ -24,7 +27,10 @@ pub struct Modules {
 }
 
 /// Reads the section, and the feed map that it names.
-pub(super) fn read(section: &mut Section<'_, '_>) -> (Modules, Option<PathBuf>) {
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    environment: &Environment,
+) -> (Modules, Option<PathBuf>) {
     let feedmap = section.file("feedmap");
     let modules = Modules {
         commanddir: section
@@ -34,6 +40,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Modules, Option<PathBuf>) 
             .file("moduledir")
             .unwrap_or_else(|| section.relative("modules")),
         python: python(section),
+        socket: environment.modules_socket.clone(),
         timer: section.seconds("timer", 600, 1.0..=604_800.0),
         timeout: section.seconds("timeout", 60, 1.0..=86_400.0),
         threads: section.whole("threads", 8, 1..=1024) as usize,

@@ -114,6 +114,24 @@ pub(super) fn start(connection: &Connection, call: &Call) -> rusqlite::Result<St
         .map(Started::Known)
 }
 
+/// Inserts the start rows of `calls`, which are of one word of a post, unless the word has a row.
+pub(super) fn start_together(connection: &Connection, calls: &[Call]) -> rusqlite::Result<Started> {
+    let Some(first) = calls.first() else {
+        return Ok(Started::New);
+    };
+    let known = connection
+        .prepare_cached("SELECT state FROM call WHERE post = ? AND ordinal = ?")?
+        .query_row(params![first.key.post, first.key.ordinal], |row| row.get(0))
+        .optional()?;
+    if let Some(state) = known {
+        return Ok(Started::Known(state));
+    }
+    for call in calls {
+        insert(connection, call, CallState::Running, "")?;
+    }
+    Ok(Started::New)
+}
+
 /// Gives `call` its outcome; `false` if it has one.
 pub(super) fn settle(
     connection: &Connection,

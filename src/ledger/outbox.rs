@@ -30,12 +30,14 @@ pub struct Attachment {
 }
 
 /// One post of a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
     /// The message.
     pub text: String,
     /// A file of the post.
     pub attachment: Option<Attachment>,
+    /// Files that are on the server already, by their identifiers.
+    pub files: Vec<String>,
 }
 
 /// A reply: one post or several, in order.
@@ -76,6 +78,8 @@ pub struct Delivery {
     pub text: String,
     /// A file of the post.
     pub attachment: Option<Attachment>,
+    /// Files that are on the server already, by their identifiers.
+    pub files: Vec<String>,
     /// When it was recorded, of our clock; no attempt was made earlier.
     pub queued_at: Timestamp,
     /// When the first attempt began. The note may die with its process: `None` proves nothing about an earlier one.
@@ -118,6 +122,7 @@ pub(super) fn deliveries(
         parts,
         text: content.text,
         attachment: content.attachment,
+        files: content.files,
         queued_at,
         first_attempt_at: None,
         last_attempt_ended_at: None,
@@ -133,8 +138,8 @@ fn insert(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> 
     connection
         .prepare_cached(
             "INSERT INTO outbox (id, key, channel, root, kind, calls, part, parts, queued_at, attachment_name,
-                                 attachment_text, text)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                 attachment_text, text, files)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             delivery.id,
@@ -149,6 +154,7 @@ fn insert(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> 
             attachment.map(|attachment| &attachment.name),
             attachment.map(|attachment| &attachment.text),
             delivery.text,
+            delivery.files.join(FILES_APART),
         ])
         .map(drop)
 }
@@ -165,7 +171,7 @@ pub(super) fn undelivered(connection: &Connection) -> rusqlite::Result<Vec<Deliv
     connection
         .prepare(
             "SELECT id, key, channel, root, kind, calls, part, parts, text, attachment_name, attachment_text,
-                    queued_at, first_attempt_at, last_attempt_ended_at
+                    queued_at, first_attempt_at, last_attempt_ended_at, files
              FROM outbox WHERE kind <> 'progress' ORDER BY id",
         )?
         .query_map([], |row| {
@@ -182,12 +188,20 @@ pub(super) fn undelivered(connection: &Connection) -> rusqlite::Result<Vec<Deliv
                 parts: row.get(7)?,
                 text: row.get(8)?,
                 attachment: name.zip(text).map(|(name, text)| Attachment { name, text }),
+                files: files(&row.get::<_, String>(14)?),
                 queued_at: row.get(11)?,
                 first_attempt_at: row.get(12)?,
                 last_attempt_ended_at: row.get(13)?,
             })
         })?
         .collect()
+}
+
+/// What stands between the identifiers of files.
+const FILES_APART: &str = " ";
+
+fn files(column: &str) -> Vec<String> {
+    column.split_whitespace().map(str::to_owned).collect()
 }
 
 /// The id after the last row.

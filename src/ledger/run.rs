@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::timestamp::Timestamp;
 
 /// One run of the bot. All instants are of our clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Run {
     /// When it began.
     pub started_at: Timestamp,

@@ -17,7 +17,11 @@ const ALWAYS_CHECKED: u64 = 16 * 1024 * 1024;
 const APPLICATION_ID: i32 = 0x6d62_6c64;
 
 /// The steps from nothing to the schema that this program knows; `PRAGMA user_version` counts the steps done.
-pub(super) const STEPS: &[&str] = &[include_str!("schema.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    // Files that were uploaded before their post was queued, by identifier.
+    "ALTER TABLE outbox ADD COLUMN files TEXT NOT NULL DEFAULT '';",
+];
 
 /// Opens, checks and migrates the ledger in `directory`, and reads what an earlier process left.
 pub(super) fn open(directory: &Path) -> Result<(Store, Recovered), OpenError> {
@@ -174,7 +178,8 @@ mod tests {
     use super::*;
 
     const NEXT: &[&str] = &[
-        include_str!("schema.sql"),
+        STEPS[0],
+        STEPS[1],
         "ALTER TABLE run ADD COLUMN note TEXT; UPDATE run SET note = version;",
     ];
 
@@ -190,7 +195,7 @@ mod tests {
     fn a_migration_keeps_the_rows_and_a_copy() {
         let (_home, file, mut connection) = with_a_run();
         file.migrate(&mut connection, NEXT).unwrap();
-        assert_eq!(version(&connection), Ok(2));
+        assert_eq!(version(&connection), Ok(3));
         let note: String = connection
             .query_row("SELECT note FROM run", [], |row| row.get(0))
             .unwrap();
@@ -202,7 +207,7 @@ mod tests {
             0o600
         );
         let copy = Connection::open(copy).unwrap();
-        assert_eq!(version(&copy), Ok(1));
+        assert_eq!(version(&copy), Ok(2));
         assert!(
             run::latest(&copy)
                 .unwrap()
@@ -214,8 +219,8 @@ mod tests {
             matches!(
                 refused,
                 OpenError::Newer {
-                    found: 2,
-                    known: 1,
+                    found: 3,
+                    known: 2,
                     copy: Some(_),
                     ..
                 }
@@ -229,10 +234,11 @@ mod tests {
         let (_home, file, mut connection) = with_a_run();
         let broken = [
             NEXT[0],
+            NEXT[1],
             "ALTER TABLE run ADD COLUMN note TEXT; SELECT nonsense;",
         ];
         file.migrate(&mut connection, &broken).unwrap_err();
-        assert_eq!(version(&connection), Ok(1));
+        assert_eq!(version(&connection), Ok(2));
         assert!(connection.prepare("SELECT note FROM run").is_err());
         file.migrate(&mut connection, NEXT).unwrap();
     }

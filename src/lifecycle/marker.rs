@@ -241,7 +241,8 @@ pub fn remove(directory: &StateDirectory) -> Result<(), MarkerError> {
     }
 }
 
-/// Removes what a process left that died while it wrote a marker; returns how many files there were.
+/// Removes what a process left that died while it wrote a marker; returns how many files there were. A directory of such
+/// a name is nothing that we left, and is in nobody's way.
 ///
 /// The caller holds the lock of the state directory: a file of a process that still writes would be removed too.
 ///
@@ -257,9 +258,12 @@ pub fn sweep(directory: &StateDirectory) -> Result<usize, MarkerError> {
             .to_bytes()
             .starts_with(TEMPORARY.as_bytes())
         {
-            rustix::fs::unlinkat(directory.descriptor(), entry.file_name(), AtFlags::empty())
-                .map_err(failed)?;
-            swept += 1;
+            match rustix::fs::unlinkat(directory.descriptor(), entry.file_name(), AtFlags::empty())
+            {
+                Ok(()) => swept += 1,
+                Err(Errno::ISDIR) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
         }
     }
     Ok(swept)

@@ -91,7 +91,8 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// The first sentence: errors stand on standard error, everything else on standard output.
+/// The first sentence: what keeps the program from running at all stands on standard error, what the check found on
+/// standard output, errors first.
 fn quote(status: ExitStatus, stderr: &str, stdout: &str) -> String {
     let first = |text: &str| {
         text.lines()
@@ -100,6 +101,7 @@ fn quote(status: ExitStatus, stderr: &str, stdout: &str) -> String {
             .map(str::to_owned)
     };
     let line = first(stderr).or_else(|| first(stdout));
+    let line = line.map(|line| line.trim_start_matches("error: ").to_owned());
     let line = line.unwrap_or_else(|| format!("it said nothing, and ended with {status}"));
     let mut quoted: String = line.chars().take(QUOTE_LIMIT).collect();
     if quoted.len() < line.len() {
@@ -119,6 +121,7 @@ mod tests {
         let status = ExitStatus::from_raw(78 << 8);
         assert_eq!(quote(status, "\n  no team \nmore", "warning"), "no team");
         assert_eq!(quote(status, "", "a verdict"), "a verdict");
+        assert_eq!(quote(status, "", "error: no team\nwarning: odd"), "no team");
         assert!(quote(status, "", " \n").contains("78"));
         assert!(quote(ExitStatus::from_raw(11), "", "").contains("signal"));
         let long = quote(status, &"ä".repeat(1_000), "");

@@ -1,5 +1,6 @@
 //! Signals as values: what each asks of the process.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -15,11 +16,32 @@ const MOMENT: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM or SIGINT: drain, then end with 0; a second one ends at once. Also SIGHUP from a terminal that is gone.
-    Stop,
+    Stop(Stopper),
     /// SIGHUP: open the log file again, read the token again.
     Reload,
     /// SIGUSR1: restart.
     Restart,
+}
+
+/// Which signal asks for a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopper {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT.
+    Interrupt,
+    /// SIGHUP from a terminal that is gone.
+    HangUp,
+}
+
+impl fmt::Display for Stopper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+            Self::HangUp => "SIGHUP, since the terminal is gone",
+        })
+    }
 }
 
 /// The signals that this process listens to.
@@ -63,10 +85,10 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop(Stopper::Terminate),
+            _ = self.interrupt.recv() => Signal::Stop(Stopper::Interrupt),
             _ = hang_up => match &self.terminal {
-                Some(terminal) if hung_up(terminal) => Signal::Stop,
+                Some(terminal) if hung_up(terminal) => Signal::Stop(Stopper::HangUp),
                 _ => Signal::Reload,
             },
             _ = self.user.recv() => Signal::Restart,
@@ -75,11 +97,17 @@ impl Signals {
 }
 
 impl Signals {
-    /// Whether a stop was asked for that was not returned by [`Signals::next`] yet: after the last call of that, and
-    /// before an exec that would lose it.
-    pub async fn stop_asked(&mut self) -> bool {
-        let stop = async { while self.next().await != Signal::Stop {} };
-        tokio::time::timeout(MOMENT, stop).await.is_ok()
+    /// The stop that was asked for and not returned by [`Signals::next`] yet: after the last call of that, and before an
+    /// exec that would lose it.
+    pub async fn stop_asked(&mut self) -> Option<Stopper> {
+        let stop = async {
+            loop {
+                if let Signal::Stop(stopper) = self.next().await {
+                    return stopper;
+                }
+            }
+        };
+        tokio::time::timeout(MOMENT, stop).await.ok()
     }
 }
 

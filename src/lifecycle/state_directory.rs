@@ -1,15 +1,21 @@
 //! The state directory: ours, writable by nobody else, and locked by the one process that serves from it.
 
 mod file;
+mod room;
+mod word;
 
 use std::fs::File;
-use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+
+pub use room::Room;
+pub use word::Word;
+
+use word::{write_pid, written_pid};
 
 /// How often a held lock is tried again; the kernel has no lock request with a time limit.
 const LOCK_POLL: Duration = Duration::from_millis(20);
@@ -24,8 +30,7 @@ pub struct StateDirectory {
 /// The lock of a state directory, held until it is dropped; it does not survive an exec.
 #[derive(Debug)]
 pub struct Lock {
-    #[expect(dead_code, reason = "held for its effect")]
-    descriptor: OwnedFd,
+    file: File,
 }
 
 /// Who holds the lock of a state directory.
@@ -212,7 +217,7 @@ impl StateDirectory {
                     std::thread::sleep(LOCK_POLL);
                 }
                 Errno::WOULDBLOCK => {
-                    let holder = written_pid(file);
+                    let holder = written_pid(&file);
                     return Err(StateDirectoryError::Locked {
                         path: self.path.clone(),
                         holder,
@@ -223,15 +228,11 @@ impl StateDirectory {
             }
         }
         // Whoever looks would like to know whose it is; on a disk that is full, or must not be written, he does not learn it.
-        let told = file
-            .set_len(0)
-            .and_then(|()| writeln!(&file, "{}", std::process::id()));
+        let told = file.set_len(0).and_then(|()| write_pid(&file));
         if let Err(error) = told {
             tracing::debug!(%error, "the lock does not say whose it is");
         }
-        Ok(Lock {
-            descriptor: file.into(),
-        })
+        Ok(Lock { file })
     }
 
     /// Says who holds the lock now.
@@ -247,7 +248,7 @@ impl StateDirectory {
         // A shared lock that is gone at once: it delays a process that starts just now by one poll.
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(Holder::Nobody),
-            Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(file))),
+            Err(Errno::WOULDBLOCK) => Ok(Holder::Process(written_pid(&file))),
             Err(errno) => Err(self.lock_failed(errno)),
         }
     }
@@ -301,11 +302,4 @@ fn failed(path: &Path, errno: Errno) -> StateDirectoryError {
         path: path.to_owned(),
         source: errno.into(),
     }
-}
-
-/// The process id in a lock file, if one can be read.
-fn written_pid(file: File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(16).read_to_string(&mut text).ok()?;
-    text.trim_end().parse().ok()
 }

@@ -6,6 +6,7 @@ mod channels;
 mod error;
 mod obstacle;
 mod posts;
+mod raw;
 mod system;
 mod upgrade;
 mod users;

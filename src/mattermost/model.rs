@@ -57,12 +57,23 @@ pub struct Post {
     /// The identifiers of its files.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub file_ids: Vec<String>,
+    /// What the server adds to what is stored.
+    #[serde(default, deserialize_with = "lenient::null_is_default")]
+    pub metadata: PostMetadata,
     /// The idempotency key that its creator sent; only in the answer to that and in the event.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub pending_post_id: String,
     /// The server that it came from over a shared channel; none: from this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
+}
+
+/// What the server adds to a post (`model.PostMetadata`).
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct PostMetadata {
+    /// Its files, as the server describes them (`model.FileInfo`).
+    #[serde(default, deserialize_with = "lenient::null_is_default")]
+    pub files: Vec<Value>,
 }
 
 /// What a channel is (JSON `type`).

@@ -24,36 +24,15 @@
 /// What follows `-c` on the interpreter's command line: reads what [`program`] makes from the standard input and runs it.
 pub const BOOTSTRAP: &str = include_str!("python/bootstrap.py");
 
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$((concat!("matterbot_python.", $name), include_str!(concat!("python/", $name, ".py")))),*]
+    };
+}
+
 /// The files of the script, in the order in which they are run: `main` of `interpreter` runs what follows it.
-const FILES: [(&str, &str); 10] = [
-    ("matterbot_python", "__path__ = []\n"),
-    (
-        "matterbot_python.process",
-        include_str!("python/process.py"),
-    ),
-    (
-        "matterbot_python.interpreter",
-        include_str!("python/interpreter.py"),
-    ),
-    ("matterbot_python.wire", include_str!("python/wire.py")),
-    ("matterbot_python.folder", include_str!("python/folder.py")),
-    (
-        "matterbot_python.staging",
-        include_str!("python/staging.py"),
-    ),
-    ("matterbot_python.answer", include_str!("python/answer.py")),
-    (
-        "matterbot_python.connection",
-        include_str!("python/connection.py"),
-    ),
-    (
-        "matterbot_python.serving",
-        include_str!("python/serving.py"),
-    ),
-    (
-        "matterbot_python.importer",
-        include_str!("python/importer.py"),
-    ),
+const FILES: [(&str, &str); 9] = files![
+    "process" "interpreter" "wire" "folder" "staging" "answer" "connection" "serving" "importer"
 ];
 
 /// The first that is written to the interpreter's standard input.

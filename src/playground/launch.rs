@@ -303,7 +303,7 @@ fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Chil
 /// Gives the bot the signal that we got.
 fn pass_on(bot: &Child, signal: Signal) {
     let signal = match signal {
-        Signal::Stop => rustix::process::Signal::TERM,
+        Signal::Stop(_) => rustix::process::Signal::TERM,
         Signal::Reload => rustix::process::Signal::HUP,
         Signal::Restart => rustix::process::Signal::USR1,
     };

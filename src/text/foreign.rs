@@ -15,6 +15,34 @@ pub fn neutralise(text: &str) -> String {
     neutral
 }
 
+/// `text` without mentions of a whole channel: `@all`, `@channel` and `@here` ping nobody any more.
+#[must_use]
+pub fn without_channel_mentions(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    let mut before = None;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        harmless.push(character);
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        let begins_word = !before.is_some_and(char::is_alphanumeric);
+        if character == '@' && begins_word && names_a_channel(rest) {
+            harmless.push('\u{200b}');
+        }
+        before = Some(character);
+    }
+    harmless
+}
+
+/// Whether `text` begins with a word that calls all members of a channel, in any case.
+fn names_a_channel(text: &str) -> bool {
+    let in_name = |character: &char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let word: String = text.chars().take_while(in_name).take(8).collect();
+    matches!(
+        word.to_ascii_lowercase().as_str(),
+        "all" | "channel" | "here"
+    )
+}
+
 /// `text` on one line as inline code that its own backticks cannot end; mentions in code ping nobody.
 #[must_use]
 pub fn inline_code(text: &str) -> String {

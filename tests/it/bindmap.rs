@@ -153,11 +153,11 @@ fn bind(binds: &Binds, module: &str, channel: &str) -> Result<(), Unchanged> {
     })
 }
 
-/// A module by name: its words, its channels, and the types that it takes.
-type Described<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+/// A module's name, words, first channels, and what it takes.
+type Greeted<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
 
-fn roster(modules: &[Described<'_>]) -> Roster {
-    let loaded = |(name, binds, channels, accepts): &(&str, &[&str], &[&str], Option<&[&str]>)| {
+fn roster(modules: &[Greeted<'_>]) -> Roster {
+    let loaded = |(name, binds, channels, accepts): &Greeted<'_>| {
         let description = Description {
             binds: texts(binds),
             channels: texts(channels),
@@ -165,13 +165,11 @@ fn roster(modules: &[Described<'_>]) -> Roster {
             ..Description::default()
         };
         let generation = 1;
-        (
-            (*name).to_owned(),
-            Loaded {
-                description,
-                generation,
-            },
-        )
+        let loaded = Loaded {
+            description,
+            generation,
+        };
+        ((*name).to_owned(), loaded)
     };
     modules.iter().map(loaded).collect()
 }

@@ -1,10 +1,12 @@
 //! `@bind`, `@unbind` and `@map`: where modules are available, and who may change that.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
+use crate::support::program::{Home, Settings};
 use crate::support::scenario::{Person, Scenario};
 
 /// Modules that nobody has greeted: the file is all that is known of them.
@@ -182,6 +184,35 @@ async fn in_direct_messages_counts_where_the_asker_is_a_member() {
 }
 
 #[tokio::test]
+async fn whoever_cannot_be_looked_up_is_a_member_of_nothing_and_is_told() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), MAP).await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    let direct = pat.direct(&scenario.bot).await;
+    let path = format!("/api/v4/channels/{lab}/members/{}", pat.id);
+    let error = json!({"kind": "server_error", "status": 500, "when": "before_save"});
+    scenario
+        .fault(json!({"fault": error, "scope": {"path": path}}))
+        .await;
+    let seen = answer(pat, &direct, "@map").await;
+    assert!(
+        !seen.contains("ipinfo") && seen.contains("| welcome | **YES** |"),
+        "{seen}"
+    );
+    assert!(
+        seen.ends_with("Some modules may be missing from this: I could not ask the server which channels you are in."),
+        "{seen}"
+    );
+    scenario.mend().await;
+    let seen = answer(pat, &direct, "@map").await;
+    assert!(
+        seen.contains("| ipinfo | **YES** |") && !seen.contains("Some modules"),
+        "{seen}"
+    );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
 async fn help_knows_the_modules_that_are_available_here() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), MAP).await;
@@ -269,4 +300,96 @@ async fn a_disk_that_does_not_take_the_map_is_answered() {
         "The `dice` module is now available in the `LAB` channel."
     );
     scenario.finish(&mut bot).await;
+}
+
+/// A module that says what it is, and nothing else.
+const HEY: &str = r#"#!/bin/sh
+echo '{"type":"hello","protocol":1,"binds":["@hey"],"channels":["debug"],"help":{"":{"description":"Says hey"}}}'
+exec cat >/dev/null
+"#;
+
+#[tokio::test]
+async fn a_new_module_enters_with_its_channels_and_keeps_those_that_it_is_given() {
+    let scenario = Scenario::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let hey = folder.path().join("hey");
+    fs::create_dir(&hey).unwrap();
+    fs::write(hey.join("command"), HEY).unwrap();
+    fs::set_permissions(hey.join("command"), fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = json!({"Modules": {"commanddir": folder.path()}});
+    let map = r#"{"gone": {"binds": ["@gone"], "chans": ["lab"]}}"#;
+    let mut bot = BotUnderTest::serving_binds(&scenario, settings, map).await;
+    bot.says(
+        "the bind map, which is changed: hey is new, and bound to debug",
+        1,
+    )
+    .await;
+    assert_eq!(chans(&bot, "hey"), json!(["debug"]));
+    assert_eq!(
+        chans(&bot, "gone"),
+        json!(["lab"]),
+        "a missing module keeps its entry"
+    );
+    let (admin, pat, lab) = (&scenario.admin, &scenario.pat, &scenario.lab);
+    let nothing = answer(pat, lab, "@map").await;
+    assert_eq!(nothing, "I don't know about any commands here.");
+    let help = answer(pat, lab, "@help").await;
+    assert!(!help.contains("@gone"), "{help}");
+    let all = answer(admin, lab, "@map").await;
+    assert!(
+        all.contains("| gone | **NO** | `@gone` | (missing at present) |")
+            && all.contains("| hey | **NO** | `@hey` | Says hey |"),
+        "{all}"
+    );
+    let bound = answer(admin, lab, "@bind *").await;
+    assert_eq!(
+        bound,
+        "The `hey` module is now available in the `LAB` channel."
+    );
+    let status = answer(pat, lab, "@status").await;
+    assert!(
+        status.contains("- Modules: 1 loaded, 1 missing (`gone`)"),
+        "{status}"
+    );
+    bot.kill().await;
+    bot.restart_process();
+    bot.ready(2).await;
+    let help = answer(pat, lab, "@help @hey").await;
+    assert!(help.starts_with("**Module**: `hey`"), "{help}");
+    assert_eq!(chans(&bot, "hey"), json!(["debug", "lab"]));
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_check_warns_of_binds_that_cannot_be_called() {
+    let home = Home::new(&Settings::alone());
+    let file = home.path().join("bindmap.json");
+    let checked = async || {
+        let output = home.output(&["check"]).await;
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!checked().await.contains("bind"));
+    let dice = home.path().join("commands/Dice");
+    fs::create_dir_all(&dice).unwrap();
+    fs::write(dice.join("command.py"), "").unwrap();
+    let map = r#"{"dice": {"binds": ["@dice", "@Status"], "chans": []}, "gone": {"binds": ["@gone", "@map"]}}"#;
+    fs::write(&file, map).unwrap();
+    let warnings = checked().await;
+    for warning in [
+        "warning: the module dice is bound to @Status, which is a command of the bot itself",
+        "warning: the module gone is bound to @map, which is a command of the bot itself",
+        "/bindmap.json names modules that have no folder below ",
+        "their entries are kept: gone\n",
+    ] {
+        assert!(warnings.contains(warning), "{warning}: {warnings}");
+    }
+    assert!(!warnings.contains("@dice"), "{warnings}");
+    fs::write(&file, "{").unwrap();
+    let warnings = checked().await;
+    assert!(
+        warnings.contains("/bindmap.json is damaged (it is not JSON"),
+        "{warnings}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{");
 }

@@ -177,6 +177,7 @@ async fn a_bot_that_was_removed_gives_up_looking() {
 async fn a_file_that_is_refused_is_not_said_to_be_attached() {
     let rig = Rig::new().await;
     let whole = Part {
+        files: Vec::new(),
         text: "the beginning\n\n*The whole text is attached.*".to_owned(),
         attachment: Some(Attachment {
             name: "dice.md".to_owned(),

@@ -215,7 +215,10 @@ async fn a_corrupt_ledger_ends_with_78_and_names_file_and_command() {
     let (code, log) = ends(&mut bot).await;
     assert_eq!(code, Some(78), "{log}");
     assert!(log.contains("ledger.db is damaged"), "{log}");
-    assert!(log.contains("`matterbot ledger restore`"), "{log}");
+    assert!(
+        log.contains("`matterbot --config /") && log.contains(" ledger restore`"),
+        "{log}"
+    );
 }
 
 #[tokio::test]

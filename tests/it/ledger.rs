@@ -43,6 +43,7 @@ fn reply(call: &Call, texts: &[&str]) -> Reply {
         .map(|text| Part {
             text: (*text).to_owned(),
             attachment: None,
+            files: Vec::new(),
         })
         .collect();
     Reply {

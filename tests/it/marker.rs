@@ -282,9 +282,11 @@ fn unfinished_markers_are_swept_and_nothing_else() {
     fs::write(place.home.path().join("restart-marker.tmp-abc"), "{").unwrap();
     fs::write(place.home.path().join("restart-marker.tmp-def"), "").unwrap();
     fs::write(place.home.path().join("ledger.db"), "").unwrap();
+    let directory = "restart-marker.tmp-ghi";
+    fs::create_dir(place.home.path().join(directory)).unwrap();
     assert_eq!(marker::sweep(&place.state).unwrap(), 2);
     assert_eq!(marker::sweep(&place.state).unwrap(), 0);
-    assert_eq!(place.names(), ["ledger.db", marker::NAME]);
+    assert_eq!(place.names(), ["ledger.db", marker::NAME, directory]);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod python;
 mod rig;
 mod staging;
 mod trial;
+mod upstream;

@@ -14,10 +14,10 @@ use crate::support::program::{
     Home, NO_TOKEN, PROGRAM, Program, Settings, command, eventually, output,
 };
 
-/// What a check printed, errors first.
-fn printed(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stderr), text(&output.stdout))
+/// What a check printed, all of it to standard output.
+fn printed(output: &Output) -> String {
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 async fn check(home: &Home) -> Output {
@@ -27,21 +27,18 @@ async fn check(home: &Home) -> Output {
 /// The check refuses, and its first sentence contains `words`.
 async fn refuses(home: &Home, words: &str) {
     let output = check(home).await;
-    let (errors, rest) = printed(&output);
-    assert_eq!(output.status.code(), Some(78), "{errors}{rest}");
-    let first = errors.lines().next().unwrap_or_default();
-    assert!(first.contains(words), "{errors}{rest}");
+    let text = printed(&output);
+    assert_eq!(output.status.code(), Some(78), "{text}");
+    let (first, last) = (text.lines().next().unwrap(), text.lines().last().unwrap());
+    assert!(first.contains("error: ") && first.contains(words), "{text}");
+    assert!(last.ends_with("the bot would not start"), "{text}");
 }
 
 /// The check lets the bot start, with a warning that contains `words`.
 async fn warns(home: &Home, words: &str) {
     let output = check(home).await;
-    let (errors, rest) = printed(&output);
-    assert_eq!(
-        (output.status.code(), errors.as_str()),
-        (Some(0), ""),
-        "{rest}"
-    );
+    let rest = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{rest}");
     assert!(
         rest.lines()
             .any(|line| line.starts_with("warning: ") && line.contains(words)),
@@ -54,13 +51,13 @@ async fn a_bot_that_would_start_passes() {
     let server = Server::start().await;
     let home = Home::new(&Settings::with(&server));
     let output = check(&home).await;
-    let (errors, rest) = printed(&output);
-    assert_eq!(
-        (output.status.code(), errors.as_str()),
-        (Some(0), ""),
-        "{rest}"
+    let rest = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{rest}");
+    let verdict = format!(
+        "{}: no errors, no warnings: the bot would start, and the server lets it in\n",
+        home.config().display()
     );
-    assert!(!rest.contains("warning: "), "{rest}");
+    assert_eq!(rest, verdict);
     assert!(!rest.contains(server.playground.bot_token()), "{rest}");
     let left: Vec<_> = fs::read_dir(home.state()).unwrap().collect();
     assert!(left.is_empty(), "a check changes nothing: {left:?}");
@@ -73,6 +70,78 @@ async fn a_server_that_is_down_is_a_warning() {
         "the bot starts, and waits for it",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_server_that_could_not_be_asked_is_named_in_the_verdict_and_fails_a_strict_check() {
+    let home = Home::new(&Settings::alone());
+    let mut outputs = Vec::new();
+    for (arguments, code) in [
+        (&["check", "--online"][..], 0),
+        (&["check", "--online", "--strict"], 1),
+        // What a restart asks: it comes back all the same.
+        (
+            &[
+                "check",
+                "--online",
+                "--strict",
+                "--parent",
+                &std::process::id().to_string(),
+            ],
+            0,
+        ),
+    ] {
+        let output = home.output(arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        outputs.push(printed(&output));
+    }
+    for text in outputs {
+        assert!(
+            text.starts_with("warning: the server could not be asked: nothing listens"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("the bot would start, but the server could not be asked\n"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn operators_that_the_server_does_not_know_are_a_warning() {
+    let server = Server::start().await;
+    let home = Home::new(&Settings::with(&server));
+    let olga = server.log_in("olga").await.id;
+    let text = fs::read_to_string(home.config()).unwrap();
+    let lists = format!("botadmins: [system_admin, {olga}]\n  botoperators: [{NO_TOKEN}]");
+    fs::write(
+        home.config(),
+        text.replace("botadmins: [system_admin]", &lists),
+    )
+    .unwrap();
+    warns(
+        &home,
+        &format!("Matterbot.botoperators: {NO_TOKEN}: the server has no account"),
+    )
+    .await;
+    let text = printed(&check(&home).await);
+    assert!(!text.contains(&olga), "{text}");
+}
+
+#[tokio::test]
+async fn a_bot_that_runs_is_noted() {
+    let home = Home::new(&Settings::alone());
+    let mut program = home.start();
+    program.line("the next try is in").await;
+    let text = printed(&home.output(&["check"]).await);
+    let note = format!(
+        "note: process {} runs with this state directory",
+        program.id()
+    );
+    assert!(text.contains(&note), "{text}");
+    program.stop().await;
+    let text = printed(&home.output(&["check"]).await);
+    assert!(!text.contains("note: "), "{text}");
 }
 
 #[tokio::test]
@@ -165,8 +234,8 @@ async fn a_file_system_that_must_not_be_written_is_a_warning() {
         .args([PROGRAM, "check", "--config"])
         .arg(home.config());
     let output = output(unshare).await;
-    let (errors, rest) = printed(&output);
-    assert_eq!(output.status.code(), Some(0), "{errors}{rest}");
+    let rest = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{rest}");
     assert!(
         rest.contains("warning: ") && rest.contains("audit.jsonl cannot be written at present"),
         "{rest}"
@@ -298,7 +367,8 @@ async fn a_check_that_nobody_waits_for_ends() {
     shell.args(["-c", &script]);
     let mut shell = Program::start(shell);
     let pid: i32 = shell.line("").await.parse().unwrap();
-    shell.line("good, no warning").await;
+    let asked = tokio::task::spawn_blocking(move || silent.accept()).await;
+    let _asked = asked.unwrap().unwrap();
     let gone = || !Path::new(&format!("/proc/{pid}/fd/0")).exists();
     assert!(!gone());
     let begun = std::time::Instant::now();

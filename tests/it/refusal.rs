@@ -30,7 +30,9 @@ fn bound(home: &Home, arguments: &[&str]) -> Command {
 async fn refuses(home: &Home, words: &[&str]) {
     for arguments in [&[][..], &["check"], &["check", "--online"]] {
         let output = output(bound(home, arguments)).await;
-        let errors = String::from_utf8(output.stderr).unwrap();
+        // What a check finds is its result.
+        let errors = [output.stderr, output.stdout].concat();
+        let errors = String::from_utf8(errors).unwrap();
         assert_eq!(output.status.code(), Some(78), "{arguments:?}: {errors}");
         for word in words {
             assert!(errors.contains(word), "{arguments:?}, {word}: {errors}");

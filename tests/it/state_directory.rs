@@ -33,6 +33,22 @@ fn one_process_holds_the_lock_and_is_named() {
 }
 
 #[test]
+fn a_process_that_has_ended_is_not_named() {
+    let (home, state) = directory();
+    let _lock = state.lock(Duration::ZERO).unwrap();
+    // The holder could not write its own number, since its disk is full.
+    #[expect(clippy::disallowed_methods, reason = "a process that ends at once")]
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let path = home.path().join(StateDirectory::LOCK);
+    fs::write(path, format!("{}\n", child.id())).unwrap();
+    let other = StateDirectory::open(home.path()).unwrap();
+    assert_eq!(other.holder().unwrap(), Holder::Process(None));
+    let refused = other.lock(Duration::ZERO).unwrap_err().to_string();
+    assert!(refused.contains("another process"), "{refused}");
+}
+
+#[test]
 fn a_successor_waits_for_its_predecessor_to_let_go() {
     let (home, state) = directory();
     let held = Duration::from_millis(150);
@@ -72,4 +88,23 @@ fn a_lock_file_that_is_a_link_is_not_followed() {
     symlink(&target, home.path().join(StateDirectory::LOCK)).unwrap();
     assert!(state.lock(Duration::ZERO).is_err());
     assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+}
+
+#[test]
+fn what_the_holder_says_of_itself_is_read_by_others_and_gone_with_the_next_holder() {
+    let (home, state) = directory();
+    let other = StateDirectory::open(home.path()).unwrap();
+    assert_eq!(other.word(), None);
+    let lock = state.lock(Duration::ZERO).unwrap();
+    assert_eq!(other.word(), None);
+    for said in ["a long word, with an ä", "a short one"] {
+        lock.word().unwrap().say(said).unwrap();
+        assert_eq!(other.word().as_deref(), Some(said));
+    }
+    assert!(lock.word().unwrap().say(&"x".repeat(2_000)).is_err());
+    let us = std::process::id();
+    assert_eq!(other.holder().unwrap(), Holder::Process(Some(us)));
+    drop(lock);
+    let _lock = other.lock(Duration::ZERO).unwrap();
+    assert_eq!(state.word(), None);
 }

@@ -46,6 +46,11 @@ async fn refused(bot: &BotUnderTest, arguments: &[&str]) -> (Option<i32>, String
     )
 }
 
+/// As much of an identifier as a narrow table shows.
+fn short(id: &str) -> &str {
+    id.get(..6).unwrap()
+}
+
 fn id(call: &Call) -> &str {
     call.post["id"].as_str().unwrap()
 }
@@ -85,12 +90,17 @@ async fn the_calls_are_listed_and_shown_while_the_bot_runs_and_while_it_is_down(
         id(&denied),
         "denied: not_permitted",
         "restart",
-        &pat.id,
-        lab,
+        short(&pat.id),
+        short(lab),
     ] {
         assert!(lines[1].contains(words), "{words}: {list}");
     }
-    assert!(lines[2].contains(answer.as_str().unwrap()), "{list}");
+    assert!(lines[2].ends_with("done"), "{list}");
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 100),
+        "{list}"
+    );
+    assert!(list.contains("--json has everything"), "{list}");
     assert_eq!(
         lines.last(),
         Some(&"Nothing waits in the outbox; nothing was undeliverable.")
@@ -165,7 +175,7 @@ async fn what_waits_and_what_was_undeliverable_is_told() {
     };
     poll("its answer waits", waits).await;
     let list = printed(&bot, &["ledger", "list"]).await;
-    assert!(list.contains("waits in the outbox (1 post)"), "{list}");
+    assert!(list.contains("done, not posted yet"), "{list}");
     assert!(
         list.contains("1 post waits in the outbox, the oldest for "),
         "{list}"
@@ -187,10 +197,7 @@ async fn what_waits_and_what_was_undeliverable_is_told() {
         .unwrap();
     drop(ledger);
     let list = printed(&bot, &["ledger", "list"]).await;
-    assert!(
-        list.contains("undeliverable: the channel is archived"),
-        "{list}"
-    );
+    assert!(list.contains("done, undeliverable: "), "{list}");
     assert!(
         list.contains("1 post was undeliverable since 1970"),
         "{list}"
@@ -217,16 +224,16 @@ async fn the_last_decisions_are_shown_without_a_server() {
     for running in [true, false] {
         let shown = printed(&bot, &["audit"]).await;
         let lines: Vec<&str> = shown.lines().collect();
-        assert_eq!(lines.len(), 3, "{shown}");
         assert!(
-            lines[1].contains("allowed") && lines[1].contains("done"),
+            lines.iter().all(|line| line.chars().count() <= 100),
             "{shown}"
         );
+        assert!(lines[1].contains("allowed: done"), "{shown}");
         assert!(
             lines[2].contains("denied"),
             "the latest comes last: {shown}"
         );
-        for words in ["not_permitted", &pat.id, lab, &format!("{}:0", id(&denied))] {
+        for words in ["not_permitted", short(&pat.id), id(&denied)] {
             assert!(lines[2].contains(words), "{words}: {shown}");
         }
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
@@ -295,7 +302,8 @@ async fn the_state_is_found_when_the_bot_could_not_start() {
     bot.configure(&scenario, broken);
     assert_eq!(objects(&bot, &["ledger", "list", "--json"]).await.len(), 1);
     assert_eq!(objects(&bot, &["audit", "--json"]).await.len(), 1);
-    assert!(printed(&bot, &["status"]).await.contains("not running"));
+    let status = output(&bot, &["status"]).await;
+    assert_eq!(status.status.code(), Some(3), "{status:?}");
     // What says where the state is must be right.
     bot.configure(&scenario, json!({"Lifecycle": {"state_dir": ["here"]}}));
     let (code, error) = refused(&bot, &["ledger", "list"]).await;

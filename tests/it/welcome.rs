@@ -31,10 +31,10 @@ async fn greeted(scenario: &Scenario, channel: &str, person: &Person) -> String 
     let name = format!("@{}", person.username);
     let look = async || {
         let posts = greetings(scenario, channel).await;
-        let mut texts = posts
+        let texts = posts
             .iter()
             .map(|post| post["message"].as_str().unwrap().to_owned());
-        texts.rfind(|text| text.contains(&name))
+        texts.rev().find(|text| text.contains(&name))
     };
     scenario.admin.until("a newcomer was greeted", look).await
 }

@@ -2,12 +2,17 @@
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use matterbot::bot::{check, upkeep};
+use matterbot::bot::{check, survey, upkeep};
 use matterbot::{config, install, module_host, playground, scaffold};
+
+/// What `--help` says of a command line without a command.
+const WITHOUT_COMMAND: &str = "\
+Without a command the bot runs: it serves the configured team until SIGTERM or SIGINT (Ctrl-C) stops it.
+To try it without a Mattermost: matterbot playground. To make it a service: matterbot install.";
 
 /// A chat-ops bot for Mattermost: each command has exactly one outcome.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = false)]
+#[command(version, after_help = WITHOUT_COMMAND, args_conflicts_with_subcommands = false)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) options: config::Options,
@@ -22,8 +27,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read the configuration as the bot would, and report every error and warning
     Check(check::Arguments),
-    /// Tell from the state directory whether the bot runs, and how its last runs ended
-    Status,
+    /// Tell from the state directory whether the bot runs and serves, and how its last runs ended
+    Status(survey::Arguments),
     /// Look into the ledger of calls, or mend it while the bot is down
     Ledger(upkeep::Arguments),
     /// Show the last decisions: who asked for what, and may or may not

@@ -8,7 +8,7 @@ use matterbot::bot::{StartFailure, check, process, survey, upkeep};
 use matterbot::install;
 use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
-use matterbot::lifecycle::terminal::print_error;
+use matterbot::lifecycle::terminal::{self, print_error};
 use matterbot::lifecycle::{Status, parent};
 use matterbot::{module_host, playground, scaffold};
 
@@ -18,20 +18,17 @@ fn main() -> ExitCode {
     let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are no errors; that they could not be printed changes nothing.
-            error.print().ok();
-            return ExitCode::from(
-                if error.use_stderr() {
-                    Status::Usage
-                } else {
-                    Status::Stopped
-                }
-                .code(),
-            );
+            // Help and version are no errors, and printed to standard output.
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(Status::Usage.code());
+            }
+            terminal::note(printed);
+            return end(Status::Stopped);
         }
     };
     match run(&arguments) {
-        Ok(status) => ExitCode::from(status.code()),
+        Ok(status) => end(status),
         Err(StartFailure {
             status,
             error,
@@ -47,6 +44,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// The end with `status`; without the result that was to be printed a success is none.
+fn end(status: Status) -> ExitCode {
+    let Some(error) = terminal::failure() else {
+        return ExitCode::from(status.code());
+    };
+    print_error(format_args!(
+        "matterbot: standard output could not be written: {error}"
+    ));
+    let status = match status {
+        Status::Stopped => Status::Failure,
+        other => other,
+    };
+    ExitCode::from(status.code())
+}
+
 fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     let origin = Origin::remember()?;
     if let Some(parent) = arguments.parent {
@@ -55,8 +67,10 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     let options = &arguments.options;
     match &arguments.command {
         None => process::serve(options, &origin),
-        Some(Command::Check(arguments_of_check)) => check::run(options, arguments_of_check),
-        Some(Command::Status) => survey::run(options),
+        Some(Command::Check(arguments_of_check)) => {
+            check::run(options, arguments_of_check, arguments.parent.is_some())
+        }
+        Some(Command::Status(arguments)) => survey::run(options, arguments),
         Some(Command::Ledger(arguments_of_ledger)) => upkeep::run(options, arguments_of_ledger),
         Some(Command::Audit(arguments_of_audit)) => upkeep::trail::run(options, arguments_of_audit),
         Some(Command::Playground(arguments)) => {

@@ -89,6 +89,7 @@ mod tests {
             channel: ChannelId::random(),
             user: UserId::random(),
             command: "@restart".to_owned(),
+            module: None,
             verdict: Verdict::Allowed,
             reason: None,
             outcome: Some(outcome.to_owned()),

@@ -148,7 +148,7 @@ impl Wish<'_> {
 }
 
 /// Whether the modules have been greeted, and this one was not among them.
-fn is_missing(catalogue: &Catalogue, name: &str) -> bool {
+pub(super) fn is_missing(catalogue: &Catalogue, name: &str) -> bool {
     let module = catalogue.get(name);
     catalogue.is_greeted() && module.is_none_or(|module| module.generation.is_none())
 }
@@ -203,6 +203,67 @@ pub async fn map(context: &Context, ticket: &Ticket) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::catalogue::{Loaded, Roster};
+    use crate::module::bindmap;
+    use crate::module::protocol::Description;
+
+    /// `old` is in the file and missing, `new` was greeted and is not in the file, `dice` is both.
+    fn world() -> (BindMap, Catalogue) {
+        let json = r#"{"dice": {"chans": ["lab"]}, "old": {"chans": ["lab", "any"]}}"#;
+        let map = bindmap::parse(json.as_bytes()).unwrap();
+        let loaded = |name: &str| {
+            let description = Description {
+                binds: vec![format!("@{name}")],
+                channels: vec!["debug".to_owned()],
+                ..Description::default()
+            };
+            let generation = 1;
+            (
+                name.to_owned(),
+                Loaded {
+                    description,
+                    generation,
+                },
+            )
+        };
+        let roster: Roster = ["dice", "new"].into_iter().map(loaded).collect();
+        let catalogue = Catalogue::merge(&map, Some(&roster));
+        (map, catalogue)
+    }
+
+    fn wish(names: &[&str], unbinds: bool) -> (BindMap, Bound) {
+        let (mut map, catalogue) = world();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let wish = Wish {
+            names: &names,
+            channel: "lab",
+            unbinds,
+        };
+        let bound = wish.apply(&mut map, &catalogue);
+        (map, bound)
+    }
+
+    #[test]
+    fn all_modules_are_those_that_can_be_called_or_are_bound_here() {
+        let (map, bound) = wish(&["*"], false);
+        assert_eq!(bound.changed, ["new"]);
+        assert_eq!(bound.unchanged, ["dice"]);
+        assert_eq!(map["new"].chans, ["debug", "lab"]);
+        assert_eq!(map["new"].binds, ["@new"]);
+        let (map, bound) = wish(&["*"], true);
+        assert_eq!(bound.changed, ["dice", "old"]);
+        assert_eq!(bound.everywhere, ["old"]);
+        assert_eq!(map["old"].chans, ["any"]);
+        assert!(!map.contains_key("new"));
+    }
+
+    #[test]
+    fn a_missing_module_can_be_bound_and_that_it_is_missing_is_said() {
+        let (_, bound) = wish(&["old", "nothing"], false);
+        assert_eq!(bound.unchanged, ["old"]);
+        assert_eq!(bound.missing, ["old"]);
+        assert_eq!(bound.unknown, ["nothing"]);
+    }
 
     #[test]
     fn names_are_read_kindly() {

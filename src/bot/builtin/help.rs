@@ -9,6 +9,8 @@ use crate::command::catalogue::{Catalogue, Module};
 use crate::command::table::{self, Row};
 use crate::command::{Builtin, Role, role};
 
+use super::binds::is_missing;
+
 /// The help for whoever asked; an account that cannot be looked up is shown what everyone may run.
 pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let role = match context.api.user(ticket.post.user_id).await {
@@ -58,7 +60,7 @@ fn meant<'a>(catalogue: &'a Catalogue, word: &str) -> impl Iterator<Item = &'a M
         .filter(move |module| module.name.to_lowercase() == word || module.binds.contains(&word))
 }
 
-/// Those of `modules` that whoever asked can call where he asked.
+/// Those of `modules` that whoever asked can call where he asked; one that is missing nobody can.
 async fn available<'a>(
     context: &Context,
     ticket: &Ticket,
@@ -66,7 +68,8 @@ async fn available<'a>(
 ) -> Vec<&'a Module> {
     let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
     let mut available = Vec::new();
-    for module in modules {
+    let catalogue = context.binds.catalogue();
+    for module in modules.filter(|module| !is_missing(&catalogue, &module.name)) {
         if availabilities.of(module).await == Availability::Available {
             available.push(module);
         }

@@ -6,7 +6,9 @@ use crate::bot::advice::NEW_TOKEN;
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::identity::Identity;
+use crate::bot::modules::hooks::Happening;
 use crate::bot::watermark::SETTLING;
+use crate::id::{ChannelId, UserId};
 use crate::lifecycle::{Outcome, Status as ExitStatus};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
@@ -68,6 +70,7 @@ impl State {
                 effects.push(Effect::Identify);
             }
         } else {
+            effects.push(Effect::Tell(Happening::Connected));
             effects.extend(self.gap(now));
         }
         effects
@@ -107,7 +110,7 @@ impl State {
         if matches!(self.phase, Phase::Waiting) {
             self.phase = Phase::Serving;
         }
-        let mut effects = Vec::new();
+        let mut effects = vec![Effect::Tell(Happening::Connected)];
         for event in std::mem::take(&mut self.early) {
             effects.extend(self.server_event(now, event));
         }
@@ -142,11 +145,21 @@ impl State {
             ServerEvent::UserAdded {
                 user_id,
                 channel_id,
-            } if user_id != identity.me && self.rules.welcome_channel == Some(channel_id) => {
-                vec![Effect::Welcome(channel_id, user_id)]
-            }
+            } if user_id != identity.me => self.joined(user_id, channel_id),
             _ => Vec::new(),
         }
+    }
+
+    /// Somebody joined a channel that we are in.
+    fn joined(&self, user: UserId, channel: ChannelId) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.rules.welcome_channel == Some(channel) {
+            effects.push(Effect::Welcome(channel, user));
+        }
+        if self.catalogue.is_told("on_join") {
+            effects.push(Effect::Tell(Happening::Joined { user, channel }));
+        }
+        effects
     }
 
     /// A refusal is final only for a token that never worked here, from a server that is well: a database outage

@@ -7,6 +7,7 @@ use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
 use crate::bot::lane::Lane;
+use crate::bot::modules::hooks::Happening;
 use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::command::author::{self, Author, Why};
@@ -68,6 +69,14 @@ impl State {
         let mut effects = Vec::new();
         match author {
             Author::Human => {
+                if source == Source::Event && self.catalogue.is_told("scan_message") {
+                    effects.push(Effect::Tell(Happening::Written {
+                        user: post.user_id,
+                        channel,
+                        name: Arc::clone(&room.name),
+                        text: post.message.clone(),
+                    }));
+                }
                 let post = Arc::new(post);
                 let calls = self.calls(room, &post);
                 if source == Source::Event {
@@ -85,8 +94,14 @@ impl State {
                     .get("matterbot")
                     .and_then(|props| props.get("key"))
                     .and_then(|key| key.as_str());
+                let is_outcome = post.props.get("matterbot").is_some_and(|props| {
+                    props.get("kind").and_then(|kind| kind.as_str()) == Some("outcome")
+                });
+                let recursion = (self.rules.recursion && is_outcome && serving)
+                    .then(|| Box::new((room.clone(), post.clone())));
                 effects.push(Effect::OwnPost {
                     key: key.map(str::to_owned),
+                    recursion,
                 });
             }
             _ => {}
@@ -94,6 +109,17 @@ impl State {
         if serving {
             let server_now = self.server_now(now);
             self.marks.decided(channel, (id, created), server_now);
+        }
+        effects
+    }
+
+    /// An answer of a module may call modules, and never a built-in.
+    pub(super) fn answered(&mut self, now: Now, room: &Room, post: Post) -> Vec<Effect> {
+        let calls = self.calls(room, &Arc::new(post));
+        let is_module = |ticket: &Ticket| ticket.builtin().is_none() && ticket.is_call();
+        let mut effects = Vec::new();
+        for ticket in calls.into_iter().filter(is_module) {
+            effects.extend(self.call(now, ticket, Source::Event));
         }
         effects
     }

@@ -52,6 +52,7 @@ impl Bench {
         let start = Instant::now();
         let rules = Rules {
             vocabulary: Vocabulary::new(&["!help".to_owned(), "@help".to_owned()], &[]),
+            recursion: true,
             user_concurrency: 2,
             welcome_channel: None,
             rate: Rate::new(5, Duration::from_secs(10)),

@@ -14,7 +14,7 @@ pub(super) fn new_post(delivery: &Delivery) -> NewPost {
         root_id: delivery.root,
         message: delivery.text.clone(),
         props: json!({ "matterbot": props(delivery) }),
-        file_ids: Vec::new(),
+        file_ids: delivery.files.clone(),
         pending_post_id: delivery.key.clone(),
     }
 }

@@ -108,7 +108,7 @@ pub(super) async fn announce_return(
 fn settlement(call: Call, back: &Return, text: &str) -> Settlement {
     let part = Part {
         text: text.to_owned(),
-        attachment: None,
+        ..Part::default()
     };
     let notice = Reply {
         channel: call.channel,
@@ -141,6 +141,7 @@ fn entry(call: &Call, manner: Manner) -> Entry {
         channel: call.channel,
         user: call.user,
         command: format!("@{}", call.key.name),
+        module: None,
         verdict: Verdict::Allowed,
         reason: None,
         outcome: Some(outcome.to_owned()),

@@ -115,6 +115,7 @@ mod tests {
             channel: ChannelId::random(),
             user: UserId::random(),
             command: "@restart".to_owned(),
+            module: None,
             verdict,
             reason: reason.map(str::to_owned),
             outcome: outcome.map(str::to_owned),

@@ -218,18 +218,6 @@ pub const BINDS_UNKNOWN: &str = "I cannot read in which channels modules are ava
 /// Why it is not known whether a module is available, as half a sentence.
 pub const MEMBERSHIP_UNKNOWN: &str = "I could not ask the server which channels you are in";
 
-/// Newcomers are greeted; none if nobody is to be greeted, or there is nothing to say.
-#[must_use]
-pub fn welcome(names: &[String], banner: &str, file: &str) -> Option<String> {
-    let text = format!("{banner}\n{file}");
-    let text = text.trim_end();
-    if names.is_empty() || text.trim().is_empty() {
-        return None;
-    }
-    let names: Vec<String> = names.iter().map(|name| format!("@{name}")).collect();
-    Some(format!("{}: {text}", names.join(", ")))
-}
-
 /// What could not be found out, as a sentence for whoever asked what is available.
 #[must_use]
 pub fn doubt(reason: &str) -> String {
@@ -312,4 +300,78 @@ fn explained(title: &str, description: &str, help: &Help) -> String {
         write!(text, "\n**Arguments**: {}", inline_code(arguments)).ok();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::id::ChannelId;
+    use crate::module::protocol::Risk;
+
+    use super::*;
+
+    fn module(name: &str, help: &[(&str, &str, Option<&str>)]) -> Module {
+        let help: BTreeMap<String, Help> = help
+            .iter()
+            .map(|(key, description, arguments)| {
+                let help = Help {
+                    description: (*description).to_owned(),
+                    arguments: arguments.map(str::to_owned),
+                };
+                ((*key).to_owned(), help)
+            })
+            .collect();
+        Module {
+            name: name.to_owned(),
+            binds: vec![format!("@{name}")],
+            channels: Vec::new(),
+            accepts: None,
+            help,
+            risk: Risk::Read,
+            hooks: Vec::new(),
+            generation: Some(1),
+        }
+    }
+
+    #[test]
+    fn help_on_a_module_reads_as_users_know_it() {
+        let dice = module(
+            "dice",
+            &[
+                ("", "Rolls dice for @all", Some("<count>d<sides>")),
+                ("Fair", "Rolls fairly", None),
+            ],
+        );
+        assert_eq!(
+            help_on_modules(&[&dice], ""),
+            "**Module**: `dice`\n**Description**: Rolls dice for @\u{200b}all\n**Arguments**: `<count>d<sides>`\n\
+             **Subcommands**: `Fair`"
+        );
+        assert_eq!(
+            help_on_modules(&[&dice], "fair"),
+            "**Module**: `dice`/`Fair`\n**Description**: Rolls fairly"
+        );
+        assert!(
+            help_on_modules(&[&dice], "x").ends_with("*There is no help on `x` in particular.*")
+        );
+        let many = vec![&dice; 6];
+        assert!(help_on_modules(&many, "").starts_with("- `dice`: Rolls dice for"));
+    }
+
+    #[test]
+    fn a_table_is_not_broken_by_what_stands_in_it() {
+        let odd = module("a|b", &[("", "one | two\nthree", None)]);
+        let listed = Listed {
+            module: &odd,
+            available: false,
+            missing: false,
+        };
+        let room = Room::open(ChannelId::random(), "lab");
+        let text = map(&[listed], &room, None);
+        assert!(
+            text.contains("\n| a/b | **NO** | `@a/b` | one / two three |\n"),
+            "{text}"
+        );
+    }
 }

@@ -1,16 +1,323 @@
 //! One word of modules, from its turn to the last answer; read from top to bottom.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+use crate::audit::{Entry, Verdict};
+use crate::bot::availability::{Availabilities, Availability};
+use crate::bot::causes::causes;
 use crate::bot::context::Context;
+use crate::bot::event::Event;
+use crate::bot::modules::Said;
 use crate::bot::reply;
 use crate::bot::ticket::Ticket;
-use crate::ledger::Unwritable;
+use crate::bot::unrecorded::Record;
+use crate::command::catalogue::Module;
+use crate::command::indicator::{self, classify};
+use crate::command::table;
+use crate::id::random_token;
+use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
+use crate::module::protocol::{self, Answer, Failure, FailureReason};
+use crate::tasks::shielded;
+use crate::text;
 
-use super::{Ending, Outcome, record};
+use super::{Ending, Outcome, acknowledging, answer, parts, react, record};
 
+/// Until the modules have been greeted, their words wait for so long.
+const GREETING: Duration = Duration::from_secs(30);
+/// The host ends a call at its deadline; if it does not, we do, so much later.
+const GRACE: Duration = Duration::from_secs(5);
+/// So many progress posts of one call are posted; the rest is dropped.
+const MOST_PROGRESS: usize = 20;
+/// The reaction to calls that succeeded and say nothing.
+const SILENT_SUCCESS: &str = "white_check_mark";
+
+/// A module that is called.
+struct Called {
+    name: String,
+    generation: u64,
+}
+
+/// Why a word calls nothing, and what its asker is told.
+struct Refusal {
+    verdict: Verdict,
+    code: &'static str,
+    sentence: String,
+}
+
+impl Refusal {
+    fn denied(code: &'static str, sentence: String) -> Self {
+        Self {
+            verdict: Verdict::Denied,
+            code,
+            sentence,
+        }
+    }
+
+    fn failed(code: &'static str, sentence: String) -> Self {
+        Self {
+            verdict: Verdict::Allowed,
+            code,
+            sentence,
+        }
+    }
+}
+
+/// Finds the modules that are called, starts them together and sees each to its outcome.
 pub(super) async fn run(context: &Arc<Context>, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    let outcome = Outcome::failed("not loaded".to_owned(), reply::not_loaded(ticket));
-    context.record(record(context, ticket, outcome)).await?;
+    let called = match resolve(context, ticket).await {
+        Ok(called) => called,
+        Err(refusal) => {
+            let outcome = match refusal.verdict {
+                Verdict::Allowed => Outcome::failed(refusal.code.to_owned(), refusal.sentence),
+                _ => Outcome::refused(
+                    (CallState::Denied, Verdict::Denied),
+                    refusal.code,
+                    Some(refusal.sentence),
+                ),
+            };
+            context.record(record(context, ticket, outcome)).await?;
+            return Ok(Ending::Settled);
+        }
+    };
+    let rows = called.iter().map(|module| row(ticket, module)).collect();
+    match context.ledger.start_together(rows).await? {
+        Started::New => context.tell(Event::Started(ticket.id())),
+        Started::Known(_) => return Ok(Ending::Settled),
+    }
+    let calls = called.iter().map(|module| one(context, ticket, module));
+    let silent = acknowledging(context, ticket, join_all(calls)).await;
+    if silent.into_iter().all(|silent| silent) {
+        react(context, ticket, SILENT_SUCCESS).await;
+    }
     Ok(Ending::Settled)
+}
+
+/// The start row of the call of `module`, with what is decided of it: it is never decided again.
+fn row(ticket: &Ticket, module: &Called) -> Call {
+    let plan = json!({
+        "word": ticket.invocation.word,
+        "arguments": ticket.invocation.arguments,
+        "module": module.name,
+        "generation": module.generation,
+    });
+    ticket.call_with(ticket.key_of(&module.name), &plan)
+}
+
+/// The modules that the word calls: those of the word that the asker may use here, that are loaded, and that take what was
+/// asked about.
+async fn resolve(context: &Context, ticket: &Ticket) -> Result<Vec<Called>, Refusal> {
+    if let Err(reason) = context.modules.greeted(GREETING).await {
+        let sentence = reply::not_ready(ticket, &reason);
+        return Err(Refusal::failed("modules not ready", sentence));
+    }
+    let catalogue = context.binds.catalogue();
+    let bound = catalogue
+        .bound_to(&ticket.invocation.word)
+        .filter(|module| table::named(&module.name).is_none());
+    let mut modules = available(context, ticket, bound).await?;
+    modules.retain(|module| module.generation.is_some());
+    if modules.is_empty() {
+        return Err(Refusal::failed("not loaded", reply::not_loaded(ticket)));
+    }
+    if let Some(indicator) = ticket.invocation.arguments.first() {
+        let kind = classify(indicator);
+        modules.retain(|module| indicator::takes(module, kind));
+        if modules.is_empty() {
+            let sentence = match kind {
+                None => reply::no_indicator(ticket, indicator),
+                Some(kind) => reply::indicator_of_no_use(ticket, kind),
+            };
+            return Err(Refusal::denied("indicator", sentence));
+        }
+    }
+    let called = modules.into_iter().filter_map(|module| {
+        Some(Called {
+            name: module.name.clone(),
+            generation: module.generation?,
+        })
+    });
+    Ok(called.collect())
+}
+
+/// Those of `bound` that the asker may use where he asks.
+async fn available<'a>(
+    context: &Context,
+    ticket: &Ticket,
+    bound: impl Iterator<Item = &'a Module>,
+) -> Result<Vec<&'a Module>, Refusal> {
+    let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
+    let (mut available, mut unknown) = (Vec::new(), None);
+    for module in bound {
+        match availabilities.of(module).await {
+            Availability::Available => available.push(module),
+            Availability::Elsewhere => {}
+            Availability::Unknown(reason) => unknown = Some(reason),
+        }
+    }
+    match unknown {
+        _ if !available.is_empty() => Ok(available),
+        Some(reason) => {
+            let sentence = reply::availability_unknown(ticket, &reason);
+            Err(Refusal::denied("lookup_failed", sentence))
+        }
+        None => Err(Refusal::denied("unavailable", reply::unavailable(ticket))),
+    }
+}
+
+/// Calls one module and records its outcome; says whether that was a silent success.
+async fn one(context: &Arc<Context>, ticket: &Ticket, module: &Called) -> bool {
+    let called = shielded(call(context, ticket, module)).await;
+    let called = called.unwrap_or_else(|panicked| {
+        tracing::error!(%panicked, post = %ticket.post.id, module = module.name,
+            "a call of a module failed, by a defect of this program");
+        Err((panicked.to_string(), reply::defect(ticket)))
+    });
+    let (state, reason, posts) = match called {
+        Ok(posts) => (CallState::Done, None, posts),
+        Err((reason, sentence)) => {
+            let posts = parts(context, &module.name, &sentence);
+            (CallState::Failed, Some(reason), posts)
+        }
+    };
+    let is_silent = posts.is_empty();
+    let word = if state == CallState::Done {
+        "done"
+    } else {
+        "failed"
+    };
+    let entry = context.entry(ticket, Verdict::Allowed, reason.as_deref(), Some(word));
+    let call = row(ticket, module);
+    let told = Reply {
+        channel: call.channel,
+        root: Some(call.root),
+        kind: Kind::Outcome,
+        calls: vec![call.key.clone()],
+        parts: posts,
+    };
+    let settlement = Settlement {
+        call,
+        state,
+        detail: reason.unwrap_or_else(|| word.to_owned()),
+        replies: (!is_silent).then_some(told).into_iter().collect(),
+    };
+    let module = Some(module.name.clone());
+    let entry = Entry { module, ..entry };
+    context.record_or_keep(Record { settlement, entry }).await;
+    is_silent
+}
+
+/// Waits for the module's turn, calls it, and makes posts of what it says; or says why not, for the log and for the asker.
+async fn call(
+    context: &Arc<Context>,
+    ticket: &Ticket,
+    module: &Called,
+) -> Result<Vec<Part>, (String, String)> {
+    let _turn = context.modules.turn(&module.name).await;
+    let patience = context.settings().config.matterbot.command_timeout;
+    let call = message(context, ticket, module, patience).await;
+    let id = call.id.clone();
+    let said = context.modules.call(&module.name, module.generation, call);
+    let end = timeout(patience + GRACE, hear(context, ticket, module, said));
+    match end.await {
+        Ok(Ok(answer)) => Ok(answer::posts(context, ticket, &module.name, answer).await),
+        Ok(Err(failure)) => Err(failed(ticket, module, &failure)),
+        Err(_) => {
+            context.modules.forget(&id);
+            let failure = Failure {
+                call: id,
+                reason: FailureReason::Deadline,
+                trace: "the module host did not end the call at its deadline".to_owned(),
+            };
+            Err(failed(ticket, module, &failure))
+        }
+    }
+}
+
+/// Hears the module until its call has ended.
+async fn hear(
+    context: &Arc<Context>,
+    ticket: &Ticket,
+    module: &Called,
+    mut said: UnboundedReceiver<Said>,
+) -> Result<Answer, Failure> {
+    let mut told = 0;
+    loop {
+        match said.recv().await {
+            Some(Said::Progress(text)) if told < MOST_PROGRESS => {
+                told += 1;
+                progress(context, ticket, module, &text).await;
+            }
+            Some(Said::Progress(_)) => {}
+            Some(Said::Answer(answer)) => return Ok(answer),
+            Some(Said::Failure(failure)) => return Err(failure),
+            // The connection is given up with this process: the next one settles the call.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What the module is told of the call.
+async fn message(
+    context: &Context,
+    ticket: &Ticket,
+    module: &Called,
+    patience: Duration,
+) -> protocol::Call {
+    let post = &ticket.post;
+    let username = match context.api.user(post.user_id).await {
+        Ok(user) => user.username,
+        Err(error) => {
+            tracing::warn!(error = %causes(&error), user = %post.user_id, "who asks could not be looked up");
+            post.user_id.to_string()
+        }
+    };
+    protocol::Call {
+        id: format!("{}:{}", ticket.key_of(&module.name), module.name),
+        command: ticket.invocation.word.clone(),
+        parameters: ticket.invocation.arguments.clone(),
+        channel: ticket.room.name.to_string(),
+        channel_id: post.channel_id.to_string(),
+        username: format!("@{username}"),
+        user_id: post.user_id.to_string(),
+        post_id: post.id.to_string(),
+        files: post.metadata.files.clone(),
+        deadline_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Posts what the module says while it runs; that it could not be posted harms nothing.
+async fn progress(context: &Context, ticket: &Ticket, module: &Called, text: &str) {
+    let told = Reply {
+        channel: ticket.post.channel_id,
+        root: Some(ticket.root()),
+        kind: Kind::Progress,
+        calls: vec![ticket.key_of(&module.name)],
+        parts: parts(context, &module.name, &text::without_channel_mentions(text)),
+    };
+    match context.ledger.queue(vec![told]).await {
+        Ok(deliveries) => context.outbox.send(deliveries),
+        Err(unwritable) => tracing::warn!(%unwritable, "a word of a module was not posted"),
+    }
+}
+
+/// Why the call failed, for the ledger, and what its asker is told; what the module says of it is for the log alone.
+fn failed(ticket: &Ticket, module: &Called, failure: &Failure) -> (String, String) {
+    let reference: String = random_token().chars().take(8).collect();
+    let reason = match failure.reason {
+        FailureReason::Raised => "raised",
+        FailureReason::Died => "died",
+        FailureReason::Deadline => "deadline",
+        FailureReason::Malformed => "malformed",
+        FailureReason::Unknown => "unknown",
+    };
+    tracing::warn!(reference, module = module.name, post = %ticket.post.id, reason, trace = failure.trace,
+        "a call of a module failed");
+    let sentence = reply::module_failed(ticket, &module.name, failure.reason, &reference);
+    (format!("{reason}, {reference}"), sentence)
 }

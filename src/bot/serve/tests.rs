@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::audit::Audit;
 use crate::bot::identity::{Identity, Room};
+use crate::bot::modules::Modules;
 use crate::bot::notices::Notices;
 use crate::bot::outbox::Outbox;
 use crate::bot::settings::Settings;
@@ -53,6 +54,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         directory: StateDirectory::open(home).unwrap(),
         binds: Binds::read(&config.matterbot.bindmap, tell.clone()),
         settings: watch::Sender::new(Arc::new(Settings::new(config))),
+        modules: Modules::new(1),
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,

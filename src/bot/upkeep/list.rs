@@ -2,12 +2,12 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
-use super::columns::{clipped, columns};
+use super::columns::{Cut, clipped, columns};
 use crate::bot::StartFailure;
 use crate::bot::reply;
 use crate::config;
 use crate::ledger::{self, CallState, Kind, Query, Record, Survey};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, width};
 use crate::text::one_line;
 use crate::timestamp::Timestamp;
 
@@ -23,6 +23,9 @@ const STATES: [&str; 6] = [
 
 /// The most characters of a sentence that are shown in a table.
 const LONGEST_CELL: usize = 48;
+
+/// People and channels need no more to be told apart, and `show` has them whole.
+const CUTS: [Cut; 5] = [(3, 7), (2, 7), (5, 24), (1, 8), (3, 0)];
 
 /// The arguments of `matterbot ledger list`.
 #[derive(Debug, clap::Args)]
@@ -60,40 +63,38 @@ pub(super) fn run(options: &config::Options, arguments: &Arguments) -> Result<()
                 print(serde_json::to_string(&record)?);
             }
         }
-        Some(survey) => print(table(&survey, Timestamp::now())),
+        Some(survey) => print(table(&survey, Timestamp::now(), width())),
     }
     Ok(())
 }
 
-fn table(survey: &Survey, now: Timestamp) -> String {
+fn table(survey: &Survey, now: Timestamp, width: usize) -> String {
     let titles = [
         "WHEN (UTC)",
         "COMMAND",
-        "STATE",
-        "ANSWER",
         "WHO",
         "CHANNEL",
-        "POST:CALL",
+        "POST[:CALL]",
+        "STATE",
     ];
-    let rows: Vec<[String; 7]> = survey.records.iter().map(row).collect();
+    let rows: Vec<[String; 6]> = survey.records.iter().map(row).collect();
     let mut text = match rows.as_slice() {
         [] => "There is no such call in the ledger.".to_owned(),
-        rows => columns(titles, rows),
+        rows => columns(titles, rows, &CUTS, width),
     };
     text.push_str("\n\n");
     text.push_str(&owed(survey, now));
     text
 }
 
-fn row(record: &Record) -> [String; 7] {
+fn row(record: &Record) -> [String; 6] {
     [
-        record.asked_at.to_string(),
+        super::instant(record.asked_at),
         clipped(&one_line(&record.name), LONGEST_CELL),
-        outcome(record),
-        answer(record),
         record.user.to_string(),
         record.channel.to_string(),
-        format!("{}:{}", record.post, record.ordinal),
+        super::which(record.post, record.ordinal),
+        format!("{}{}", outcome(record), answer(record)),
     ]
 }
 
@@ -106,23 +107,17 @@ fn outcome(record: &Record) -> String {
     }
 }
 
-/// What the asker saw of it, or will see.
+/// What the asker has not seen of it.
 fn answer(record: &Record) -> String {
     let outcomes = |kind: Kind| kind == Kind::Outcome;
     let waiting = record.waiting.iter().filter(|post| outcomes(post.kind));
     if let Some(post) = record.undeliverable.iter().find(|post| outcomes(post.kind)) {
-        return clipped(
-            &format!("undeliverable: {}", one_line(&post.reason)),
-            LONGEST_CELL,
-        );
+        let reason = clipped(&one_line(&post.reason), LONGEST_CELL);
+        return format!(", undeliverable: {reason}");
     }
-    match (waiting.count(), &record.answer) {
-        (0, Some(post)) => post.to_string(),
-        (0, None) => "-".to_owned(),
-        (count, _) => format!(
-            "waits in the outbox ({})",
-            reply::counted(count, "post", "posts")
-        ),
+    match waiting.count() {
+        0 => String::new(),
+        _ => ", not posted yet".to_owned(),
     }
 }
 

@@ -1,15 +1,18 @@
 //! `matterbot audit`: the last decisions, from the audit trail.
 
-use super::columns::{clipped, columns};
+use super::columns::{Cut, clipped, columns};
 use crate::audit::{self, Entry};
 use crate::bot::StartFailure;
 use crate::config;
 use crate::lifecycle::Status;
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, width};
 use crate::text::one_line;
 
 /// The most characters of a text that are shown in a table.
 const LONGEST_CELL: usize = 48;
+
+/// The post leads to everything else.
+const CUTS: [Cut; 5] = [(4, 7), (3, 7), (4, 0), (2, 16), (1, 20)];
 
 /// The arguments of `matterbot audit`.
 #[derive(Debug, clap::Args)]
@@ -49,28 +52,34 @@ fn show(options: &config::Options, arguments: &Arguments) -> Result<(), StartFai
             "WHEN (UTC)",
             "VERDICT",
             "COMMAND",
-            "WHY",
-            "OUTCOME",
             "WHO",
             "CHANNEL",
-            "POST:CALL",
+            "POST[:CALL]",
         ];
-        let rows: Vec<[String; 8]> = entries.iter().map(row).collect();
-        print(columns(titles, &rows));
+        let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
+        print(columns(titles, &rows, &CUTS, width()));
     }
     Ok(())
 }
 
-fn row(entry: &Entry) -> [String; 8] {
+fn row(entry: &Entry) -> [String; 6] {
     let cell = |text: &str| clipped(&one_line(text), LONGEST_CELL);
     [
-        entry.at.to_string(),
-        super::word(entry.verdict),
+        super::instant(entry.at),
+        cell(&verdict(entry)),
         cell(&entry.command),
-        cell(entry.reason.as_deref().unwrap_or("-")),
-        cell(entry.outcome.as_deref().unwrap_or("-")),
         entry.user.to_string(),
         entry.channel.to_string(),
-        format!("{}:{}", entry.post, entry.ordinal),
+        super::which(entry.post, entry.ordinal),
     ]
+}
+
+/// What was decided, why, and what became of it.
+fn verdict(entry: &Entry) -> String {
+    let texts = [&entry.reason, &entry.outcome].into_iter().flatten();
+    let more: Vec<&str> = texts.map(String::as_str).collect();
+    match more.as_slice() {
+        [] => super::word(entry.verdict),
+        more => format!("{}: {}", super::word(entry.verdict), more.join(", ")),
+    }
 }

@@ -52,6 +52,11 @@ impl Answer {
         })
     }
 
+    /// The body as it is.
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// JSON of the right form that lacks what it is for.
     pub(super) fn unexpected(&self, what: &str) -> ApiError {
         ApiError::Decode {

@@ -31,4 +31,5 @@ def load(last):
         if name == last:
             return module
 
+sys.modules["matterbot_python"] = types.ModuleType("matterbot_python")
 load("matterbot_python.interpreter").main(load)

@@ -10,9 +10,9 @@ import queue
 
 from matterbot_python.wire import TooLong
 
-# What modules may ask for, by the driver's names. The bot decides on each request.
+# What modules may ask for, by the driver's names (docs/modules.md). The bot decides on each request.
 METHODS = {
-    "files": ("get_file", "get_file_metadata"),
+    "files": ("get_file",),
     "users": ("get_user", "get_user_by_username"),
     "channels": (
         "create_direct_message_channel",
@@ -22,7 +22,7 @@ METHODS = {
         "get_channel_members",
     ),
     "posts": ("create_post",),
-    "teams": ("get_team", "get_team_by_name", "get_teams_for_user", "get_user_teams"),
+    "teams": ("get_teams_for_user", "get_user_teams"),
 }
 
 

@@ -55,7 +55,7 @@ class Importer:
     def _import_all(self, set_aside, report, output, patience):
         logging.getLogger().setLevel(logging.INFO)
         log = wire.log_to(self._kept)
-        os.chdir(self._folder.parent)
+        surroundings = process.Surroundings(self._folder.parent)
         gc.disable()  # What is imported stays; looking for garbage among it takes a tenth of the time.
         usual = [os.dup(number) for number in (1, 2)]
         for number in (1, 2):
@@ -69,6 +69,7 @@ class Importer:
             place = self._folder.modules[name]
             self._modules[name] = staging.Module(self._folder.package, name, place, self._workers)
             faulthandler.cancel_dump_traceback_later()
+            surroundings.restore()
             self._log_output(name, output)
         log.module = ""
         for number in (1, 2):
@@ -174,18 +175,28 @@ class Orders:
                 self._become(module, descriptors)
             if module.own_process:
                 raise staging.Unfit("it needs an interpreter of its own")
-            parent = os.getpid()
-            child = os.fork()
+            child = self._make_child(module, descriptors)
         except (staging.Unfit, OSError) as error:
             self._control.send({"type": "fork_failed", "module": name, "reason": str(error)})
         else:
-            if child == 0:
-                process.die_with(parent)
-                self._become(module, descriptors)
-            self._forks[os.pidfd_open(child)] = (name, child)
             self._control.send({"type": "forked", "module": name, "pid": child})
         for descriptor in descriptors:
             os.close(descriptor)
+
+    def _make_child(self, module, descriptors):
+        """Forks; the child's end will be told."""
+        parent = os.getpid()
+        child = os.fork()
+        if child == 0:
+            process.die_with(parent)
+            self._become(module, descriptors)
+        try:
+            self._forks[process.watch(child)] = (module.name, child)
+        except OSError:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise
+        return child
 
     def _become(self, module, descriptors):
         """From here on this is the process of the module; it does not return."""

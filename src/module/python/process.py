@@ -5,6 +5,9 @@ import signal
 
 PR_SET_PDEATHSIG = 1
 
+# The number of pidfd_open(2), which some builds of Python do not know.
+PIDFD_OPEN = 434
+
 # The longest text that goes to the log, in characters; of a longer one the middle is left out.
 LOG_LIMIT = 64 * 1024
 
@@ -27,6 +30,18 @@ def die_with(parent):
         os._exit(1)
 
 
+def watch(child):
+    """A descriptor that becomes readable when the child ends."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(child)
+    import ctypes
+
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_OPEN, child, 0)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_open")
+    return descriptor
+
+
 def forget_after_fork(socket):
     """Closes the socket in children that modules fork: its other end is to see when this process ends."""
     os.register_at_fork(after_in_child=lambda: close(socket))
@@ -36,6 +51,24 @@ def close(socket):
     """Closes the socket at once, even if files made of it are open."""
     if socket.fileno() >= 0:
         os.close(socket.detach())
+
+
+class Surroundings:
+    """What a module may change at its import that is no module's own: working directory and signals."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        self.restore()
+
+    def restore(self):
+        """As it was, so that the other modules do not inherit it."""
+        os.chdir(self._directory)
+        signal.alarm(0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        for number, handler in self._handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 def temporary_file():

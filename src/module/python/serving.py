@@ -15,7 +15,7 @@ import traceback
 
 from matterbot_python.answer import Malformed, messages
 from matterbot_python.connection import Connection, Requests
-from matterbot_python.process import shorten
+from matterbot_python.process import forget_after_fork, shorten
 from matterbot_python.wire import Channel, TooLong, log_to
 
 
@@ -23,6 +23,7 @@ def serve(module, socket, workers):
     """Serves calls until the module host closes the channel; then the process ends."""
     channel = Channel(socket)
     log_to(channel)
+    forget_after_fork(socket)
     requests = Requests(channel)
     server = Server(module, channel, requests)
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=workers, thread_name_prefix="mb-cmd")

@@ -186,11 +186,11 @@ def failure(error):
     """Why a module cannot be called, for a report and for the log."""
     if isinstance(error, Unfit):
         return {"summary": str(error), "trace": ""}
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         text = str(error).strip().splitlines()
-        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:  # Its own `__str__` fails.
-        text, trace = [], ""
+    except Exception:  # It cannot tell itself.
+        text = []
     kind = type(error).__name__
     summary = "%s: %s" % (kind, text[0]) if text else kind
     return {"summary": summary[:SUMMARY_LIMIT], "trace": shorten(trace)}

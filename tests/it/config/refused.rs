@@ -1,6 +1,6 @@
 //! What is refused, and in which words.
 
-use matterbot::config::{self, Environment};
+use matterbot::config::Environment;
 
 use super::{Folder, LEAST, diagnose, diagnose_added};
 
@@ -279,28 +279,4 @@ fn an_unknown_key_in_strict_mode_only() {
     );
     let loaded = folder.load(&environment, false).unwrap();
     assert_eq!(loaded.config.matterbot.port, 2);
-}
-
-#[test]
-fn a_report_ends_in_a_verdict_and_gives_the_status() {
-    for (yaml, status, verdict) in [
-        (LEAST.to_owned(), 0, "good, no warnings"),
-        (format!("{LEAST}  bogus: 1\n"), 0, "good, 1 warning"),
-        (
-            format!("{LEAST}  bogus: 1\n  port: x\n  scheme: y\n"),
-            78,
-            "2 errors, 1 warning; the bot does not start with it",
-        ),
-    ] {
-        let folder = Folder::with(yaml);
-        let path = folder.path("config.yaml");
-        let report = config::check(&path, &Environment::default(), false);
-        assert_eq!(report.status(), status);
-        let text = report.to_string();
-        assert_eq!(
-            text.lines().last().unwrap(),
-            format!("{}: {verdict}", path.display())
-        );
-        assert_eq!(text.lines().count(), report.diagnostics.len() + 1);
-    }
 }

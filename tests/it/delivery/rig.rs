@@ -217,6 +217,7 @@ pub(super) fn part(text: &str) -> Part {
     Part {
         text: text.to_owned(),
         attachment: None,
+        files: Vec::new(),
     }
 }
 

@@ -12,11 +12,13 @@ pub(super) enum Owed {
     Words,
     /// The same if it runs; without a sigil nothing is said of what does not run.
     WordsIfRun,
-    /// One outcome, or none: it was edited or deleted meanwhile.
+    /// One outcome, or none: it was edited meanwhile.
     AtMostOne,
+    /// The same, and its parts may be missing: it was deleted meanwhile, and with it what answered it by then.
+    Withdrawn,
 }
 
-use Owed::{AtMostOne, Words, WordsIfRun};
+use Owed::{AtMostOne, Withdrawn, Words, WordsIfRun};
 
 /// Messages, and what is owed to each command in them.
 const MESSAGES: [(&str, &[Owed]); 26] = [
@@ -150,7 +152,7 @@ impl Deck {
                 (text, owed, Then::Edit(self.moment(80), changed))
             }
             8..14 => {
-                let owed: &[Owed] = &[AtMostOne];
+                let owed: &[Owed] = &[Withdrawn];
                 ("@status", owed, Then::Delete(self.moment(80)))
             }
             _ => {

@@ -17,9 +17,11 @@ pub(super) struct Evidence {
     pub(super) posts: Vec<Value>,
     /// Of the calls whose outcome stands in no post.
     pub(super) silent: BTreeMap<String, Silent>,
+    /// Calls that may have been answered again, since the first answer could not be written down.
+    pub(super) forgotten: HashSet<String>,
     /// What `matterbot ledger list` tells.
     pub(super) records: Vec<Value>,
-    /// The lines of the audit trail.
+    /// What `matterbot audit` tells.
     pub(super) audit: Vec<Value>,
 }
 
@@ -51,7 +53,7 @@ impl Silent {
     fn complaint(&self, owed: Owed) -> Option<String> {
         let Some(record) = &self.record else {
             let complaint = || "the ledger does not know it".to_owned();
-            return (owed != Owed::AtMostOne).then(complaint);
+            return (![Owed::AtMostOne, Owed::Withdrawn].contains(&owed)).then(complaint);
         };
         let state = record["state"].as_str().unwrap_or_default();
         let is_limited = self.is("denied", "rate");
@@ -61,7 +63,7 @@ impl Silent {
         let is_silent = match owed {
             Owed::Words => is_limited,
             Owed::WordsIfRun => !["running", "done", "failed"].contains(&state),
-            Owed::AtMostOne => state != "running",
+            Owed::AtMostOne | Owed::Withdrawn => state != "running",
         };
         let complaint = || {
             format!(
@@ -161,7 +163,9 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<String> {
         };
         let answers = of_kind("outcome");
         let problem = match evidence.silent.get(call) {
-            _ if !answers.is_empty() => incomplete(&answers),
+            _ if !answers.is_empty() => {
+                incomplete(&answers, asked.owed, evidence.forgotten.contains(call))
+            }
             Some(silent) => silent.complaint(asked.owed),
             None => Some("nobody has looked it up".to_owned()),
         };
@@ -192,11 +196,17 @@ fn known<'a>(posts: &'a [Value], wrong: &mut Vec<String>) -> Vec<Ours<'a>> {
 }
 
 /// What is wrong with the parts of one call's outcome, which has some.
-fn incomplete(answers: &[&Ours<'_>]) -> Option<String> {
+fn incomplete(answers: &[&Ours<'_>], owed: Owed, forgotten: bool) -> Option<String> {
     let parts_expected = answers.first().map_or(1, |first| first.parts);
     let mut parts: Vec<u64> = answers.iter().map(|answer| answer.part).collect();
     parts.sort_unstable();
-    let whole: Vec<u64> = (1..=parts_expected).collect();
+    if forgotten {
+        parts.dedup();
+    }
+    let mut whole: Vec<u64> = (1..=parts_expected).collect();
+    if owed == Owed::Withdrawn {
+        whole.retain(|part| parts.contains(part));
+    }
     (parts != whole).then(|| {
         let texts: Vec<&str> = answers.iter().map(|answer| answer.text).collect();
         format!("parts {parts:?} of {parts_expected}: {texts:?}")

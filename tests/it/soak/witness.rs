@@ -28,8 +28,13 @@ const OF_REQUESTS: [&str; 10] = [
 /// A time in which requests may fail, by our clock; without an end it is not over.
 type Trouble = (Timestamp, Option<Timestamp>);
 
+/// A call may wait so long for its turn; in milliseconds.
+const IN_LANE: i64 = 15_000;
+
 #[derive(Default)]
 pub(super) struct Witness {
+    /// When the disk was full, and what was answered then may not have been in the ledger.
+    full: Mutex<Vec<Trouble>>,
     troubles: Mutex<Vec<Trouble>>,
     /// What was shown of calls that have their outcome, which changes no more.
     settled: Mutex<BTreeMap<String, Value>>,
@@ -50,6 +55,27 @@ impl Witness {
         self.troubles.lock().unwrap().push(trouble);
     }
 
+    /// From now on the disk is full; requests may fail with it.
+    pub(super) fn filled(&self) {
+        self.trouble();
+        self.full.lock().unwrap().push((Timestamp::now(), None));
+    }
+
+    /// From now on what was answered is in the ledger.
+    pub(super) fn written(&self) {
+        for (_, end) in self.full.lock().unwrap().iter_mut() {
+            end.get_or_insert_with(Timestamp::now);
+        }
+    }
+
+    /// Whether a call that was asked then may have been answered from memory: by a process that ended before it wrote that
+    /// down, so that its successor answered again.
+    pub(super) fn may_be_forgotten(&self, since: Timestamp) -> bool {
+        let full = self.full.lock().unwrap();
+        full.iter()
+            .any(|(start, end)| start.0 - IN_LANE <= since.0 && end.is_none_or(|end| since <= end))
+    }
+
     /// From now on requests are served.
     pub(super) fn mended(&self) {
         for (_, end) in self.troubles.lock().unwrap().iter_mut() {
@@ -68,6 +94,11 @@ impl Witness {
     /// All calls that the ledger knows.
     pub(super) async fn records(&self, bot: &BotUnderTest) -> Vec<Value> {
         objects(bot, &["ledger", "list", "--json", "-n", "10000"]).await
+    }
+
+    /// The last decisions of the audit trail.
+    pub(super) async fn audit(&self, bot: &BotUnderTest) -> Vec<Value> {
+        objects(bot, &["audit", "--json", "-n", "2000"]).await
     }
 
     /// Looks up `call`, whose outcome stands in no post, and how `me` reacted to it as `reader` sees it.

@@ -14,7 +14,6 @@ use super::deck::{Deed, Owed, Round, Then};
 use super::judge::{Asked, Evidence, judge};
 use super::witness::Witness;
 use crate::support::bot::BotUnderTest;
-use crate::support::poll;
 use crate::support::scenario::{Person, Scenario, WithFaults, places};
 
 /// Several times what the bot needs to make good for all that was done to it: an answer whose sending was cut off may
@@ -166,7 +165,7 @@ impl World {
     pub(super) async fn evidence(&self, bot: &BotUnderTest) -> Evidence {
         // The ledger first: what it says was sent must then be seen.
         let records = self.witness.records(bot).await;
-        let audit = bot.audit();
+        let audit = self.witness.audit(bot).await;
         let posts = self.posts().await;
         let asked = self.asked.lock().unwrap().clone();
         let told: HashSet<&str> = posts.iter().flat_map(outcomes).collect();
@@ -177,7 +176,14 @@ impl World {
             let looked_up = self.witness.looks_up(bot, (call, asked), (admin, me)).await;
             silent.insert(call.clone(), looked_up);
         }
+        let from_memory = |record: &&Value| {
+            let is_told = record["name"] == "status" || record["name"] == "help";
+            let asked = asked.get(&call_of(record));
+            is_told && asked.is_some_and(|asked| self.witness.may_be_forgotten(asked.since))
+        };
+        let forgotten = records.iter().filter(from_memory).map(call_of).collect();
         Evidence {
+            forgotten,
             asked,
             silent,
             records,
@@ -214,21 +220,29 @@ impl World {
         self.witness.mended();
     }
 
-    /// The bot's disk is full for so long. Then it is waited until what was answered meanwhile is in the ledger: a process
-    /// that ends before that may answer it twice.
+    /// The bot's disk is full for so long. Then nothing else goes wrong until what was answered meanwhile is in the
+    /// ledger: a process that ends before that may answer it twice.
     async fn fills_disk(&self, bot: &BotUnderTest, held: Duration) {
-        self.witness.trouble();
+        self.witness.filled();
         bot.limit_files(Some(1));
         sleep(held).await;
         bot.limit_files(None);
-        let written = async || {
+        self.mends().await;
+        let deadline = Instant::now() + SETTLED;
+        loop {
             let posts = self.posts().await;
-            let told: HashSet<&str> = posts.iter().flat_map(outcomes).collect();
-            let records = self.witness.records(bot).await;
-            let known: HashSet<String> = records.iter().map(call_of).collect();
-            told.iter().all(|call| known.contains(*call)).then_some(())
-        };
-        poll("what was answered is in the ledger", written).await;
+            let known = self.witness.records(bot).await;
+            let known: HashSet<String> = known.iter().map(call_of).collect();
+            let mut told = posts.iter().flat_map(outcomes);
+            let Some(unknown) = told.find(|call| !known.contains(*call)) else {
+                return self.witness.written();
+            };
+            assert!(
+                Instant::now() < deadline,
+                "the ledger never heard of {unknown}"
+            );
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Turns all faults off, starts the bot once more, and waits until nothing is wrong; gives what still is.

@@ -45,7 +45,17 @@ async fn root_looks_at_the_ledger_of_another_user_and_leaves_nothing() {
             &["status"],
         ] {
             let output = as_user(&home, None, arguments).await;
-            assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+            // It does not serve, and then does not run.
+            let code = match (arguments, running) {
+                (["status"], true) => 1,
+                (["status"], false) => 3,
+                _ => 0,
+            };
+            assert_eq!(
+                output.status.code(),
+                Some(code),
+                "{arguments:?}: {output:?}"
+            );
         }
         for entry in fs::read_dir(home.state()).unwrap() {
             let entry = entry.unwrap();
@@ -91,6 +101,11 @@ async fn another_user_is_told_who_may() {
             "{error}"
         );
     }
+    // Whether it runs cannot be told.
+    let output = as_user(&home, root.then_some(NOBODY), &["status"]).await;
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{error}");
+    assert!(error.contains("as root (sudo)"), "{error}");
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o700)).unwrap();
     bot.stop().await;
 }

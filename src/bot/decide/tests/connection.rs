@@ -9,7 +9,7 @@ use crate::bot::watermark::SETTLING;
 use crate::id::UserId;
 use crate::lifecycle::Outcome;
 use crate::lifecycle::Status;
-use crate::lifecycle::signals::Signal;
+use crate::lifecycle::signals::{Signal, Stopper};
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
 
@@ -265,7 +265,7 @@ fn a_refused_token_delays_the_start() {
 #[test]
 fn who_stops_does_not_become_ready() {
     let mut bench = Bench::new();
-    bench.decide(Event::Signal(Signal::Stop));
+    bench.decide(Event::Signal(Signal::Stop(Stopper::Terminate)));
     assert!(!ready(&bench.decide(Event::GraceOver)));
 }
 

@@ -241,7 +241,7 @@ fn our_own_posts_are_looked_at_and_never_served() {
         .insert("matterbot".to_owned(), json!({"key": "k"}));
     let effects = bench.posted(post);
     assert!(
-        matches!(effects.as_slice(), [Effect::OwnPost { key: Some(key) }] if key == "k"),
+        matches!(effects.as_slice(), [Effect::OwnPost { key: Some(key), .. }] if key == "k"),
         "{effects:?}"
     );
 }

@@ -193,3 +193,43 @@ fn words_of_the_file_are_commands_before_their_modules_are_greeted() {
     bench.decide(Event::Modules(Arc::new(Catalogue::merge(&file, None))));
     assert_eq!(one(&bench.say(UserId::random(), "@dice")).modules, ["dice"]);
 }
+
+#[test]
+fn what_a_module_answers_calls_modules_and_never_a_built_in() {
+    let mut bench = bench();
+    for (text, called) in [
+        ("so @dice 1", 1),
+        ("@status", 0),
+        ("@help @ioc", 0),
+        ("@restart", 0),
+    ] {
+        let answer = bench.post(bench.me, text);
+        let room = Room::open(bench.channel, "town-square");
+        let effects = bench.decide(Event::Answered(Box::new((room, answer))));
+        assert_eq!(tickets(&effects).len(), called, "{text}");
+    }
+}
+
+#[test]
+fn our_answers_are_looked_at_for_words_of_modules_only_if_that_is_wanted() {
+    let mut bench = bench();
+    for (recursion, kind, looked_at) in [
+        (true, "outcome", true),
+        (true, "progress", false),
+        (false, "outcome", false),
+    ] {
+        bench.state.rules.recursion = recursion;
+        let mut post = bench.post(bench.me, "@dice");
+        let props = json!({"key": "k", "kind": kind});
+        post.props.insert("matterbot".to_owned(), props);
+        let effects = bench.posted(post);
+        let followed = matches!(
+            effects.as_slice(),
+            [Effect::OwnPost {
+                recursion: Some(_),
+                ..
+            }]
+        );
+        assert_eq!(followed, looked_at, "{recursion} {kind}");
+    }
+}

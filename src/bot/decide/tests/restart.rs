@@ -8,7 +8,7 @@ use crate::bot::identity::Room;
 use crate::bot::restart::Request;
 use crate::bot::ticket::Fate;
 use crate::id::UserId;
-use crate::lifecycle::signals::Signal;
+use crate::lifecycle::signals::{Signal, Stopper};
 use crate::lifecycle::supervisor::{Departure, Proof};
 use crate::lifecycle::{Outcome, Status};
 
@@ -48,7 +48,7 @@ pub(super) fn serves(bench: &mut Bench) -> bool {
 }
 
 fn stop(bench: &mut Bench) -> Vec<Effect> {
-    bench.decide(Event::Signal(Signal::Stop))
+    bench.decide(Event::Signal(Signal::Stop(Stopper::Terminate)))
 }
 
 #[test]

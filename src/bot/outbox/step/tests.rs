@@ -27,6 +27,7 @@ fn delivery() -> Delivery {
         parts: 1,
         text: "text".to_owned(),
         attachment: None,
+        files: Vec::new(),
         queued_at: Timestamp(1_000_000),
         first_attempt_at: None,
         last_attempt_ended_at: None,

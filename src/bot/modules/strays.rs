@@ -1,0 +1,35 @@
+//! What a module host leaves behind that died before it could clean up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::module::descent::{self, Processes};
+
+/// How long what was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Ends all that stems from us and left our session: every process of a module has a session of its own, and nothing else
+/// that we start has.
+pub(super) async fn end() {
+    let gone = async {
+        while descent::kill_all(&of_our_session()) > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+        tracing::warn!("processes of modules could not be ended");
+    }
+}
+
+/// What stems from us and is in our session.
+fn of_our_session() -> BTreeSet<u32> {
+    let Ok(session) = rustix::process::getsid(None) else {
+        return BTreeSet::new();
+    };
+    let session = session.as_raw_nonzero().get().unsigned_abs();
+    let all = Processes::read().descendants(std::process::id(), &BTreeSet::new());
+    let ours = all.iter().filter(|process| process.session == session);
+    ours.map(|process| process.pid).collect()
+}

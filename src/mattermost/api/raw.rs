@@ -1,0 +1,34 @@
+//! What modules ask of the server through us: answers as the server writes them.
+
+use reqwest::header::AUTHORIZATION;
+use serde_json::Value;
+
+use super::call::Call;
+use super::{Api, ApiError, answer};
+
+impl Api {
+    /// The answer to a GET of `path`, as it is.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, ApiError> {
+        self.repeat(&Call::get(path, query)).await?.decode()
+    }
+
+    /// A file's content; one attempt.
+    ///
+    /// # Errors
+    /// 404 if there is none, 403 if we may not read it; [`ApiError::TooLarge`] beyond what we hold of any answer.
+    pub async fn file(&self, id: &str) -> Result<Vec<u8>, ApiError> {
+        let credentials = self.credentials();
+        let request = self
+            .client
+            .get(self.url(&["files", id], &[]))
+            .header(AUTHORIZATION, credentials.authorization)
+            .timeout(self.timeouts.upload);
+        let description = "GET /files".to_owned();
+        let response = self.send(request, &description).await?;
+        let answer = answer::read(response, description, &credentials.token).await?;
+        Ok(answer.into_body())
+    }
+}

@@ -1,0 +1,98 @@
+//! What becomes of calls whose module, host or bot ends.
+
+use serde_json::json;
+
+use super::rig::{GREETED, Rig, gone};
+
+#[tokio::test]
+async fn a_module_that_dies_is_told_of_and_called_again() {
+    let mut rig = Rig::dice().await;
+    let answer = rig.answer(&rig.scenario.olga, "@dice exit").await;
+    assert!(
+        answer.starts_with("The module `dice` ended before it answered at `@dice`."),
+        "{answer}"
+    );
+    assert_eq!(
+        rig.answer(&rig.scenario.olga, "@dice echo again").await,
+        "again"
+    );
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_module_that_hangs_holds_nobody_else_and_is_ended_at_its_deadline() {
+    let settings = json!({"Matterbot": {"command_timeout": 3}});
+    let mut rig = Rig::new(&[("dice", json!({})), ("other", json!({}))], settings).await;
+    let scenario = &rig.scenario;
+    let stuck = scenario.olga.asks(&scenario.lab, "@dice hang").await;
+    let processes = rig.hanging("dice").await;
+    assert_eq!(
+        rig.answer(&scenario.pat, "@other echo quick").await,
+        "quick"
+    );
+    let answer = stuck.outcome().await;
+    assert!(
+        answer.starts_with("The module `dice` took too long"),
+        "{answer}"
+    );
+    gone(&processes).await;
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_restart_ends_although_a_module_hangs_and_its_asker_is_told() {
+    let settings = json!({"Lifecycle": {"drain": "1s"}});
+    let mut rig = Rig::new(&[("dice", json!({}))], settings).await;
+    let scenario = &rig.scenario;
+    let stuck = scenario.pat.asks(&scenario.lab, "@dice hang").await;
+    let processes = rig.hanging("dice").await;
+    let restart = scenario.admin.asks(&scenario.lab, "@restart").await;
+    let back = restart.outcome().await;
+    assert!(back.contains("`@dice` was cut off"), "{back}");
+    let told = stuck.outcome().await;
+    assert!(
+        told.starts_with("I was interrupted while `@dice` ran."),
+        "{told}"
+    );
+    gone(&processes).await;
+    rig.bot.says(GREETED, 2).await;
+    assert_eq!(
+        rig.answer(&rig.scenario.pat, "@dice echo back").await,
+        "back"
+    );
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_is_replaced_and_leaves_nothing() {
+    let mut rig = Rig::dice().await;
+    let scenario = &rig.scenario;
+    let stuck = scenario.pat.asks(&scenario.lab, "@dice hang").await;
+    let processes = rig.hanging("dice").await;
+    rig.kill_host();
+    let told = stuck.outcome().await;
+    assert!(
+        told.starts_with("The module `dice` ended before it answered"),
+        "{told}"
+    );
+    gone(&processes).await;
+    rig.bot.says(GREETED, 2).await;
+    assert_eq!(rig.answer(&scenario.pat, "@dice echo back").await, "back");
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_bot_that_is_killed_takes_its_modules_along() {
+    let mut rig = Rig::dice().await;
+    let stuck = rig.scenario.pat.asks(&rig.scenario.lab, "@dice hang").await;
+    let processes = rig.hanging("dice").await;
+    rig.bot.kill().await;
+    gone(&processes).await;
+    rig.bot.restart_process();
+    let told = stuck.outcome().await;
+    assert!(
+        told.starts_with("I was interrupted while `@dice` ran."),
+        "{told}"
+    );
+    rig.scenario.finish(&mut rig.bot).await;
+}

@@ -1,0 +1,8 @@
+//! The script that imports, forks and calls Python modules, in a real `python3` and without the module host.
+
+mod answers;
+mod conduct;
+mod importing;
+pub(crate) mod interpreter;
+mod lives;
+mod requests;

@@ -1,0 +1,4 @@
+"""Crashes the interpreter."""
+
+BINDS = ["@crashes"]
+CHANS = ["any"]

@@ -1,0 +1,5 @@
+import missing.command
+
+
+def process(command, channel, username, params, files, conn):
+    return {"messages": [{"text": "fine"}]}

@@ -1,0 +1,4 @@
+"""Needs a sibling that cannot be imported."""
+
+BINDS = ["@dependent"]
+CHANS = ["any"]

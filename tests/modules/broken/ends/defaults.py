@@ -1,0 +1,4 @@
+"""Ends its process."""
+
+BINDS = ["@ends"]
+CHANS = ["any"]

@@ -1,0 +1,4 @@
+"""The one that is as it should be."""
+
+BINDS = ["@fine"]
+CHANS = ["any"]

@@ -1,0 +1,4 @@
+"""Is never imported."""
+
+BINDS = ["@hangs"]
+CHANS = ["any"]

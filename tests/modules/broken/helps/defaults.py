@@ -1,0 +1,5 @@
+"""Says of itself what is of the wrong type."""
+
+BINDS = ["@helps"]
+CHANS = []
+HELP = {"DEFAULT": "helps"}

@@ -1,0 +1,4 @@
+"""Ends its program politely."""
+
+BINDS = ["@leaves"]
+CHANS = ["any"]

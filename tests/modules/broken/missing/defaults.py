@@ -1,0 +1,4 @@
+"""Needs a package that is not installed."""
+
+BINDS = ["@missing"]
+CHANS = ["any"]

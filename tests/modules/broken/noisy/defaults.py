@@ -1,0 +1,4 @@
+"""Makes noise when it is imported, and a mess."""
+
+BINDS = ["@noisy"]
+CHANS = ["any"]

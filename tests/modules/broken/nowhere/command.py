@@ -1,0 +1,5 @@
+"""Would be fine."""
+
+
+def process(command, channel, username, params, files, conn):
+    return {"messages": [{"text": "fine"}]}

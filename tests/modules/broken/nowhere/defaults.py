@@ -1,0 +1,3 @@
+"""Says of itself too little."""
+
+BINDS = ["@nowhere"]

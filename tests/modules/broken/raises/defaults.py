@@ -1,0 +1,4 @@
+"""Raises what cannot tell itself."""
+
+BINDS = ["@raises"]
+CHANS = ["any"]

@@ -1,0 +1,1 @@
+process = "no function"

@@ -1,0 +1,4 @@
+"""Has nothing to call."""
+
+BINDS = ["@silent"]
+CHANS = ["any"]

@@ -1,0 +1,4 @@
+"""Is not Python."""
+
+BINDS = ["@syntax"]
+CHANS = ["any"]

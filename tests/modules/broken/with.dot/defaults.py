@@ -1,0 +1,4 @@
+"""Has a dot in its name."""
+
+BINDS = ["@with.dot"]
+CHANS = ["any"]

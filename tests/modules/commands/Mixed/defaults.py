@@ -1,0 +1,4 @@
+"""In a folder whose name has a capital."""
+
+BINDS = ["@mixed"]
+CHANS = ["any"]

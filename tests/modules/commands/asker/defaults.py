@@ -1,0 +1,4 @@
+"""Asks the server."""
+
+BINDS = ["@asker"]
+CHANS = ["any"]

@@ -1,0 +1,4 @@
+"""What the operator wants otherwise."""
+
+CHANS = ["any"]
+SIDES = 20

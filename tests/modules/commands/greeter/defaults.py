@@ -1,0 +1,4 @@
+"""Greets who joins."""
+
+BINDS = ["@greeter"]
+CHANS = ["any"]

@@ -1,0 +1,4 @@
+"""Every shape of an answer."""
+
+BINDS = ["@shapes"]
+CHANS = ("any",)

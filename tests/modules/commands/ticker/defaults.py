@@ -1,0 +1,4 @@
+"""Starts a thread when it is imported."""
+
+BINDS = ["@ticker"]
+CHANS = ["any"]

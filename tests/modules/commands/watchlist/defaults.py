@@ -1,0 +1,4 @@
+"""Words that somebody waits for."""
+
+BINDS = ["@watchlist"]
+CHANS = ["any"]
