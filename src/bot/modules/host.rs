@@ -246,12 +246,7 @@ async fn serve(context: &Arc<Context>, staged: Staged) {
             }
         }
     }
-    tracing::info!(
-        loaded = roster.len(),
-        failed = failed.len(),
-        python = staged.python.as_deref(),
-        "the modules have been greeted"
-    );
+    let (loaded, unloaded) = (roster.len(), failed.len());
     let generations: BTreeMap<String, u64> = roster
         .iter()
         .map(|(name, loaded)| (name.clone(), loaded.generation))
@@ -267,6 +262,12 @@ async fn serve(context: &Arc<Context>, staged: Staged) {
         Err(panic) => tracing::error!(%panic, "the bind map was left as it is"),
     }
     context.modules.condition.send_replace(Condition::Greeted);
+    tracing::info!(
+        loaded,
+        failed = unloaded,
+        python = staged.python.as_deref(),
+        "the modules have been greeted"
+    );
 }
 
 fn log(line: &Log) {
