@@ -119,12 +119,20 @@ impl Modules {
         }
     }
 
-    /// Waits until a call of `module` may run, of which at most `workers` do at once; those that wait have their turn in
-    /// order. After a change of `workers` what runs counts no more.
+    /// Waits until a call of `module` may run, of which at most `workers` do at once, and no more than the module takes;
+    /// those that wait have their turn in order. After a change of that number what runs counts no more.
     pub async fn turn(&self, module: &str, workers: usize) -> Option<OwnedSemaphorePermit> {
+        let taken = self
+            .connection()
+            .serving
+            .get(module)
+            .map_or(workers, |served| {
+                workers.min(served.description.concurrency)
+            });
+        let workers = taken.max(1);
         let turns = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || (workers, Arc::new(Semaphore::new(workers.max(1))));
+            let new = || (workers, Arc::new(Semaphore::new(workers)));
             let known = turns.entry(module.to_owned()).or_insert_with(new);
             if known.0 != workers {
                 *known = new();

@@ -88,7 +88,7 @@ impl State {
                 for ticket in calls.into_iter().filter(counts) {
                     effects.extend(self.call(now, ticket, source));
                 }
-                if source == Source::Event && serving {
+                if source == Source::Event && serving && self.catalogue.is_greeted() {
                     self.heard.insert(id);
                 }
             }

@@ -228,13 +228,13 @@ async fn load(context: &Arc<Context>) -> String {
 async fn serve(context: &Arc<Context>, staged: Staged) {
     let python = staged.python.clone();
     let changes = adopt(context, plan(&Serving::new(), None, staged)).await;
+    context.modules.condition.send_replace(Condition::Greeted);
     tracing::info!(
         loaded = changes.added.len(),
         failed = changes.failed.len(),
         python = python.as_deref(),
         "the modules have been greeted"
     );
-    context.modules.condition.send_replace(Condition::Greeted);
 }
 
 fn log(line: &Log) {

@@ -237,6 +237,7 @@ fn our_answers_are_looked_at_for_words_of_modules_only_if_that_is_wanted() {
 #[test]
 fn what_becomes_a_word_later_is_no_command_in_posts_that_were_heard() {
     let mut bench = Bench::serving();
+    bench.decide(Event::Modules(catalogue(&[])));
     let heard = bench.post(UserId::random(), "@dice");
     assert!(tickets(&bench.posted(heard.clone())).is_empty());
     let missed = bench.post(UserId::random(), "@dice");
