@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -184,6 +184,26 @@ async fn a_folder_that_vanishes_changes_nothing_and_one_that_appears_is_loaded()
     bot.says("the modules have been greeted", 1).await;
     let answer = scenario.pat.asks(&scenario.lab, "@dice now").await;
     assert_eq!(answer.outcome().await, "1 1 now");
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn code_that_is_saved_twice_in_one_second_is_not_mixed_up() {
+    let rig = Rig::new(&["dice"], json!({})).await;
+    let helper = rig.commands().join("dice/helper.py");
+    // A time that stays young for as long as the test takes.
+    let saved = SystemTime::now() + Duration::from_secs(3_600);
+    for version in ["2", "3", "4"] {
+        fs::write(&helper, format!("VALUE = '{version}'\n")).unwrap();
+        let file = fs::File::options().append(true).open(&helper).unwrap();
+        file.set_modified(saved).unwrap();
+        let report = rig.reload("@reload").await;
+        assert!(report.contains("1 module changed"), "{report}");
+        assert_eq!(rig.answer("@dice now").await, format!("1 {version} now"));
+    }
+    let Rig {
+        scenario, mut bot, ..
+    } = rig;
     scenario.finish(&mut bot).await;
 }
 
