@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     service_manager: &'static str,
     /// Lines of the section `Lifecycle`.
     lifecycle: &'static str,
+    /// Whether there are modules, in `commands` beside the configuration.
+    modules: bool,
 }
 
 impl Settings {
@@ -33,6 +35,13 @@ impl Settings {
     pub(crate) const SERVING: Self = Self {
         service_manager: "none",
         lifecycle: "",
+        modules: false,
+    };
+
+    /// The same with modules.
+    pub(crate) const WITH_MODULES: Self = Self {
+        modules: true,
+        ..Self::SERVING
     };
 
     /// The same for one that is restarted again and again.
@@ -40,6 +49,7 @@ impl Settings {
         Self {
             service_manager,
             lifecycle: "  cooldown: 0s\n  budget: {count: 100}\n",
+            modules: false,
         }
     }
 }
@@ -198,14 +208,19 @@ impl Client {
     }
 }
 
-/// `program` in an empty environment; it dies with us.
+/// `program` in an environment that only says where programs are; it dies with us.
 fn command(program: &Path) -> Command {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the child of a benchmark, with no environment"
+        reason = "the child of a benchmark, with next to no environment"
     )]
     let mut command = Command::new(program);
-    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command
+        .env_clear()
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 
@@ -217,7 +232,13 @@ fn write_config(
     let Settings {
         service_manager,
         lifecycle,
+        modules,
     } = settings;
+    let modules = if modules {
+        "Modules:\n  commanddir: commands\n"
+    } else {
+        ""
+    };
     let (address, token) = (playground.address(), playground.bot_token());
     let text = format!(
         "Matterbot:\n\
@@ -234,7 +255,7 @@ fn write_config(
          Lifecycle:\n\
          \x20 state_dir: state\n\
          \x20 rate: {{count: 0}}\n\
-         {lifecycle}",
+         {lifecycle}{modules}",
         address.ip(),
         address.port()
     );

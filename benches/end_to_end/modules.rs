@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use matterbot::module::link::Link;
 use matterbot::module::protocol::{Call, FromHost, Loading, Stage, Staged, ToHost};
+use matterbot::playground::{Options, Playground};
 use tokio::process::Command;
 
+use crate::asker::Askers;
+use crate::client::{Client, Settings};
 use crate::samples::Samples;
 
 /// How many modules there are, how often they are loaded, and how often one is called.
@@ -46,7 +49,17 @@ pub(crate) struct Loads {
     /// A call of the same function inside an interpreter.
     pub(crate) direct: Samples,
     pub(crate) modules: usize,
+    /// What a bot without modules holds at rest, in bytes.
+    pub(crate) memory_without: u64,
+    /// What one with these modules holds itself, after it called one of them.
+    pub(crate) memory_with: u64,
 }
+
+/// The bot's second look after a start is over by then.
+const SECOND_LOOK_IS_OVER: Duration = Duration::from_secs(11);
+
+/// A bot that has nothing to do comes to rest in this time.
+const REST: Duration = Duration::from_millis(500);
 
 /// No load may take longer.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -140,7 +153,43 @@ pub(crate) async fn run(extent: Extent, home: &Path) -> anyhow::Result<Loads> {
         }
     }
     end(link).await?;
+    loads.memory_without = memory(0, &home.join("without")).await?;
+    loads.memory_with = memory(extent.modules, &home.join("with")).await?;
     Ok(loads)
+}
+
+/// What a bot with so many modules holds at rest, in bytes; none of it is the modules'.
+async fn memory(count: usize, home: &Path) -> anyhow::Result<u64> {
+    let playground = Playground::start(Options::default()).await?;
+    let mut askers = Askers::gather(&playground).await?;
+    generate(count, home)?;
+    let settings = if count > 0 {
+        Settings::WITH_MODULES
+    } else {
+        Settings::SERVING
+    };
+    let client = Client::start_bot(settings, home, &playground)?;
+    let measured = async {
+        askers.first_answer().await?;
+        if count > 0 {
+            let who = askers.people.first().context("nobody asks")?;
+            let said = askers.server.say(who, &askers.channel, "@m000 hello");
+            let asked = said.await?;
+            while askers.answers.recv().await.context("no answer")?.root != asked {}
+        }
+        tokio::time::sleep(SECOND_LOOK_IS_OVER.saturating_sub(client.started().elapsed())).await;
+        askers.quiet(REST).await;
+        client.resident()
+    };
+    let measured = tokio::time::timeout(AT_MOST, measured).await;
+    let measured = measured
+        .context("the bot with modules took too long")
+        .flatten();
+    let measured = measured.with_context(|| client.last_words());
+    client.kill().await?;
+    drop(askers);
+    playground.stop().await;
+    measured
 }
 
 async fn floor(folder: &Path, calls: usize) -> anyhow::Result<(Duration, Samples)> {

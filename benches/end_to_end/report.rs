@@ -284,7 +284,7 @@ impl Alone {
 }
 
 impl Loads {
-    fn figures(&self) -> [Figure; 2] {
+    fn figures(&self) -> [Figure; 3] {
         let (ready, floor) = (p50(&self.ready), p50(&self.floor));
         let name = format!(
             "{} modules in Python, until they can be called",
@@ -299,7 +299,16 @@ impl Loads {
             floor: Some(direct),
             ..Figure::of_bot("a call of one of them, p50".to_owned(), call)
         };
+        let (with, without) = (mebibytes(self.memory_with), mebibytes(self.memory_without));
+        let name = format!("memory of the bot itself with {} modules", self.modules);
+        let memory = Figure {
+            unit: "MiB",
+            ..Figure::of_bot(name, with)
+        };
         [
+            memory
+                .compared(with - without, "MiB more than without")
+                .target(Target::Compared(1.0)),
             loaded
                 .compared(ready / floor, "× one interpreter's import")
                 .target(Target::Compared(1.5)),
