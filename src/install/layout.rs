@@ -155,6 +155,17 @@ impl Layout {
         }
     }
 
+    /// The folders of drop-ins that change our units.
+    pub fn drop_ins(&self) -> impl Iterator<Item = PathBuf> {
+        let modules = self.host.iter().map(|host| &host.modules);
+        let modules = modules.flat_map(|modules| [&modules.socket, &modules.service]);
+        std::iter::once(&self.unit).chain(modules).map(|unit| {
+            let mut folder = unit.as_os_str().to_owned();
+            folder.push(".d");
+            PathBuf::from(folder)
+        })
+    }
+
     /// The text of the unit.
     #[must_use]
     pub fn unit_text(&self) -> &'static str {

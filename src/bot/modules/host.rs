@@ -1,6 +1,7 @@
 //! Keeping a module host: a child of ours, or one that listens at a socket.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +39,14 @@ pub struct Keeper {
 pub fn keep(context: &Arc<Context>) -> Keeper {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let settings = context.settings();
-    let folder = &settings.config.modules.commanddir;
-    if !folder.is_dir() {
+    let modules = &settings.config.modules;
+    let folder = &modules.commanddir;
+    let is_there = match folder.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        // A host of another unit sees more than we do: our sandbox hides all homes.
+        Err(error) => modules.socket.is_some() && error.kind() == ErrorKind::PermissionDenied,
+    };
+    if !is_there {
         let reason = format!("there is no folder of modules ({})", folder.display());
         let condition = &context.modules.condition;
         condition.send_replace(Condition::Absent(reason));
@@ -150,9 +157,11 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn connect(context: &Context) -> std::io::Result<Link> {
+async fn connect(context: &Context) -> io::Result<Link> {
     match &context.settings().config.modules.socket {
-        Some(socket) => Link::connect(socket).await,
+        Some(socket) => Link::connect(socket).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
+        }),
         None => Link::spawn(context.origin.program()),
     }
 }

@@ -44,6 +44,22 @@ def ask(host: Host, text: str, beginning: str = "") -> str:
     return olga.answer(olga.say(text), beginning, BACK_WITHIN)["message"]
 
 
+def serve(host: Host) -> None:
+    """Starts the bot, and waits until it knows its modules; their words were nobody's before."""
+    host.serve()
+    greeted(host, 1)
+
+
+def greeted(host: Host, times: int) -> None:
+    """Waits until this process of the bot has greeted its modules so often."""
+    lines = ("--no-pager", "--output=cat", f"_PID={host.main_pid()}", "--grep=have been greeted")
+
+    def count() -> int:
+        return host.run("journalctl", *lines, check=False).stdout.count("have been greeted")
+
+    wait.until(lambda: count() >= times, BACK_WITHIN, "the modules to be greeted")
+
+
 def rolls(host: Host) -> None:
     ask(host, "@dice 2d6", "@olga rolls 2d6: **")
 
@@ -73,6 +89,12 @@ def gone(host: Host, pids: list[int], seconds: float) -> None:
     host.note(f"{len(pids)} processes gone after {time.monotonic() - begun:.2f} s")
 
 
+def runs(host: Host, post: str) -> None:
+    """Waits until it is seen under the post that its command runs."""
+    olga = host.server.person("olga")
+    wait.until(lambda: olga.ask("GET", f"/posts/{post}/reactions"), BACK_WITHIN, "the sign that it runs")
+
+
 def main_pid(host: Host) -> int:
     return int(host.machine.show(SERVICE, "MainPID")["MainPID"])
 
@@ -100,7 +122,7 @@ def the_sandbox_is_tight(host: Host) -> None:
 @case(TRIXIE, BOOKWORM)
 def the_bot_starts_them_through_the_socket_as_a_user_of_their_own(host: Host) -> None:
     assert host.machine.show(SERVICE, "ActiveState") == {"ActiveState": "inactive"}
-    host.serve()
+    serve(host)
     rolls(host)
     assert host.run("stat", "-c", "%a %U %G", "/run/matterbot-modules.socket").stdout.split() == ["600", "matterbot", "matterbot"]
     found = processes(host)
@@ -113,7 +135,7 @@ def the_bot_starts_them_through_the_socket_as_a_user_of_their_own(host: Host) ->
 
 @case(TRIXIE, BOOKWORM)
 def a_module_that_tries_reaches_nothing_of_the_bots(host: Host) -> None:
-    host.serve()
+    serve(host)
     rolls(host)
     bot = host.main_pid()
     ward = 'import os,signal,socket; s=socket.socket(socket.AF_UNIX); os.umask(0o177); s.bind("/run/matterward.socket")'
@@ -131,7 +153,7 @@ def a_module_that_tries_reaches_nothing_of_the_bots(host: Host) -> None:
         host.run("systemctl", "stop", "ward", check=False)
         host.run("rm", "-f", "/run/matterward.socket", f"{STATE}/restart-marker.json")
     assert told["succeeded"] == [], told["succeeded"]
-    allowed = ["read the program", "list /proc", "connect to the bus", "ask systemd", "write at home"]
+    allowed = ["read the program", "tell the load", "connect to the bus", "ask systemd", "write at home"]
     assert told["allowed"] == allowed, told["allowed"]
     assert set(told["user"]) == {int(host.run("id", "-u", USER).stdout)}, told["user"]
     environment = told["environment"]
@@ -145,7 +167,7 @@ def a_module_that_tries_reaches_nothing_of_the_bots(host: Host) -> None:
 
 @case(TRIXIE, BOOKWORM)
 def they_answer_after_each_restart_and_nothing_of_before_lives(host: Host) -> None:
-    host.serve()
+    serve(host)
     rolls(host)
     for restart in (lambda: host.run("systemctl", "restart", UNIT), lambda: ask(host, "@restart", "Back up. ✅")):
         earlier = left_behind(host)
@@ -157,12 +179,12 @@ def they_answer_after_each_restart_and_nothing_of_before_lives(host: Host) -> No
 
 @case(TRIXIE, BOOKWORM)
 def who_asked_is_told_when_the_host_is_killed_and_the_next_call_is_answered(host: Host) -> None:
-    host.serve()
+    serve(host)
     rolls(host)
     olga = host.server.person("olga")
     earlier = left_behind(host)
     asked = [olga.say("@errand hang") for _ in range(2)]
-    wait.until(lambda: olga.ask("GET", f"/posts/{asked[-1]}/reactions"), BACK_WITHIN, "the sign that it runs")
+    runs(host, asked[-1])
     host.run("kill", "-KILL", str(main_pid(host)))
     gone(host, earlier, 2)
     for post in asked:
@@ -174,9 +196,9 @@ def who_asked_is_told_when_the_host_is_killed_and_the_next_call_is_answered(host
 
 @case(TRIXIE, BOOKWORM)
 def nothing_lives_on_when_the_bot_is_killed(host: Host) -> None:
-    host.serve()
+    serve(host)
     rolls(host)
-    host.server.person("olga").say("@errand hang")
+    runs(host, host.server.person("olga").say("@errand hang"))
     earlier = left_behind(host)
     pid = host.main_pid()
     host.run("kill", "-KILL", str(pid))
@@ -187,9 +209,20 @@ def nothing_lives_on_when_the_bot_is_killed(host: Host) -> None:
 
 
 @case(TRIXIE, BOOKWORM)
+def what_runs_at_a_shutdown_of_both_is_answered(host: Host) -> None:
+    serve(host)
+    olga = host.server.person("olga")
+    post = olga.say("@errand nap")
+    runs(host, post)
+    host.run("systemctl", "stop", UNIT, SOCKET, SERVICE)
+    said = [answer["message"] for answer in olga.answers(post)]
+    assert said == ["rested"], said
+
+
+@case(TRIXIE, BOOKWORM)
 def their_own_folder_is_theirs_to_write_after_an_install(host: Host) -> None:
     refused = "not written: Read-only file system"
-    host.serve()
+    serve(host)
     assert ask(host, "@errand write") == refused
     # Whose it is does not suffice: the host has to be told.
     host.run("chown", "-R", USER, f"{FOLDER}/errand")
@@ -202,7 +235,7 @@ def their_own_folder_is_theirs_to_write_after_an_install(host: Host) -> None:
     # And back.
     host.run("chown", "-R", "root", f"{FOLDER}/errand")
     host.run("matterbot", "install")
-    host.run("test", "!", "-e", DROP_IN)
+    host.run("test", "!", "-e", DROP_IN.rpartition("/")[0])
 
 
 @case(TRIXIE, BOOKWORM)
@@ -210,13 +243,16 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
     home = "/home/ada"
     folder = f"{home}/MatterBot/commands"
     checkout(host, folder)
-    host.run("python3", "-m", "venv", "--without-pip", f"{home}/MatterBot/.venv")
-    package = 'echo "WORD = \'found\'" > .venv/lib/python3.*/site-packages/only_in_the_checkout.py'
-    host.run("sh", "-c", f'cd {home}/MatterBot && for place in .venv/lib/python3.*; do {package.replace(".venv/lib/python3.*", "$place")}; done')
+    # As uv and pyenv have it: the interpreter that the environment is linked to lies at home too.
+    python = f"{home}/.local/share/python/bin/python3"
+    host.run("sh", "-ec", f"mkdir -p {home}/.local/share/python/bin; cp $(readlink -f /usr/bin/python3) {python}")
+    host.run(python, "-m", "venv", "--without-pip", f"{home}/MatterBot/.venv")
+    packages = host.run("sh", "-c", f"echo {home}/MatterBot/.venv/lib/python3.*/site-packages").stdout.strip()
+    host.machine.write(f"{packages}/only_in_the_checkout.py", "WORD = 'found'\n")
     host.run("chmod", "0700", home)
     host.configure(folder)
     host.run("matterbot", "install")
-    host.serve()
+    serve(host)
     rolls(host)
     user = host.run("id", "-u", USER).stdout.strip()
     assert ask(host, "@errand python") == f"{home}/MatterBot/.venv {user} found"
@@ -225,10 +261,11 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
 
 @case(TRIXIE, BOOKWORM)
 def a_unit_that_cannot_start_is_mended_and_started_by_a_restart_of_the_bot(host: Host) -> None:
+    serve(host)
     broken = f"/etc/systemd/system/{SERVICE}.d/broken.conf"
     host.machine.write(broken, "[Service]\nBindPaths=/no/such/folder\n")
     host.run("systemctl", "daemon-reload")
-    host.serve()
+    host.run("systemctl", "restart", UNIT)
     wait.until(lambda: host.machine.show(SOCKET, "ActiveState")["ActiveState"] == "failed", BACK_WITHIN, "the socket to fail")
     said = ask(host, "@dice", "`@dice` is not available at present: ")
     host.note(said)
@@ -241,7 +278,7 @@ def a_unit_that_cannot_start_is_mended_and_started_by_a_restart_of_the_bot(host:
 
 @case(TRIXIE, BOOKWORM)
 def uninstall_takes_the_units_and_purge_the_user_and_state(host: Host) -> None:
-    host.serve()
+    serve(host)
     host.run("chown", "-R", USER, f"{FOLDER}/errand")
     host.run("matterbot", "install")
     rolls(host)

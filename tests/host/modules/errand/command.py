@@ -2,6 +2,7 @@
 
 @errand leave     leaves a process behind that belongs to nobody
 @errand hang      never answers
+@errand nap       answers after two seconds
 @errand write     writes a file beside this one
 @errand python    says which interpreter this is, and imports what only the checkout's own has
 """
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 
@@ -21,6 +23,11 @@ def leave():
 
 def hang():
     threading.Event().wait()
+
+
+def nap():
+    time.sleep(2)
+    return "rested"
 
 
 def write():
@@ -39,5 +46,5 @@ def python():
 
 
 def process(command, channel, username, params, files, conn):
-    errands = {"leave": leave, "hang": hang, "write": write, "python": python}
+    errands = {"leave": leave, "hang": hang, "nap": nap, "write": write, "python": python}
     return {"messages": [{"text": errands[params[0]]()}]}

@@ -1,3 +1,3 @@
 BINDS = ["@errand"]
 CHANS = ["any"]
-HELP = {"DEFAULT": {"args": "leave|hang|write|python", "desc": "does one thing that a test asks for"}}
+HELP = {"DEFAULT": {"args": "leave|hang|nap|write|python", "desc": "does one thing that a test asks for"}}

@@ -95,7 +95,7 @@ def to_harm(bot):
 def allowed():
     """What has to succeed, so that a failure of the rest means something."""
     yield "read the program", read, "/usr/local/bin/matterbot"
-    yield "list /proc", lambda path: read(f"{path}/self/stat"), "/proc"
+    yield "tell the load", read, "/proc/loadavg"
     yield "connect to the bus", connect, "/run/dbus/system_bus_socket"
     yield "ask systemd", lambda words: command(*words), ("systemctl", "is-active", "matterbot.service")
     yield "write at home", write, os.path.expanduser("~/new")
