@@ -257,6 +257,12 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
     user = host.run("id", "-u", USER).stdout.strip()
     assert ask(host, "@errand python") == f"{home}/MatterBot/.venv {user} found"
     assert ask(host, "@errand write") == "not written: Read-only file system"
+    # The bot cannot see the folder, and need not to have it loaded again.
+    host.machine.copy(TESTS / "modules/errand", f"{folder}/later")
+    host.machine.write(f"{folder}/later/defaults.py", "BINDS = ['@later']\nCHANS = ['any']\n")
+    reloaded = ask(host, "@reload")
+    assert "later" in reloaded, reloaded
+    assert ask(host, "@later python").endswith(" found")
 
 
 @case(TRIXIE, BOOKWORM)
