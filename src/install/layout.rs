@@ -183,7 +183,13 @@ impl Layout {
             // As the bot itself understands it, so that no name of a home directory has to be quoted.
             Scope::User => "~/.local/state/matterbot",
         };
+        let commands = match self.scope {
+            // The modules' unit cannot see the folder of the configuration.
+            Scope::System => "  commanddir: \"/opt/matterbot/commands\"\n",
+            Scope::User => COMMANDS,
+        };
         include_str!("../../config.example.yaml")
+            .replace(COMMANDS, commands)
             .replace(BINDMAP, &format!("  bindmap: \"{state}/bindmap.json\"\n"))
             .replace(FEEDMAP, &format!("  feedmap: \"{state}/feedmap.json\"\n"))
             .replace(STATE, &format!("  state_dir: \"{state}\"\n"))
@@ -192,6 +198,7 @@ impl Layout {
 
 const BINDMAP: &str = "  bindmap: \"bindmap.json\"\n";
 const FEEDMAP: &str = "  feedmap: \"feedmap.json\"\n";
+const COMMANDS: &str = "  commanddir: \"commands\"\n";
 const STATE: &str = "  state_dir:\n";
 
 /// The text that declares the user.
@@ -243,6 +250,13 @@ mod tests {
                 assert!(text.contains(&line), "{line}");
             }
         }
+    }
+
+    #[test]
+    fn a_first_configuration_of_a_host_names_a_folder_that_modules_can_see() {
+        let text = Layout::of_host().config_text();
+        let line = "\n  commanddir: \"/opt/matterbot/commands\"\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ class Host:
         self.configure()
 
     def configure(self, commanddir: str | None = None, **changed) -> None:
-        """Writes the configuration: a folder of modules, and keys of the section Matterbot that differ from what works."""
+        """Writes the configuration: a folder of modules, and keys of the section Matterbot other than what works."""
         olga = self.server.person("olga").id if self.server.process else ""
         text = configuration(self.server.port, [olga] if olga else [], STATE, changed, commanddir)
         path = self.machine.path(CONFIG)

@@ -60,6 +60,19 @@ def trace(process):
     library.ptrace(PTRACE_DETACH, process, None, None)
 
 
+def accept():
+    """Calls of others could be taken at the socket of the host's unit, if it was inherited."""
+    for number in map(int, os.listdir("/proc/self/fd")):
+        try:
+            inherited = socket.socket(fileno=os.dup(number))
+        except OSError:
+            continue
+        with inherited:
+            if inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                return
+    raise OSError("no socket here listens")
+
+
 def command(*words):
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
     if done.returncode != 0:
@@ -88,6 +101,7 @@ def to_harm(bot):
     for verb in ("stop", "restart", "kill"):
         words = ("systemctl", "--no-ask-password", verb, "matterbot.service")
         yield " ".join(words), lambda words: command(*words), words
+    yield "accept", lambda _: accept(), None
     yield "become root", lambda _: os.setuid(0), None
     yield "run a unit", lambda words: command(*words), ("systemd-run", "--no-ask-password", "true")
 
