@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::folders::{self, Folders};
-use super::layout::{Layout, Scope};
+use super::layout::{Host, Layout, Scope};
 use super::step;
 
 /// What a plan is made from.
@@ -29,8 +29,8 @@ pub struct Facts {
     pub credential: bool,
     /// Whether there is a state directory.
     pub state: bool,
-    /// Whether there are changes to the unit in drop-ins, and where.
-    pub drop_ins: Option<PathBuf>,
+    /// The folders of drop-ins that hold changes of somebody else's to the units.
+    pub drop_ins: Vec<PathBuf>,
     /// Whether a systemd runs here (sd_booted(3)); in a chroot none does.
     pub booted: bool,
     /// The unit's `ActiveState`, where a systemd says it.
@@ -87,7 +87,6 @@ impl Facts {
                 .into_iter()
                 .chain(host.modules.files())
         }))?;
-        let drop_ins = layout.unit.with_extension("service.d");
         Ok(Self {
             program: compare(&executable, &layout.program)?,
             units,
@@ -95,7 +94,10 @@ impl Facts {
             configured: exists(&layout.config),
             credential: host.is_some_and(|host| exists(&host.credential)),
             state: exists(&layout.state),
-            drop_ins: exists(&drop_ins).then_some(drop_ins),
+            drop_ins: layout
+                .drop_ins()
+                .filter(|folder| holds_more(folder, host))
+                .collect(),
             booted,
             active: active_state(scope, booted),
             lingering: (scope == Scope::User).then(|| lingers(user_id)),
@@ -130,6 +132,13 @@ fn exists(path: &Path) -> bool {
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
+}
+
+/// Something is in `folder` beside the drop-in that we write.
+fn holds_more(folder: &Path, host: Option<&Host>) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    paths.any(|path| host.is_none_or(|host| path != host.modules.folders))
 }
 
 fn found<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<Vec<Found>> {

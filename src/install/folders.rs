@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Environment};
 use crate::secret::Secret;
@@ -29,6 +29,8 @@ pub enum Folders {
 pub struct Known {
     /// The folder that holds the folder of the modules: a checkout, with its interpreter.
     pub checkout: PathBuf,
+    /// Folders outside of it that its interpreter lies in or is linked from, and the sandbox hides.
+    pub interpreter: Vec<PathBuf>,
     /// The folders of modules that their user may write; modules of upstream keep their state there.
     pub writable: Vec<PathBuf>,
 }
@@ -43,14 +45,15 @@ impl Folders {
             ..Environment::default()
         };
         match config::load(path, &environment, false) {
-            Ok(loaded) => Self::Known(Known::of_folder(&loaded.config.modules.commanddir)),
+            Ok(loaded) => Self::Known(Known::of_modules(&loaded.config.modules)),
             Err(_) => Self::Unknown,
         }
     }
 }
 
 impl Known {
-    fn of_folder(folder: &Path) -> Self {
+    fn of_modules(modules: &config::Modules) -> Self {
+        let folder = modules.commanddir.as_path();
         let ids = ids_of_user(&fs::read_to_string("/etc/passwd").unwrap_or_default());
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut writable: Vec<PathBuf> = entries
@@ -58,8 +61,12 @@ impl Known {
             .filter(|path| path.is_dir() && ids.is_some_and(|ids| may_write(path, ids)))
             .collect();
         writable.sort();
+        let checkout = folder.parent().unwrap_or(folder).to_owned();
+        let own = checkout.join(".venv/bin/python");
+        let interpreter = of_interpreter(modules.python.as_ref().unwrap_or(&own), &checkout);
         Self {
-            checkout: folder.parent().unwrap_or(folder).to_owned(),
+            checkout,
+            interpreter,
             writable,
         }
     }
@@ -67,9 +74,13 @@ impl Known {
     /// The text of the drop-in; none if the unit is right as it is.
     #[must_use]
     pub fn drop_in(&self) -> Option<String> {
-        let Self { checkout, writable } = self;
-        let hidden = HOMES.iter().any(|home| checkout.starts_with(home));
-        if !hidden && writable.is_empty() {
+        let Self {
+            checkout,
+            interpreter,
+            writable,
+        } = self;
+        let hidden = is_hidden(checkout);
+        if !hidden && writable.is_empty() && interpreter.is_empty() {
             return None;
         }
         let mut text = format!(
@@ -78,6 +89,9 @@ impl Known {
         );
         if hidden {
             text.push_str(&line("BindReadOnlyPaths", checkout));
+        }
+        for folder in interpreter {
+            text.push_str(&line("BindReadOnlyPaths", folder));
         }
         let key = if hidden {
             "BindPaths"
@@ -89,6 +103,41 @@ impl Known {
         }
         Some(text)
     }
+}
+
+/// The folders at home that hold the interpreter at `python`, each of the links that lead there, and what lies beside
+/// them: a virtual environment, or an installation.
+fn of_interpreter(python: &Path, checkout: &Path) -> Vec<PathBuf> {
+    let mut path = python.to_owned();
+    let mut found: Vec<PathBuf> = installation(&path).into_iter().collect();
+    // No more links than the kernel follows.
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(&path).join(target);
+        found.extend(installation(&path));
+    }
+    let end = path.canonicalize().ok();
+    found.extend(end.as_deref().and_then(installation));
+    found.retain(|folder| is_hidden(folder) && !folder.starts_with(checkout));
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The folder in whose `bin` a program lies; never a whole home.
+fn installation(program: &Path) -> Option<PathBuf> {
+    let folder = program.parent()?.parent()?;
+    let is_plain =
+        folder.is_absolute() && !folder.components().any(|part| part == Component::ParentDir);
+    let is_home =
+        |home: &str| folder == Path::new(home) || folder.parent() == Some(Path::new(home));
+    (is_plain && !HOMES.into_iter().any(is_home)).then(|| folder.to_owned())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    HOMES.iter().any(|home| path.starts_with(home))
 }
 
 /// A path as systemd reads it: quoted, specifiers escaped; a place that is gone is passed over.
@@ -132,6 +181,7 @@ mod tests {
     fn known(checkout: &str, writable: &[&str]) -> Known {
         Known {
             checkout: PathBuf::from(checkout),
+            interpreter: Vec::new(),
             writable: writable.iter().map(PathBuf::from).collect(),
         }
     }
@@ -158,6 +208,30 @@ mod tests {
             .unwrap();
         let lines = "[Service]\nReadWritePaths=\"-/opt/50%%/commands/watch\"\n";
         assert!(text.ends_with(lines), "{text}");
+    }
+
+    #[test]
+    fn an_interpreter_at_home_is_shown_with_its_installation_and_never_a_whole_home() {
+        let shown = |python: &str| of_interpreter(Path::new(python), Path::new("/home/ada/bot"));
+        let installed = "/home/ada/.local/share/python-3.13";
+        let python = format!("{installed}/bin/python3");
+        assert_eq!(shown(&python), [PathBuf::from(installed)]);
+        for python in [
+            "/home/ada/bot/.venv/bin/python",
+            "/home/ada/bin/python",
+            "/home/ada/python/../../bin/python",
+            "/usr/bin/python3",
+            "python3",
+        ] {
+            assert!(shown(python).is_empty(), "{python}");
+        }
+        let known = Known {
+            interpreter: shown(&python),
+            ..known("/opt/matterbot", &[])
+        };
+        let text = known.drop_in().unwrap();
+        let line = format!("[Service]\nBindReadOnlyPaths=\"-{installed}\"\n");
+        assert!(text.ends_with(&line), "{text}");
     }
 
     #[test]

@@ -155,6 +155,17 @@ impl Layout {
         }
     }
 
+    /// The folders of drop-ins that change our units.
+    pub fn drop_ins(&self) -> impl Iterator<Item = PathBuf> {
+        let modules = self.host.iter().map(|host| &host.modules);
+        let modules = modules.flat_map(|modules| [&modules.socket, &modules.service]);
+        std::iter::once(&self.unit).chain(modules).map(|unit| {
+            let mut folder = unit.as_os_str().to_owned();
+            folder.push(".d");
+            PathBuf::from(folder)
+        })
+    }
+
     /// The text of the unit.
     #[must_use]
     pub fn unit_text(&self) -> &'static str {
@@ -172,7 +183,13 @@ impl Layout {
             // As the bot itself understands it, so that no name of a home directory has to be quoted.
             Scope::User => "~/.local/state/matterbot",
         };
+        let commands = match self.scope {
+            // The modules' unit cannot see the folder of the configuration.
+            Scope::System => "  commanddir: \"/opt/matterbot/commands\"\n",
+            Scope::User => COMMANDS,
+        };
         include_str!("../../config.example.yaml")
+            .replace(COMMANDS, commands)
             .replace(BINDMAP, &format!("  bindmap: \"{state}/bindmap.json\"\n"))
             .replace(FEEDMAP, &format!("  feedmap: \"{state}/feedmap.json\"\n"))
             .replace(STATE, &format!("  state_dir: \"{state}\"\n"))
@@ -181,6 +198,7 @@ impl Layout {
 
 const BINDMAP: &str = "  bindmap: \"bindmap.json\"\n";
 const FEEDMAP: &str = "  feedmap: \"feedmap.json\"\n";
+const COMMANDS: &str = "  commanddir: \"commands\"\n";
 const STATE: &str = "  state_dir:\n";
 
 /// The text that declares the user.
@@ -232,6 +250,13 @@ mod tests {
                 assert!(text.contains(&line), "{line}");
             }
         }
+    }
+
+    #[test]
+    fn a_first_configuration_of_a_host_names_a_folder_that_modules_can_see() {
+        let text = Layout::of_host().config_text();
+        let line = "\n  commanddir: \"/opt/matterbot/commands\"\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

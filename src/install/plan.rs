@@ -1,13 +1,12 @@
 //! From what is there to what is done; pure.
 
+mod modules;
+
 use std::path::Path;
 
 use super::facts::{Facts, Found, Program};
-use super::folders::{self, Folders};
-use super::layout::{
-    Layout, MARK, MODULES_SERVICE, MODULES_SERVICE_UNIT, MODULES_SOCKET, MODULES_SOCKET_UNIT,
-    SYSUSERS, Scope, TMPFILES, UNIT,
-};
+use super::folders;
+use super::layout::{MARK, SYSUSERS, Scope, TMPFILES, UNIT};
 use super::step::Step;
 
 /// What is done, in this order, and what is said at the end.
@@ -84,7 +83,7 @@ pub fn install(facts: &Facts) -> Result<Plan, Refusal> {
         ]));
     }
     let mut units = vec![write(&facts.units, &layout.unit, layout.unit_text())];
-    units.extend(module_units(facts));
+    units.extend(modules::install(facts));
     let changes = |step: &Step| !matches!(step, Step::Unchanged(_) | Step::Keep(..));
     let reload = facts.booted && units.iter().any(changes);
     steps.extend(units);
@@ -95,34 +94,6 @@ pub fn install(facts: &Facts) -> Result<Plan, Refusal> {
         steps,
         advice: advice_after_install(facts),
     })
-}
-
-/// The units of the command modules, and what they must see of the host.
-fn module_units(facts: &Facts) -> Vec<Step> {
-    let Some(host) = &facts.layout.host else {
-        return Vec::new();
-    };
-    let units = &host.modules;
-    let mut steps = vec![
-        declare(facts, &units.socket, MODULES_SOCKET),
-        declare(facts, &units.service, MODULES_SERVICE),
-    ];
-    let folders = &units.folders;
-    let is_there = facts
-        .declarations
-        .iter()
-        .any(|found| &found.path == folders);
-    let needed = match &facts.folders {
-        Some(Folders::Known(known)) => Ok(known.drop_in()),
-        _ => Err("the configuration does not tell where the modules lie"),
-    };
-    match needed {
-        Ok(Some(text)) => steps.push(declare(facts, folders, &text)),
-        Ok(None) if is_there => steps.push(Step::Remove(folders.clone())),
-        Err(why) if is_there => steps.push(Step::Keep(folders.clone(), why)),
-        _ => {}
-    }
-    steps
 }
 
 /// What takes the service away; with `purge` everything of it.
@@ -141,7 +112,7 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
             }
         }
         steps.push(Step::Remove(layout.unit.clone()));
-        steps.extend(without_modules(facts));
+        steps.extend(modules::uninstall(facts));
         if facts.booted {
             steps.push(systemctl(layout.scope, &["daemon-reload"]));
         }
@@ -155,7 +126,7 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
     let others = facts
         .declarations
         .iter()
-        .filter(|found| facts.units.is_empty() || !is_of_modules(layout, &found.path));
+        .filter(|found| facts.units.is_empty() || !modules::is_theirs(layout, &found.path));
     steps.extend(others.map(|found| Step::Remove(found.path.clone())));
     leave(facts, purge, &mut steps);
     let nothing = steps.iter().all(|step| matches!(step, Step::Keep(..)));
@@ -172,27 +143,6 @@ pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
     })
 }
 
-/// The units of the command modules go.
-fn without_modules(facts: &Facts) -> Vec<Step> {
-    let layout = &facts.layout;
-    let mut steps: Vec<Step> = facts
-        .declarations
-        .iter()
-        .filter(|found| is_of_modules(layout, &found.path))
-        .map(|found| Step::Remove(found.path.clone()))
-        .collect();
-    if facts.booted && !steps.is_empty() {
-        let stop = ["stop", MODULES_SOCKET_UNIT, MODULES_SERVICE_UNIT];
-        steps.insert(0, systemctl(layout.scope, &stop));
-    }
-    steps
-}
-
-fn is_of_modules(layout: &Layout, path: &Path) -> bool {
-    let host = layout.host.as_ref();
-    host.is_some_and(|host| host.modules.files().into_iter().any(|file| file == path))
-}
-
 /// Configuration, token, state, drop-ins, the user: gone or kept.
 fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
     let layout = &facts.layout;
@@ -207,8 +157,8 @@ fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
             Step::Keep(path.to_owned(), why)
         });
     };
-    if let Some(drop_ins) = &facts.drop_ins {
-        tree(drop_ins, "your changes to the unit");
+    for folder in &facts.drop_ins {
+        tree(folder, "your changes to the unit");
     }
     if facts.configured {
         tree(config, "your configuration");

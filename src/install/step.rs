@@ -40,6 +40,8 @@ pub enum Step {
     Remove(PathBuf),
     /// A directory goes, with all that is in it.
     RemoveTree(PathBuf),
+    /// A directory goes, if nothing is in it.
+    RemoveEmpty(PathBuf),
 }
 
 impl Step {
@@ -70,6 +72,10 @@ impl Step {
             Self::Run(words) => run(words),
             Self::Remove(path) => gone(path, fs::remove_file(path)),
             Self::RemoveTree(path) => gone(path, fs::remove_dir_all(path)),
+            Self::RemoveEmpty(path) => match fs::remove_dir(path) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+                result => gone(path, result),
+            },
         }
     }
 }
@@ -97,6 +103,9 @@ impl fmt::Display for Step {
             Self::Remove(path) => write!(formatter, "remove     {}", path.display()),
             Self::RemoveTree(path) => {
                 write!(formatter, "remove     {} and all in it", path.display())
+            }
+            Self::RemoveEmpty(path) => {
+                write!(formatter, "remove     {} if it is empty", path.display())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Keeping a module host: a child of ours, or one that listens at a socket.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::backoff::Backoff;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
+use crate::config::Modules;
 use crate::module::descent;
 use crate::module::link::{Link, LinkError, Receiver, Sender};
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Staged, ToHost};
@@ -104,9 +106,18 @@ async fn run(context: Arc<Context>, mut stopped: Stopped) {
 /// Why there is nothing to be loaded, as half a sentence, if there is nothing.
 fn absent(context: &Context) -> Option<String> {
     let settings = context.settings();
-    let folder = &settings.config.modules.commanddir;
-    let is_there = folder.is_dir();
-    (!is_there).then(|| format!("there is no folder of modules ({})", folder.display()))
+    let modules = &settings.config.modules;
+    let folder = &modules.commanddir;
+    (!is_there(modules)).then(|| format!("there is no folder of modules ({})", folder.display()))
+}
+
+/// Whether there may be a folder of modules.
+pub(super) fn is_there(modules: &Modules) -> bool {
+    match modules.commanddir.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        // A host in a unit of its own may see more than we do, whose sandbox hides all homes.
+        Err(error) => modules.socket.is_some() && error.kind() == ErrorKind::PermissionDenied,
+    }
 }
 
 /// Waits for the end of a host that was hung up on, and ends what it leaves behind.
@@ -159,9 +170,11 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn connect(context: &Context) -> std::io::Result<Link> {
+async fn connect(context: &Context) -> io::Result<Link> {
     match &context.settings().config.modules.socket {
-        Some(socket) => Link::connect(socket).await,
+        Some(socket) => Link::connect(socket).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
+        }),
         None => Link::spawn(context.origin.program()),
     }
 }

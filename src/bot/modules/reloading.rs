@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::module::protocol::{Stage, Staged, ToHost};
 
 use super::changes::{Changes, Plan, plan, roster};
+use super::host::is_there;
 use super::{Condition, Modules};
 
 /// How long loading may take.
@@ -35,7 +36,7 @@ impl Modules {
     /// Why they cannot be loaded, as half a sentence; those that run are untouched.
     pub async fn load(&self, config: &Config) -> Result<Found, String> {
         let folder = &config.modules.commanddir;
-        let is_there = folder.is_dir();
+        let is_there = is_there(&config.modules);
         if matches!(&*self.condition.borrow(), Condition::Absent(_)) {
             return Ok(if is_there {
                 Found::Folder

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::super::layout::Layout;
+use super::super::folders::Folders;
+use super::super::layout::{Layout, MODULES_SERVICE, MODULES_SOCKET};
 use super::*;
 
 fn fresh(layout: Layout) -> Facts {
@@ -16,7 +17,7 @@ fn fresh(layout: Layout) -> Facts {
         configured: false,
         credential: false,
         state: false,
-        drop_ins: None,
+        drop_ins: Vec::new(),
         booted: true,
         active: "inactive".to_owned(),
         folders: None,
@@ -212,7 +213,7 @@ fn another_program_of_our_name_is_left_alone() {
 fn uninstall_keeps_what_is_yours_and_says_so() {
     let mut facts = installed();
     facts.active = "failed".to_owned();
-    facts.drop_ins = Some(PathBuf::from("/etc/systemd/system/matterbot.service.d"));
+    facts.drop_ins = vec![PathBuf::from("/etc/systemd/system/matterbot.service.d")];
     assert_eq!(
         lines(&uninstall(&facts, false).unwrap()),
         [
@@ -265,6 +266,7 @@ fn folders_of_modules_that_the_sandbox_hides_get_a_drop_in_that_goes_when_it_is_
     let at = |checkout: &str| {
         Some(Folders::Known(folders::Known {
             checkout: PathBuf::from(checkout),
+            interpreter: Vec::new(),
             writable: Vec::new(),
         }))
     };
@@ -280,6 +282,9 @@ fn folders_of_modules_that_the_sandbox_hides_get_a_drop_in_that_goes_when_it_is_
         path: PathBuf::from(drop_in),
         text: MARK.to_owned(),
     });
+    let uninstalled = lines(&uninstall(&facts, false).unwrap());
+    let folder = "remove     /etc/systemd/system/matterbot-modules.service.d if it is empty";
+    assert!(uninstalled.contains(&folder.to_owned()), "{uninstalled:#?}");
     facts.folders = Some(Folders::Unknown);
     let kept = lines(&install(&facts).unwrap());
     assert!(

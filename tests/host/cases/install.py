@@ -1,11 +1,12 @@
 """`matterbot install` and `uninstall`: what they say is what they do, and what is not theirs they leave alone."""
 
-from host.host import CONFIG, CREDENTIAL, STATE, UNIT, Host
+from host.host import CONFIG, CREDENTIAL, MODULES, MODULES_STATE, STATE, UNIT, Host
 from host.registry import BOOKWORM, TRIXIE, case
 
 PLACES = (
     "/usr/local/bin/matterbot", "/etc/matterbot", CONFIG, STATE, "/etc/credstore", f"/etc/systemd/system/{UNIT}",
-    "/etc/sysusers.d/matterbot.conf", "/etc/tmpfiles.d/matterbot.conf",
+    "/etc/sysusers.d/matterbot.conf", "/etc/tmpfiles.d/matterbot.conf", MODULES_STATE,
+    *(f"/etc/systemd/system/{unit}" for unit in MODULES),
 )  # fmt: skip
 PROGRAM = "/root/matterbot"
 FOREIGN = "[Unit]\nDescription=MatterBot\n[Service]\nWorkingDirectory=/opt/matterbot\nExecStart=/bin/sleep infinity\n"
@@ -17,7 +18,8 @@ def before(host: Host) -> None:
     host.run("systemctl", "disable", "--now", UNIT, check=False)
     host.run("rm", "-rf", *PLACES, CREDENTIAL, f"/etc/systemd/system/{UNIT}.old")
     host.run("systemctl", "daemon-reload")
-    host.run("userdel", "matterbot", check=False)
+    for user in ("matterbot", "matterbot-modules"):
+        host.run("userdel", user, check=False)
 
 
 def listing(host: Host) -> str:
@@ -47,7 +49,7 @@ def install_makes_user_files_and_unit_with_their_modes(host: Host) -> None:
         CONFIG: "640 root matterbot",
         STATE: "750 matterbot matterbot",
         "/etc/credstore": "700 root root",
-        f"/etc/systemd/system/{UNIT}": "644 root root",
+        **{f"/etc/systemd/system/{unit}": "644 root root" for unit in (UNIT, *MODULES)},
     }
     for path, mode in expected.items():
         assert host.run("stat", "-c", "%a %U %G", path).stdout.strip() == mode, path

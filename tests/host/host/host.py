@@ -10,6 +10,9 @@ UNIT = "matterbot.service"
 CONFIG = "/etc/matterbot/config.yaml"
 CREDENTIAL = "/etc/credstore/matterbot.token"
 STATE = "/var/lib/matterbot"
+MODULES = ("matterbot-modules.socket", "matterbot-modules.service")
+MODULES_STATE = "/var/lib/matterbot-modules"
+DROP_INS = ("/etc/systemd/system", "/run/systemd/system")
 
 
 class Host:
@@ -27,18 +30,19 @@ class Host:
 
     def install(self) -> None:
         """The service as an administrator sets it up, stopped, and as new."""
-        self.run("systemctl", "stop", UNIT, check=False)
-        self.run("rm", "-rf", STATE, f"/etc/systemd/system/{UNIT}.d", f"/run/systemd/system/{UNIT}.d")
+        self.run("systemctl", "stop", UNIT, *MODULES, check=False)
+        drop_ins = (f"{folder}/{unit}.d" for folder in DROP_INS for unit in (UNIT, *MODULES))
+        self.run("rm", "-rf", STATE, MODULES_STATE, CONFIG, *drop_ins)
         self.run("matterbot", "install")
         self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "reset-failed", UNIT, check=False)
+        self.run("systemctl", "reset-failed", UNIT, *MODULES, check=False)
         self.machine.write(CREDENTIAL, self.server.bot_token + "\n", 0o600)
         self.configure()
 
-    def configure(self, **changed) -> None:
-        """Writes the configuration, with keys of the section Matterbot that differ from what works."""
+    def configure(self, commanddir: str | None = None, **changed) -> None:
+        """Writes the configuration: a folder of modules, and keys of the section Matterbot other than what works."""
         olga = self.server.person("olga").id if self.server.process else ""
-        text = configuration(self.server.port, [olga] if olga else [], STATE, changed)
+        text = configuration(self.server.port, [olga] if olga else [], STATE, changed, commanddir)
         path = self.machine.path(CONFIG)
         path.write_text(text, encoding="utf-8")
 
@@ -91,7 +95,7 @@ class Host:
         return self.machine.journal(UNIT)
 
 
-def configuration(port: int, operators: list[str], state: str, changed: dict) -> str:
+def configuration(port: int, operators: list[str], state: str, changed: dict, commanddir: str | None = None) -> str:
     """A configuration for the server on `port`; JSON is YAML."""
     matterbot = {
         "host": "127.0.0.1",
@@ -107,4 +111,5 @@ def configuration(port: int, operators: list[str], state: str, changed: dict) ->
     }
     # Restarts as fast as they can be asked for: what is tested is how they are done, not how often they may be.
     lifecycle = {"cooldown": "0s", "budget": {"count": 100, "window": "5m"}}
-    return json.dumps({"Matterbot": matterbot, "Lifecycle": lifecycle}, indent=2) + "\n"
+    modules = {} if commanddir is None else {"Modules": {"commanddir": commanddir}}
+    return json.dumps({"Matterbot": matterbot, "Lifecycle": lifecycle, **modules}, indent=2) + "\n"

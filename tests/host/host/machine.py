@@ -119,6 +119,12 @@ class Machine:
         path.write_text(text, encoding="utf-8")
         path.chmod(mode)
 
+    def copy(self, folder: Path, inside: str) -> None:
+        """Copies a folder, so that everybody inside may read it."""
+        place = self.path(inside)
+        shutil.copytree(folder, place, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        self.run("chmod", "-R", "u=rwX,go=rX", inside)
+
     def run(
         self, *command: str, check: bool = True, timeout: float = COMMAND_TAKES_AT_MOST, user: str | None = None
     ) -> subprocess.CompletedProcess:

@@ -17,6 +17,7 @@ PACKAGES = (
     "dbus-user-session",
     "ca-certificates",
     "procps",
+    "python3",
     "s6",
 )
 """What a host needs beside Debian's smallest installation; for the user manager, dbus-user-session."""

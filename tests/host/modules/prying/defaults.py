@@ -1,0 +1,3 @@
+BINDS = ["@pry"]
+CHANS = ["any"]
+HELP = {"DEFAULT": {"args": "[process]", "desc": "tries what a module must not be able to"}}
