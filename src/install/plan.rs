@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::module::user;
+
 use super::facts::{Facts, Found, Program};
-use super::folders::{self, Folders};
+use super::folders::Folders;
 use super::layout::{
     Layout, MARK, MODULES_SERVICE, MODULES_SERVICE_UNIT, MODULES_SOCKET, MODULES_SOCKET_UNIT,
     SYSUSERS, Scope, TMPFILES, UNIT,
@@ -231,7 +233,7 @@ fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
         steps.push(Step::run(&["userdel", "matterbot"]));
     }
     if facts.modules_user_exists && purge {
-        steps.push(Step::run(&["userdel", folders::USER]));
+        steps.push(Step::run(&["userdel", user::NAME]));
     }
 }
 
