@@ -24,14 +24,14 @@ mod sweeping;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::command::Catalogue;
 use crate::command::parse::Vocabulary;
 use crate::command::rate::Rate;
-use crate::id::ChannelId;
+use crate::id::{ChannelId, PostId};
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
@@ -51,6 +51,7 @@ use super::ticket::Ticket;
 use super::watermark::Marks;
 use super::welcome;
 
+use calls::Remembered;
 use health::Health;
 use late::Late;
 use sweeping::Sweep;
@@ -67,8 +68,9 @@ pub struct State {
     /// Calls that wait or run, by what names them.
     in_hand: HashMap<CallId, InHand>,
     /// Calls that ended a short while ago.
-    remembered: VecDeque<CallId>,
-    remembered_set: HashSet<CallId>,
+    remembered: Remembered<CallId>,
+    /// Posts that were decided when their event came: what has become a word of a module since is no command in them.
+    heard: Remembered<PostId>,
     /// Since when a channel holds a call that the ledger did not take.
     unwritten: HashMap<ChannelId, Timestamp>,
     /// The modules that can be called.
@@ -241,8 +243,8 @@ impl State {
             identity: None,
             identifying: false,
             in_hand: HashMap::new(),
-            remembered: VecDeque::new(),
-            remembered_set: HashSet::new(),
+            remembered: Remembered::default(),
+            heard: Remembered::default(),
             unwritten: HashMap::new(),
             catalogue: Arc::default(),
             rooms: HashMap::new(),

@@ -1,14 +1,16 @@
 //! The command modules as the bot calls them: who of them can be, and what they answer.
 //!
 //! ```text
-//!  no folder: absent
+//!  no folder: absent ──there is one at a reload──▶ loading
 //!  loading ──greeted──▶ greeted ──the host is gone──▶ loading, after a while
 //!     │ calls wait for a while        calls fail at once ▲
 //!     └──────────────────────────────────────────────────┘
 //! ```
 
+pub mod changes;
 pub mod hooks;
 mod host;
+pub mod reloading;
 mod requests;
 mod strays;
 
@@ -16,13 +18,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::module::protocol::{Answer, Call, Failure, FailureReason, FromHost, ToHost};
-
+use crate::module::protocol::{
+    Answer, Call, Failure, FailureReason, FromHost, Hook, Staged, ToHost,
+};
 use crate::tasks::Tasks;
 
 use super::context::Context;
+use changes::Serving;
 use hooks::{Dropped, Happening};
 
 pub use host::{Keeper, keep};
@@ -54,9 +58,10 @@ enum Condition {
 pub struct Modules {
     condition: watch::Sender<Condition>,
     connection: Mutex<Connection>,
-    /// How many calls of one module run at once.
-    workers: usize,
-    turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Who waits for a folder of modules learns that there is one.
+    wanted: Notify,
+    /// The turns of each module, and how many run at once.
+    turns: Mutex<HashMap<String, (usize, Arc<Semaphore>)>>,
     /// What the modules are being told.
     hooks: Tasks,
     dropped: Dropped,
@@ -70,25 +75,32 @@ struct Connection {
     calls: HashMap<String, mpsc::UnboundedSender<Said>>,
     /// Generations are counted over all hosts.
     generation: u64,
+    /// Who waits for this generation to be loaded.
+    staging: Option<(u64, oneshot::Sender<Staged>)>,
+    /// The modules that are called.
+    serving: Serving,
+    /// The interpreter of those in Python.
+    python: Option<String>,
     /// Its process, where it is a child of ours.
     child: Option<tokio::process::Child>,
 }
 
-impl Modules {
-    /// No module can be called yet; at most `workers` calls of one run at once.
-    #[must_use]
-    pub fn new(workers: usize) -> Self {
+impl Default for Modules {
+    /// No module can be called yet.
+    fn default() -> Self {
         let reason = "the modules are still being loaded".to_owned();
         Self {
             condition: watch::Sender::new(Condition::Loading(reason)),
             connection: Mutex::default(),
-            workers: workers.max(1),
+            wanted: Notify::new(),
             turns: Mutex::default(),
             hooks: Tasks::new(),
             dropped: Dropped::default(),
         }
     }
+}
 
+impl Modules {
     /// Waits until the modules have been greeted.
     ///
     /// # Errors
@@ -107,39 +119,68 @@ impl Modules {
         }
     }
 
-    /// Waits until a call of `module` may run; those that wait have their turn in order.
-    pub async fn turn(&self, module: &str) -> Option<OwnedSemaphorePermit> {
+    /// Waits until a call of `module` may run, of which at most `workers` do at once, and no more than the module takes;
+    /// those that wait have their turn in order. After a change of that number what runs counts no more.
+    pub async fn turn(&self, module: &str, workers: usize) -> Option<OwnedSemaphorePermit> {
+        let taken = self
+            .connection()
+            .serving
+            .get(module)
+            .map_or(workers, |served| {
+                workers.min(served.description.concurrency)
+            });
+        let workers = taken.max(1);
         let turns = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            let turns = turns
-                .entry(module.to_owned())
-                .or_insert_with(|| Arc::new(Semaphore::new(self.workers)));
-            Arc::clone(turns)
+            let new = || (workers, Arc::new(Semaphore::new(workers)));
+            let known = turns.entry(module.to_owned()).or_insert_with(new);
+            if known.0 != workers {
+                *known = new();
+            }
+            Arc::clone(&known.1)
         };
         // It is never closed.
         turns.acquire_owned().await.ok()
     }
 
-    /// Calls `module`; gives what it says, at last an answer or a failure.
-    pub fn call(&self, module: &str, generation: u64, call: Call) -> mpsc::UnboundedReceiver<Said> {
+    /// Calls `module`, in the code that is served now; gives what it says, at last an answer or a failure.
+    pub fn call(&self, module: &str, call: Call) -> mpsc::UnboundedReceiver<Said> {
         let id = call.id.clone();
-        let order = ToHost::Call {
+        let order = |generation| ToHost::Call {
             module: module.to_owned(),
             generation,
             call,
         };
-        self.begin(&id, order).unwrap_or_else(|| {
+        self.begin(module, &id, order).unwrap_or_else(|| {
             let (tell, said) = mpsc::unbounded_channel();
             drop(tell.send(lost(&id)));
             said
         })
     }
 
-    /// Orders what is named `id`; gives what is said of it, or nothing if there is no host.
-    fn begin(&self, id: &str, order: ToHost) -> Option<mpsc::UnboundedReceiver<Said>> {
+    /// Tells `module` what has happened; gives what it says of that, or nothing if it cannot be told.
+    fn tell(&self, module: &str, hook: Hook) -> Option<mpsc::UnboundedReceiver<Said>> {
+        let id = hook.id.clone();
+        let order = |generation| ToHost::Hook {
+            module: module.to_owned(),
+            generation,
+            hook,
+        };
+        self.begin(module, &id, order)
+    }
+
+    /// Orders what is named `id`, in the generation that is served; between looking and sending nothing can be swapped.
+    fn begin(
+        &self,
+        module: &str,
+        id: &str,
+        order: impl FnOnce(u64) -> ToHost,
+    ) -> Option<mpsc::UnboundedReceiver<Said>> {
         let (tell, said) = mpsc::unbounded_channel();
         let mut connection = self.connection();
-        connection.orders.as_ref()?.send(order).ok()?;
+        let orders = connection.orders.as_ref()?;
+        let generation = connection.serving.get(module)?.generation;
+        orders.send(order(generation)).ok()?;
         connection.calls.insert(id.to_owned(), tell);
         Some(said)
     }
@@ -188,6 +229,8 @@ impl Modules {
         self.condition.send_replace(Condition::Loading(reason));
         let mut connection = self.connection();
         connection.orders = None;
+        connection.staging = None;
+        connection.serving.clear();
         for (id, asker) in std::mem::take(&mut connection.calls) {
             drop(asker.send(lost(&id)));
         }
@@ -197,6 +240,19 @@ impl Modules {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Tells the host which generation each module is called in.
+    fn serve(&self) {
+        let generations = self.serving.iter();
+        let generations = generations.map(|(name, served)| (name.clone(), served.generation));
+        if let Some(orders) = &self.orders {
+            let generations = generations.collect();
+            // A host that is gone serves nothing.
+            orders.send(ToHost::Serve { generations }).ok();
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Room, Unidentified};
 use super::recovery::Unsettled;
-use super::reload;
+use super::reload::{self, Unchanged};
 use super::reply;
 use super::restart::{Request, Return};
 use super::serve::{acknowledge, serve};
@@ -278,8 +278,9 @@ impl Performer {
         self.chore(async move {
             let verdict = match reload::reload(&context, false).await {
                 Ok(report) => reply::reload_verdict(&report),
-                // Each of them is in the log already.
-                Err(_) => return,
+                // Each of its errors is in the log already.
+                Err(Unchanged::Invalid(_)) => return,
+                Err(Unchanged::Modules(reason)) => reply::modules_not_loaded(&reason),
             };
             tracing::info!("{verdict}");
             context.notify.status(&format!("{token}. {verdict}"));

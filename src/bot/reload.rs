@@ -15,6 +15,8 @@ use crate::config::{self, Diagnostic, Environment, Invalid};
 use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
+use super::modules::changes::Changes;
+use super::modules::reloading::{Found, adopt, leave};
 use super::settings::Settings;
 
 /// What a reload has changed, or would change.
@@ -28,24 +30,55 @@ pub struct Report {
     pub warnings: Vec<Diagnostic>,
     /// Why the new token is not in use, if it is not.
     pub token_trouble: Option<String>,
+    /// What it means for the modules.
+    pub modules: Changes,
+    /// There is a folder of modules now, and there was none before.
+    pub new_folder: bool,
+}
+
+impl Report {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.changed.is_empty() && self.modules.is_silent() && !self.new_folder
+    }
+}
+
+/// Why nothing was reloaded.
+#[derive(Debug)]
+pub enum Unchanged {
+    /// The configuration has errors.
+    Invalid(Invalid),
+    /// The modules could not be loaded, as half a sentence says.
+    Modules(String),
 }
 
 /// Reads everything again, and swaps it in one instant; with `dry_run` nothing is swapped. One reload at a time.
 ///
 /// # Errors
-/// The configuration has errors; nothing has changed.
-pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Invalid> {
+/// The configuration has errors, or the modules cannot be loaded; nothing has changed.
+pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unchanged> {
     let _turn = context.reloading.lock().await;
     let old = context.settings();
     let environment = Environment::of_process();
-    let loaded = config::load(&old.config.file, &environment, context.strict)?;
+    let loaded = config::load(&old.config.file, &environment, context.strict);
+    let loaded = loaded.map_err(Unchanged::Invalid)?;
+    let changed = difference::changed(&old.config, &loaded.config);
+    let found = context.modules.load(&loaded.config).await;
+    let found = found.map_err(Unchanged::Modules)?;
     let mut report = Report {
         dry_run,
-        changed: difference::changed(&old.config, &loaded.config),
+        changed,
         warnings: loaded.warnings,
         token_trouble: None,
+        modules: Changes::default(),
+        new_folder: matches!(found, Found::Folder),
     };
     if dry_run {
+        if let Found::Loaded(plan) = found {
+            context.modules.give_up();
+            report.modules = plan.changes;
+        }
         return Ok(report);
     }
     if let Err(error) = context.api.change_token(&loaded.config.matterbot.token) {
@@ -55,5 +88,28 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Inv
     let settings = Arc::new(settings);
     context.settings.send_replace(Arc::clone(&settings));
     context.tell(Event::Reloaded(settings));
+    report.modules = swap(context, found, &report.changed).await;
     Ok(report)
+}
+
+/// Takes what was loaded into service, unless it is what is served already.
+async fn swap(context: &Arc<Context>, found: Found, changed: &[Changed]) -> Changes {
+    match found {
+        Found::Nothing => Changes::default(),
+        Found::Folder => {
+            context.modules.wake();
+            Changes::default()
+        }
+        Found::Loaded(plan) => {
+            // The processes of the modules have these from their start.
+            let anew = |changed: &Changed| {
+                changed.key.starts_with("Modules.") || changed.key == "Matterbot.command_workers"
+            };
+            if plan.changes.is_nothing() && !changed.iter().any(anew) {
+                leave(context, *plan).await
+            } else {
+                adopt(context, *plan).await
+            }
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub use module::{
     availability_unknown, file_not_sent, indicator_of_no_use, module_failed, no_indicator,
     not_loaded, not_ready, text_as_file, unavailable,
 };
-pub use reload::{not_reloaded, reload_usage, reload_verdict, reloaded};
+pub use reload::{modules_not_loaded, not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};
 pub use welcome::welcome;
 

@@ -275,7 +275,7 @@ impl Bot {
             outbox,
             directory: ground.directory,
             binds: Binds::read(&settings.config.matterbot.bindmap, tell.clone()),
-            modules: Modules::new(settings.config.matterbot.command_workers),
+            modules: Modules::default(),
             settings: watch::Sender::new(settings),
             origin: launch.origin,
             strict: launch.strict,

@@ -18,8 +18,12 @@ use super::process::Condition;
 /// How long a process that was told to end may take.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// How long the last lines of a process that has ended are waited for: somebody else may hold its output open.
-pub(super) const LAST_LINES: Duration = Duration::from_millis(500);
+/// How long the last lines of a process that has ended are waited for: somebody else may hold its output open. It is
+/// rarely waited for, and long enough for a host that gets little of the processor.
+pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// How long a process that closed its output may take to end by itself.
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How long and how often it is looked for what an ended process left behind.
 const SWEEPING: Duration = Duration::from_secs(1);
@@ -128,7 +132,7 @@ impl Host {
             Condition::Ending(_) => {}
             _ => {
                 let code = process.code;
-                process.condition = Condition::Ending(now + LAST_LINES);
+                process.condition = Condition::Ending(now + LAST_WORDS);
                 process.input = None;
                 self.forget_greeted(code, id);
             }

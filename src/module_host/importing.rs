@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::module::descent;
 use crate::module::protocol::Loading;
 
-use super::ending::LAST_LINES;
+use super::ending::{LAST_LINES, LAST_WORDS};
 use super::event::InterpreterId;
 use super::forking::IMPORT;
 use super::host::{Host, Start};
@@ -98,7 +98,7 @@ impl Host {
             && let Purpose::Generation(_) = interpreter.purpose
         {
             // Its status says more than its silence does.
-            interpreter.ask_to_end(now + LAST_LINES);
+            interpreter.ask_to_end(now + LAST_WORDS);
         }
     }
 

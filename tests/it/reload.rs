@@ -1,5 +1,7 @@
 //! `@reload` and SIGHUP: the configuration as it is now, taken whole or not at all.
 
+mod modules;
+
 use rustix::process::Signal;
 use serde_json::json;
 

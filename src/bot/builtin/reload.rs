@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::Verdict;
 use crate::bot::context::Context;
-use crate::bot::reload;
+use crate::bot::reload::{self, Unchanged};
 use crate::bot::reply;
 use crate::bot::ticket::Ticket;
 use crate::command::Grant;
@@ -28,9 +28,13 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
     }
     match reload::reload(context, dry_run).await {
         Ok(report) => Answer::Text(reply::reloaded(&report)),
-        Err(invalid) => Answer::Failed {
+        Err(Unchanged::Invalid(invalid)) => Answer::Failed {
             reason: "the configuration has errors".to_owned(),
             text: reply::not_reloaded(&invalid),
+        },
+        Err(Unchanged::Modules(reason)) => Answer::Failed {
+            text: reply::modules_not_loaded(&reason),
+            reason,
         },
     }
 }

@@ -1,5 +1,8 @@
 //! Calls in hand: which wait, which run, and which have ended.
 
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
+
 use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::lane::CallId;
@@ -8,8 +11,8 @@ use crate::ledger::CallKey;
 
 use super::State;
 
-/// So many calls are remembered after they ended, so that doubled events cost nothing.
-const REMEMBERED_CALLS: usize = 1_024;
+/// So many calls are remembered after they ended, so that doubled events cost nothing, and so many posts.
+const REMEMBERED: usize = 1_024;
 
 impl State {
     /// Starts a ticket, or lets it wait in its lane.
@@ -57,6 +60,7 @@ impl State {
         } else {
             let since = self.unwritten.entry(held.channel).or_insert(held.created);
             *since = held.created.min(*since);
+            self.heard.remove(&key.post);
             self.marks.reopen(held.channel);
             self.sweep.repeat();
         }
@@ -65,13 +69,45 @@ impl State {
     }
 
     pub(super) fn remember(&mut self, id: CallId) {
-        if self.remembered_set.insert(id) {
-            self.remembered.push_back(id);
+        self.remembered.insert(id);
+    }
+}
+
+/// What came last, so that it is known when it comes again; the oldest is forgotten first.
+#[derive(Debug)]
+pub(super) struct Remembered<T> {
+    order: VecDeque<T>,
+    known: HashSet<T>,
+}
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self {
+            order: VecDeque::new(),
+            known: HashSet::new(),
         }
-        if self.remembered.len() > REMEMBERED_CALLS
-            && let Some(oldest) = self.remembered.pop_front()
+    }
+}
+
+impl<T: Copy + Eq + Hash> Remembered<T> {
+    pub(super) fn insert(&mut self, item: T) {
+        if self.known.insert(item) {
+            self.order.push_back(item);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
         {
-            self.remembered_set.remove(&oldest);
+            self.known.remove(&oldest);
+        }
+    }
+
+    pub(super) fn contains(&self, item: &T) -> bool {
+        self.known.contains(item)
+    }
+
+    pub(super) fn remove(&mut self, item: &T) {
+        if self.known.remove(item) {
+            self.order.retain(|known| known != item);
         }
     }
 }

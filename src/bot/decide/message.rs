@@ -82,8 +82,14 @@ impl State {
                 if source == Source::Event {
                     self.log_unavailable(room, &post, &calls);
                 }
-                for ticket in calls.into_iter().filter(Ticket::is_call) {
+                let heard = source == Source::CatchUp && self.heard.contains(&id);
+                let counts =
+                    |ticket: &Ticket| ticket.is_call() && !(heard && ticket.builtin().is_none());
+                for ticket in calls.into_iter().filter(counts) {
                     effects.extend(self.call(now, ticket, source));
+                }
+                if source == Source::Event && serving && self.catalogue.is_greeted() {
+                    self.heard.insert(id);
                 }
             }
             Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
@@ -151,7 +157,7 @@ impl State {
 
     fn call(&mut self, now: Now, mut ticket: Ticket, source: Source) -> Vec<Effect> {
         let id = ticket.id();
-        if self.in_hand.contains_key(&id) || self.remembered_set.contains(&id) {
+        if self.in_hand.contains_key(&id) || self.remembered.contains(&id) {
             return Vec::new();
         }
         let age = self.server_now(now).since(ticket.post.create_at);
@@ -253,7 +259,7 @@ impl State {
             return Vec::new();
         };
         let id = ticket.id();
-        let handled = self.in_hand.contains_key(&id) || self.remembered_set.contains(&id);
+        let handled = self.in_hand.contains_key(&id) || self.remembered.contains(&id);
         let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Go;
         if handled || age > self.rules.max_age || over() {
             return Vec::new();

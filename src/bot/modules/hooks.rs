@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::id::{ChannelId, UserId, random_token};
-use crate::module::protocol::{Hook, ToHost};
+use crate::module::protocol::Hook;
 
 /// So many may wait for their modules; more of them are dropped.
 const MOST_WAITING: usize = 64;
@@ -63,10 +63,10 @@ pub async fn tell(context: Arc<Context>, happening: Happening) {
         return;
     }
     let catalogue = context.binds.catalogue();
-    let told: Vec<(String, u64)> = catalogue
+    let told: Vec<String> = catalogue
         .modules()
         .filter(|module| module.hooks.iter().any(|hook| hook == name))
-        .filter_map(|module| Some((module.name.clone(), module.generation?)))
+        .map(|module| module.name.clone())
         .collect();
     if told.is_empty() {
         return;
@@ -74,10 +74,10 @@ pub async fn tell(context: Arc<Context>, happening: Happening) {
     let Some(hook) = hook(&context, happening).await else {
         return;
     };
-    for (module, generation) in told {
+    for module in told {
         let id = format!("hook:{}", random_token());
         let hook = Hook { id, ..hook.clone() };
-        one(&context, module, generation, hook).await;
+        one(&context, &module, hook).await;
     }
 }
 
@@ -126,14 +126,8 @@ async fn username(context: &Context, user: UserId) -> Option<String> {
 }
 
 /// Tells one module, and waits for the end of its call: what waits is counted.
-async fn one(context: &Context, module: String, generation: u64, hook: Hook) {
-    let id = hook.id.clone();
-    let order = ToHost::Hook {
-        module: module.clone(),
-        generation,
-        hook,
-    };
-    let Some(mut said) = context.modules.begin(&id, order) else {
+async fn one(context: &Context, module: &str, hook: Hook) {
+    let Some(mut said) = context.modules.tell(module, hook) else {
         return;
     };
     while let Some(said) = said.recv().await {

@@ -1,6 +1,5 @@
 //! Keeping a module host: a child of ours, or one that listens at a socket.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,19 +11,18 @@ use tokio::time::{Instant, timeout};
 use crate::backoff::Backoff;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::command::catalogue::{Loaded, Roster};
 use crate::module::descent;
 use crate::module::link::{Link, LinkError, Receiver, Sender};
-use crate::module::protocol::{FromHost, Loading, Log, PROTOCOL, Stage, Staged, ToHost};
+use crate::module::protocol::{FromHost, Log, PROTOCOL, Staged, ToHost};
 
+use super::changes::{Serving, plan};
+use super::reloading::{LOADING, adopt};
 use super::{Condition, requests, strays};
 
 /// How long a host may take to end, once we have hung up.
 const ENDING: Duration = Duration::from_secs(2);
 /// A host that lived so long is replaced at once.
 const STEADY: Duration = Duration::from_secs(60);
-/// How long loading may take.
-const STAGING: Duration = Duration::from_secs(300);
 
 /// The task that keeps a host.
 #[derive(Debug)]
@@ -33,18 +31,10 @@ pub struct Keeper {
     stop: tokio::sync::watch::Sender<bool>,
 }
 
-/// Keeps a module host from now on, if there is a folder of modules.
+/// Keeps a module host from now on, while there is a folder of modules.
 #[must_use]
 pub fn keep(context: &Arc<Context>) -> Keeper {
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let settings = context.settings();
-    let folder = &settings.config.modules.commanddir;
-    if !folder.is_dir() {
-        let reason = format!("there is no folder of modules ({})", folder.display());
-        let condition = &context.modules.condition;
-        condition.send_replace(Condition::Absent(reason));
-        return Keeper { task: None, stop };
-    }
     if let Err(error) = descent::become_subreaper() {
         tracing::warn!(%error, "what a module host leaves behind cannot be ended");
     }
@@ -76,6 +66,14 @@ async fn run(context: Arc<Context>, mut stopped: Stopped) {
         fastrand::u64(..),
     );
     loop {
+        if let Some(reason) = absent(&context) {
+            let condition = &context.modules.condition;
+            condition.send_replace(Condition::Absent(reason));
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+                () = context.modules.wanted.notified() => continue,
+            }
+        }
         let began = Instant::now();
         let reason = tokio::select! {
             // What was begun is dropped; what it started is ended below.
@@ -101,6 +99,14 @@ async fn run(context: Arc<Context>, mut stopped: Stopped) {
             () = tokio::time::sleep(backoff.next_delay()) => {}
         }
     }
+}
+
+/// Why there is nothing to be loaded, as half a sentence, if there is nothing.
+fn absent(context: &Context) -> Option<String> {
+    let settings = context.settings();
+    let folder = &settings.config.modules.commanddir;
+    let is_there = folder.is_dir();
+    (!is_there).then(|| format!("there is no folder of modules ({})", folder.display()))
 }
 
 /// Waits for the end of a host that was hung up on, and ends what it leaves behind.
@@ -135,8 +141,11 @@ async fn converse(context: &Arc<Context>) -> String {
         connection.orders = Some(orders);
         connection.child = child;
     }
-    stage(context);
-    let reason = hear(context, &mut receiver).await;
+    let reason = tokio::select! {
+        // Either ends the other: a host that is gone loads nothing, and one that does not load is given up.
+        reason = hear(context, &mut receiver) => reason,
+        reason = load(context) => reason,
+    };
     drop(writer);
     reason
 }
@@ -167,33 +176,10 @@ async fn write(mut sender: Sender, mut queue: mpsc::UnboundedReceiver<ToHost>) {
     }
 }
 
-/// Orders all modules to be loaded; what came of it comes as [`FromHost::Staged`].
-fn stage(context: &Arc<Context>) {
-    let settings = context.settings();
-    let modules = &settings.config.modules;
-    let mut connection = context.modules.connection();
-    connection.generation += 1;
-    let order = ToHost::Stage(Stage {
-        generation: connection.generation,
-        folder: modules.commanddir.clone(),
-        python: modules.python.clone(),
-        workers: settings.config.matterbot.command_workers,
-    });
-    if let Some(orders) = &connection.orders {
-        drop(orders.send(order));
-    }
-}
-
 /// Hears the host until it says no more; gives the reason.
 async fn hear(context: &Arc<Context>, receiver: &mut Receiver) -> String {
-    let mut staged = std::pin::pin!(tokio::time::sleep(STAGING));
-    let mut is_loading = true;
     loop {
-        let heard = tokio::select! {
-            heard = receiver.next() => heard,
-            () = &mut staged, if is_loading => return "loading the modules took too long".to_owned(),
-        };
-        match heard {
+        match receiver.next().await {
             Ok(Some(FromHost::Hello { protocol, .. })) if protocol != PROTOCOL => {
                 return format!(
                     "the module host speaks protocol {protocol}, and we speak {PROTOCOL}"
@@ -203,8 +189,14 @@ async fn hear(context: &Arc<Context>, receiver: &mut Receiver) -> String {
                 tracing::info!(version, pid, "a module host is there");
             }
             Ok(Some(FromHost::Staged(staged))) => {
-                is_loading = false;
-                serve(context, staged).await;
+                let waiting = context.modules.connection().staging.take();
+                match waiting {
+                    Some((generation, waiting)) if generation == staged.generation => {
+                        // Whoever gave up waiting has said so already.
+                        waiting.send(staged).ok();
+                    }
+                    waiting => context.modules.connection().staging = waiting,
+                }
             }
             Ok(Some(FromHost::Log(line))) => log(&line),
             Ok(Some(FromHost::Request(request))) => requests::serve(context, request),
@@ -218,55 +210,31 @@ async fn hear(context: &Arc<Context>, receiver: &mut Receiver) -> String {
     }
 }
 
-/// Calls go to what was loaded from now on.
+/// Has all modules loaded by a host that was just begun with, and takes them into service; ends only if that fails.
+async fn load(context: &Arc<Context>) -> String {
+    let staged = match context.modules.stage(&context.settings().config) {
+        Ok(staged) => staged,
+        Err(reason) => return reason,
+    };
+    match timeout(LOADING, staged).await {
+        Ok(Ok(staged)) => serve(context, staged).await,
+        // That the host is gone is heard as well.
+        Ok(Err(_)) => {}
+        Err(_) => return "loading the modules took too long".to_owned(),
+    }
+    std::future::pending().await
+}
+
 async fn serve(context: &Arc<Context>, staged: Staged) {
-    let mut roster = Roster::new();
-    let mut failed = Vec::new();
-    for problem in &staged.problems {
-        tracing::warn!("{problem}");
-    }
-    for module in staged.modules {
-        match module.loading {
-            Loading::Description(description) => {
-                let generation = staged.generation;
-                let loaded = Loaded {
-                    description,
-                    generation,
-                };
-                roster.insert(module.name, loaded);
-            }
-            Loading::Failure(failure) => {
-                tracing::error!(
-                    module = module.name,
-                    reason = failure.summary,
-                    trace = failure.trace,
-                    "a module could not be loaded"
-                );
-                failed.push(module.name);
-            }
-        }
-    }
+    let python = staged.python.clone();
+    let changes = adopt(context, plan(&Serving::new(), None, staged)).await;
+    context.modules.condition.send_replace(Condition::Greeted);
     tracing::info!(
-        loaded = roster.len(),
-        failed = failed.len(),
-        python = staged.python.as_deref(),
+        loaded = changes.added.len(),
+        failed = changes.failed.len(),
+        python = python.as_deref(),
         "the modules have been greeted"
     );
-    let generations: BTreeMap<String, u64> = roster
-        .iter()
-        .map(|(name, loaded)| (name.clone(), loaded.generation))
-        .collect();
-    context.modules.order(ToHost::Serve { generations });
-    context.binds.could_not_load(failed);
-    let shared = Arc::clone(context);
-    match tokio::task::spawn_blocking(move || shared.binds.greeted(roster)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => {
-            tracing::error!(error = %causes(&error), "the bind map was left as it is")
-        }
-        Err(panic) => tracing::error!(%panic, "the bind map was left as it is"),
-    }
-    context.modules.condition.send_replace(Condition::Greeted);
 }
 
 fn log(line: &Log) {

@@ -13,6 +13,9 @@ use super::counted;
 /// So many errors and warnings of a configuration are listed; `matterbot check` shows all.
 const MOST_DIAGNOSTICS: usize = 10;
 
+/// So many names stand in one line.
+const MOST_NAMES: usize = 20;
+
 /// How it is typed.
 #[must_use]
 pub fn reload_usage(vocabulary: &Vocabulary) -> String {
@@ -27,7 +30,7 @@ pub fn reload_usage(vocabulary: &Vocabulary) -> String {
 /// The report; its first words say whether anything has changed.
 #[must_use]
 pub fn reloaded(report: &Report) -> String {
-    let mut text = String::from(match (report.dry_run, report.changed.is_empty()) {
+    let mut text = String::from(match (report.dry_run, report.is_silent()) {
         (true, true) => "A reload would change nothing.",
         (true, false) => "A reload would change this; nothing has been changed yet.",
         (false, true) => "Reloaded: nothing has changed.",
@@ -59,21 +62,120 @@ pub fn reloaded(report: &Report) -> String {
         )
         .ok();
     }
+    modules(&mut text, report);
     diagnostics(&mut text, &report.warnings);
     text
+}
+
+/// What it means for the modules, a line for each kind of change.
+fn modules(text: &mut String, report: &Report) {
+    let changes = &report.modules;
+    if report.new_folder {
+        text.push_str("\n- There is a folder of modules now; `@status` tells when they are loaded");
+    }
+    for (what, names) in [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+    ] {
+        if !names.is_empty() {
+            let count = counted(names.len(), "module", "modules");
+            write!(text, "\n- {count} {what}: {}", listed(names)).ok();
+        }
+    }
+    for (old, new) in &changes.renamed {
+        let (old, new) = (inline_code(old), inline_code(new));
+        write!(
+            text,
+            "\n- {old} seems to be {new} now: its channels stay with the old name, so `@bind` the new one where it is \
+             to be"
+        )
+        .ok();
+    }
+    for failed in &changes.failed {
+        let fate = if failed.kept {
+            "; its last good code goes on"
+        } else {
+            ""
+        };
+        let name = inline_code(&failed.name);
+        write!(
+            text,
+            "\n- ⚠ {name} could not be loaded: {}{fate}",
+            inline_code(&failed.summary)
+        )
+        .ok();
+    }
+    for (word, modules) in &changes.shared {
+        write!(
+            text,
+            "\n- {} calls several modules now: {}",
+            inline_code(word),
+            listed(modules)
+        )
+        .ok();
+    }
+    if let Some(python) = &changes.python {
+        write!(text, "\n- The interpreter is {} now", inline_code(python)).ok();
+    }
+    for difference in &changes.differences {
+        write!(
+            text,
+            "\n- Bind map: {}",
+            neutralise(&difference.to_string())
+        )
+        .ok();
+    }
+    for problem in &changes.problems {
+        write!(text, "\n- ⚠ {}", neutralise(problem)).ok();
+    }
+}
+
+/// Names, as many as fit into a line.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(MOST_NAMES)
+        .map(|name| inline_code(name))
+        .collect();
+    let mut text = shown.join(", ");
+    if names.len() > MOST_NAMES {
+        write!(text, " and {} more", names.len() - MOST_NAMES).ok();
+    }
+    text
+}
+
+/// The modules cannot be loaded, for this reason.
+#[must_use]
+pub fn modules_not_loaded(reason: &str) -> String {
+    format!("Nothing has been reloaded: {}.", neutralise(reason))
 }
 
 /// The same in one line, for the log and the supervisor.
 #[must_use]
 pub fn reload_verdict(report: &Report) -> String {
-    if report.changed.is_empty() {
+    if report.is_silent() {
         return "Reloaded: nothing has changed".to_owned();
     }
     let keys = report.changed.iter().map(|changed| match changed.counts {
         Counts::AtReload => changed.key.to_owned(),
         Counts::AtRestart => format!("{} (from the next restart on)", changed.key),
     });
-    format!("Reloaded: {}", keys.collect::<Vec<_>>().join(", "))
+    let modules = &report.modules;
+    let counts = [
+        ("added", modules.added.len()),
+        ("changed", modules.changed.len()),
+        ("removed", modules.removed.len()),
+        ("failed", modules.failed.len()),
+    ];
+    let counts = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{} {what}", counted(count, "module", "modules")));
+    format!(
+        "Reloaded: {}",
+        keys.chain(counts).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The configuration has errors.

@@ -90,8 +90,14 @@ pub(super) async fn run(context: &Arc<Context>, ticket: &Ticket) -> Result<Endin
         Started::New => context.tell(Event::Started(ticket.id())),
         Started::Known(_) => return Ok(Ending::Settled),
     }
-    let calls = called.iter().map(|module| one(context, ticket, module));
-    let silent = acknowledging(context, ticket, join_all(calls)).await;
+    let calls = async {
+        let asker = asker(context, ticket).await;
+        let calls = called
+            .iter()
+            .map(|module| one(context, (ticket, &asker), module));
+        join_all(calls).await
+    };
+    let silent = acknowledging(context, ticket, calls).await;
     if silent.into_iter().all(|silent| silent) {
         react(context, ticket, SILENT_SUCCESS).await;
     }
@@ -171,8 +177,8 @@ async fn available<'a>(
 }
 
 /// Calls one module and records its outcome; says whether that was a silent success.
-async fn one(context: &Arc<Context>, ticket: &Ticket, module: &Called) -> bool {
-    let called = shielded(call(context, ticket, module)).await;
+async fn one(context: &Arc<Context>, (ticket, asker): (&Ticket, &str), module: &Called) -> bool {
+    let called = shielded(call(context, (ticket, asker), module)).await;
     let called = called.unwrap_or_else(|panicked| {
         tracing::error!(%panicked, post = %ticket.post.id, module = module.name,
             "a call of a module failed, by a defect of this program");
@@ -215,14 +221,15 @@ async fn one(context: &Arc<Context>, ticket: &Ticket, module: &Called) -> bool {
 /// Waits for the module's turn, calls it, and makes posts of what it says; or says why not, for the log and for the asker.
 async fn call(
     context: &Arc<Context>,
-    ticket: &Ticket,
+    (ticket, asker): (&Ticket, &str),
     module: &Called,
 ) -> Result<Vec<Part>, (String, String)> {
-    let _turn = context.modules.turn(&module.name).await;
+    let workers = context.settings().config.matterbot.command_workers;
+    let _turn = context.modules.turn(&module.name, workers).await;
     let patience = context.settings().config.matterbot.command_timeout;
-    let call = message(context, ticket, module, patience).await;
+    let call = message((ticket, asker), module, patience);
     let id = call.id.clone();
-    let said = context.modules.call(&module.name, module.generation, call);
+    let said = context.modules.call(&module.name, call);
     let end = timeout(patience + GRACE, hear(context, ticket, module, said));
     match end.await {
         Ok(Ok(answer)) => Ok(answer::posts(context, ticket, &module.name, answer).await),
@@ -262,28 +269,32 @@ async fn hear(
     }
 }
 
+/// Who asks, by name with an `@`; by identifier if the server does not tell the name.
+async fn asker(context: &Context, ticket: &Ticket) -> String {
+    let user = ticket.post.user_id;
+    match context.api.user(user).await {
+        Ok(user) => format!("@{}", user.username),
+        Err(error) => {
+            tracing::warn!(error = %causes(&error), %user, "who asks could not be looked up");
+            format!("@{user}")
+        }
+    }
+}
+
 /// What the module is told of the call.
-async fn message(
-    context: &Context,
-    ticket: &Ticket,
+fn message(
+    (ticket, asker): (&Ticket, &str),
     module: &Called,
     patience: Duration,
 ) -> protocol::Call {
     let post = &ticket.post;
-    let username = match context.api.user(post.user_id).await {
-        Ok(user) => user.username,
-        Err(error) => {
-            tracing::warn!(error = %causes(&error), user = %post.user_id, "who asks could not be looked up");
-            post.user_id.to_string()
-        }
-    };
     protocol::Call {
         id: format!("{}:{}", ticket.key_of(&module.name), module.name),
         command: ticket.invocation.word.clone(),
         parameters: ticket.invocation.arguments.clone(),
         channel: ticket.room.name.to_string(),
         channel_id: post.channel_id.to_string(),
-        username: format!("@{username}"),
+        username: asker.to_owned(),
         user_id: post.user_id.to_string(),
         post_id: post.id.to_string(),
         files: post.metadata.files.clone(),

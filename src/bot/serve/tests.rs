@@ -54,7 +54,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         directory: StateDirectory::open(home).unwrap(),
         binds: Binds::read(&config.matterbot.bindmap, tell.clone()),
         settings: watch::Sender::new(Arc::new(Settings::new(config))),
-        modules: Modules::new(1),
+        modules: Modules::default(),
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,

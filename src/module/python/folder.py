@@ -12,6 +12,10 @@ import importlib.util
 import os
 import re
 import sys
+import time
+
+# Seconds. Compiled code knows whole ones, and some file systems count in twos.
+YOUNG = 3.0
 
 # The name that modules import their common helpers under, whatever the folder is called.
 USUAL_PACKAGE = "commands"
@@ -32,8 +36,21 @@ class Folder:
         self._scan()
         self._prepare_path()
         self.package = self._choose_package()
+        sys.path_hooks.insert(0, self._path_hook)
+        sys.path_importer_cache.clear()
         places = sys.meta_path
         places.insert(places.index(importlib.machinery.PathFinder), Finder(self))
+
+    def _path_hook(self, path):
+        """Files in the folder are loaded by our own loader; every other path is left to Python."""
+        if os.path.commonpath([self.path, os.path.realpath(path)]) != self.path:
+            raise ImportError("not in the folder of modules")
+        return importlib.machinery.FileFinder(
+            path,
+            (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+            (Loader, importlib.machinery.SOURCE_SUFFIXES),
+            (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
+        )
 
     def _scan(self):
         for place, folders, files in os.walk(self.path):
@@ -127,6 +144,20 @@ def reachable(name, uses):
     return found
 
 
+class Loader(importlib.machinery.SourceFileLoader):
+    """Takes no compiled code for a file that was saved a moment ago, and leaves none.
+
+    Compiled code is known by its source's size and the second of its last change: of a file that is saved twice in one
+    second it may be the first version's, and then old and new code would run together after a reload.
+    """
+
+    def path_stats(self, path):
+        stats = super().path_stats(path)
+        if time.time() - stats["mtime"] < YOUNG:
+            raise OSError("too young to be told apart from what it was a moment ago")
+        return stats
+
+
 class Finder:
     """Finds the package of modules, the modules in it wherever they lie below the folder, and the aliases of both."""
 
@@ -188,7 +219,8 @@ def package_spec(name, place):
     """How to import the folder `place` as a package, with an `__init__.py` or without."""
     init = os.path.join(place, "__init__.py")
     if os.path.isfile(init):
-        return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[place])
+        loader = Loader(name, init)
+        return importlib.util.spec_from_file_location(name, init, loader=loader, submodule_search_locations=[place])
     spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [place]
     return spec

@@ -98,7 +98,7 @@ async fn a_newer_schema_is_left_alone() {
             refused,
             OpenError::Newer {
                 found: 7,
-                known: 1,
+                known: 2,
                 copy: None,
                 ..
             }
@@ -219,17 +219,17 @@ async fn a_restored_ledger_knows_its_calls_and_does_not_look_back() {
     ledger.close().await.unwrap();
     fs::copy(
         home.path().join("ledger.db"),
-        home.path().join("ledger.db.v1.bak"),
+        home.path().join("ledger.db.v2.bak"),
     )
     .unwrap();
     Connection::open(home.path().join("ledger.db"))
         .unwrap()
-        .execute_batch("PRAGMA user_version = 2")
+        .execute_batch("PRAGMA user_version = 3")
         .unwrap();
     assert!(matches!(error(&home), OpenError::Newer { .. }));
 
     let restored = ledger::restore(home.path()).unwrap();
-    assert!(restored.set_aside.is_some() && restored.copy.unwrap().ends_with("ledger.db.v1.bak"));
+    assert!(restored.set_aside.is_some() && restored.copy.unwrap().ends_with("ledger.db.v2.bak"));
     let (ledger, recovered) = open(&home);
     assert!(
         recovered.unfinished.is_empty()

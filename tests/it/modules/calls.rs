@@ -12,7 +12,8 @@ async fn a_module_is_told_who_asks_what_and_where() {
     let json = answer.trim_matches(['`', '\n']);
     let call: Value = serde_json::from_str(json).unwrap_or_else(|_| panic!("{answer}"));
     assert_eq!(call["command"], "@dice");
-    assert_eq!(call["username"], "@olga");
+    let username = format!("@{}", rig.scenario.olga.username);
+    assert_eq!(call["username"], username);
     assert_eq!(call["user_id"], rig.scenario.olga.id.as_str());
     assert_eq!(call["channel"], "lab");
     let words: Vec<&str> = told.split(' ').skip(1).collect();

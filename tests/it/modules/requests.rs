@@ -20,7 +20,13 @@ async fn modules_ask_by_a_fixed_list_of_methods() {
     let mut rig = Rig::dice().await;
     let scenario = &rig.scenario;
     let olga = &scenario.olga;
-    let user = asks(&rig, olga, "users.get_user_by_username", json!(["olga"])).await;
+    let user = asks(
+        &rig,
+        olga,
+        "users.get_user_by_username",
+        json!([olga.username]),
+    )
+    .await;
     assert_eq!(user["result"]["id"], olga.id.as_str(), "{user}");
     let channel = asks(&rig, olga, "channels.get_channel", json!([scenario.lab])).await;
     assert_eq!(channel["result"]["name"], "lab", "{channel}");

@@ -233,3 +233,29 @@ fn our_answers_are_looked_at_for_words_of_modules_only_if_that_is_wanted() {
         assert_eq!(followed, looked_at, "{recursion} {kind}");
     }
 }
+
+#[test]
+fn what_becomes_a_word_later_is_no_command_in_posts_that_were_heard() {
+    let mut bench = Bench::serving();
+    bench.decide(Event::Modules(catalogue(&[])));
+    let heard = bench.post(UserId::random(), "@dice");
+    assert!(tickets(&bench.posted(heard.clone())).is_empty());
+    let missed = bench.post(UserId::random(), "@dice");
+    bench.decide(Event::Modules(catalogue(&[(
+        "dice",
+        "@dice",
+        "any",
+        Risk::Read,
+    )])));
+    let found = bench.found(vec![heard, missed.clone()]);
+    assert_eq!(one(&found).post.id, missed.id);
+}
+
+#[test]
+fn a_call_that_the_ledger_did_not_take_is_found_again_in_a_post_that_was_heard() {
+    let mut bench = bench();
+    let post = bench.post(UserId::random(), "@dice");
+    let ticket = one(&bench.posted(post.clone()));
+    bench.end(&ticket, false);
+    assert_eq!(one(&bench.found(vec![post])).id(), ticket.id());
+}

@@ -1,0 +1,294 @@
+//! What loading all modules anew would change: what is served, and what was loaded beside it, are compared.
+
+use std::collections::BTreeMap;
+
+use crate::command::catalogue::{Loaded, Roster};
+use crate::module::bindmap::Difference;
+use crate::module::protocol::{Description, Loading, Staged};
+
+/// A module as it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Served {
+    /// The generation whose code runs.
+    pub generation: u64,
+    /// Of the files that make it what it is.
+    pub fingerprint: String,
+    /// What it says of itself.
+    pub description: Description,
+}
+
+/// The modules that are called, by name.
+pub type Serving = BTreeMap<String, Served>;
+
+/// A module that could not be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its name.
+    pub name: String,
+    /// Why, as half a sentence.
+    pub summary: String,
+    /// For the log.
+    pub trace: String,
+    /// The code that was loaded before goes on to be called.
+    pub kept: bool,
+}
+
+/// What a swap would change.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Modules that were not called before.
+    pub added: Vec<String>,
+    /// Modules with other code.
+    pub changed: Vec<String>,
+    /// Modules that are gone.
+    pub removed: Vec<String>,
+    /// Of those that are gone and those that are new, which seem to be the same under another name: old, new.
+    pub renamed: Vec<(String, String)>,
+    /// Modules that could not be loaded.
+    pub failed: Vec<Failed>,
+    /// Words that several modules have now, and had not before: the word, and the modules.
+    pub shared: Vec<(String, Vec<String>)>,
+    /// What concerns no single module.
+    pub problems: Vec<String>,
+    /// The interpreter, if it is another one.
+    pub python: Option<String>,
+    /// What the modules say otherwise than the bind map.
+    pub differences: Vec<Difference>,
+}
+
+impl Changes {
+    /// Whether a swap would change nothing that is called.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.added.is_empty()
+            && self.changed.is_empty()
+            && self.removed.is_empty()
+            && self.python.is_none()
+    }
+
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.is_nothing() && self.failed.is_empty() && self.problems.is_empty()
+    }
+}
+
+/// What is called after a swap, and what that changes.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) serving: Serving,
+    pub(super) python: Option<String>,
+    /// What that changes.
+    pub changes: Changes,
+}
+
+/// Compares what is `served`, by the interpreter `python`, with what was loaded beside it.
+#[must_use]
+pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
+    let mut changes = Changes {
+        problems: staged.problems,
+        ..Changes::default()
+    };
+    let mut serving = Serving::new();
+    for module in staged.modules {
+        let before = served.get(&module.name);
+        match module.loading {
+            Loading::Description(description) => {
+                match before {
+                    None => changes.added.push(module.name.clone()),
+                    Some(before) if before.fingerprint != module.fingerprint => {
+                        changes.changed.push(module.name.clone());
+                    }
+                    Some(_) => {}
+                }
+                let loaded = Served {
+                    generation: staged.generation,
+                    fingerprint: module.fingerprint,
+                    description,
+                };
+                serving.insert(module.name, loaded);
+            }
+            Loading::Failure(failure) => {
+                changes.failed.push(Failed {
+                    name: module.name.clone(),
+                    summary: failure.summary,
+                    trace: failure.trace,
+                    kept: before.is_some(),
+                });
+                if let Some(before) = before {
+                    serving.insert(module.name, before.clone());
+                }
+            }
+        }
+    }
+    let gone = served.keys().filter(|name| !serving.contains_key(*name));
+    changes.removed = gone.cloned().collect();
+    changes.renamed = renamed(served, &serving, &changes);
+    changes.shared = shared(&serving)
+        .into_iter()
+        .filter(|(word, _)| !shared(served).contains_key(word))
+        .collect();
+    let is_another = staged.python.is_some() && staged.python.as_deref() != python;
+    changes.python = staged
+        .python
+        .clone()
+        .filter(|_| is_another && python.is_some());
+    Plan {
+        serving,
+        python: staged.python,
+        changes,
+    }
+}
+
+/// Modules that are gone and modules that are new, with the same words.
+fn renamed(served: &Serving, serving: &Serving, changes: &Changes) -> Vec<(String, String)> {
+    let binds = |modules: &Serving, name: &String| {
+        let module = modules.get(name);
+        module.map_or_else(Vec::new, |module| module.description.binds.clone())
+    };
+    let mut pairs = Vec::new();
+    for old in &changes.removed {
+        let words = binds(served, old);
+        let same = |new: &&String| !words.is_empty() && binds(serving, new) == words;
+        if let Some(new) = changes.added.iter().find(same) {
+            pairs.push((old.clone(), new.clone()));
+        }
+    }
+    pairs
+}
+
+/// The words that several modules have.
+fn shared(modules: &Serving) -> BTreeMap<String, Vec<String>> {
+    let mut words: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, module) in modules {
+        for bind in &module.description.binds {
+            let modules = words.entry(bind.to_lowercase()).or_default();
+            if !modules.contains(name) {
+                modules.push(name.clone());
+            }
+        }
+    }
+    words.retain(|_, modules| modules.len() > 1);
+    words
+}
+
+/// What is `serving` as the catalogue takes it.
+#[must_use]
+pub fn roster(serving: &Serving) -> Roster {
+    let loaded = |served: &Served| Loaded {
+        description: served.description.clone(),
+        generation: served.generation,
+    };
+    serving
+        .iter()
+        .map(|(name, served)| (name.clone(), loaded(served)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::protocol::{LoadFailure, StagedModule};
+
+    fn description(word: &str) -> Description {
+        Description {
+            binds: vec![word.to_owned()],
+            ..Description::default()
+        }
+    }
+
+    fn loaded(name: &str, fingerprint: &str, word: &str) -> StagedModule {
+        StagedModule {
+            name: name.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            loading: Loading::Description(description(word)),
+        }
+    }
+
+    fn failed(name: &str) -> StagedModule {
+        let failure = LoadFailure {
+            summary: "SyntaxError".to_owned(),
+            trace: String::new(),
+        };
+        StagedModule {
+            name: name.to_owned(),
+            fingerprint: "broken".to_owned(),
+            loading: Loading::Failure(failure),
+        }
+    }
+
+    fn staged(generation: u64, modules: Vec<StagedModule>) -> Staged {
+        Staged {
+            generation,
+            modules,
+            problems: Vec::new(),
+            python: Some("python3 (3.11)".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_is_new_other_gone_and_broken_is_told_apart() {
+        let first = plan(
+            &Serving::new(),
+            None,
+            staged(
+                1,
+                vec![
+                    loaded("dice", "1", "@dice"),
+                    loaded("echo", "1", "@echo"),
+                    loaded("old", "1", "@name"),
+                    loaded("same", "1", "@same"),
+                ],
+            ),
+        );
+        assert_eq!(first.changes.added, ["dice", "echo", "old", "same"]);
+        let second = plan(
+            &first.serving,
+            first.python.as_deref(),
+            staged(
+                2,
+                vec![
+                    loaded("dice", "2", "@echo"),
+                    failed("echo"),
+                    failed("fresh"),
+                    loaded("new", "1", "@name"),
+                    loaded("same", "1", "@same"),
+                ],
+            ),
+        );
+        let changes = &second.changes;
+        assert_eq!(changes.added, ["new"]);
+        assert_eq!(changes.changed, ["dice"]);
+        assert_eq!(changes.removed, ["old"]);
+        assert_eq!(changes.renamed, [("old".to_owned(), "new".to_owned())]);
+        let kept: Vec<_> = changes
+            .failed
+            .iter()
+            .map(|failed| (failed.name.as_str(), failed.kept))
+            .collect();
+        assert_eq!(kept, [("echo", true), ("fresh", false)]);
+        let both = vec!["dice".to_owned(), "echo".to_owned()];
+        assert_eq!(changes.shared, [("@echo".to_owned(), both)]);
+        assert!(changes.python.is_none() && !changes.is_nothing());
+        let generations: Vec<_> = second
+            .serving
+            .iter()
+            .map(|(name, served)| (name.as_str(), served.generation))
+            .collect();
+        assert_eq!(
+            generations,
+            [("dice", 2), ("echo", 1), ("new", 2), ("same", 2)]
+        );
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let modules = || vec![loaded("dice", "1", "@dice")];
+        let first = plan(&Serving::new(), None, staged(1, modules()));
+        let python = first.python.as_deref();
+        let again = plan(&first.serving, python, staged(2, modules()));
+        assert!(again.changes.is_silent(), "{:?}", again.changes);
+        let other = plan(&first.serving, Some("python3 (3.9)"), staged(2, modules()));
+        assert_eq!(other.changes.python.as_deref(), Some("python3 (3.11)"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Loading all modules beside those that run, and swapping them in one instant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::bot::causes::causes;
+use crate::bot::context::Context;
+use crate::config::Config;
+use crate::module::protocol::{Stage, Staged, ToHost};
+
+use super::changes::{Changes, Plan, plan, roster};
+use super::{Condition, Modules};
+
+/// How long loading may take.
+pub(super) const LOADING: Duration = Duration::from_secs(300);
+
+/// What a reload finds.
+#[derive(Debug)]
+pub enum Found {
+    /// There is no folder of modules, and there was none before.
+    Nothing,
+    /// There is a folder now; its modules are loaded after the swap of the configuration.
+    Folder,
+    /// The modules have been loaded beside those that run.
+    Loaded(Box<Plan>),
+}
+
+impl Modules {
+    /// Loads the modules that `config` names beside those that run. What is found must be swapped or given up.
+    ///
+    /// # Errors
+    /// Why they cannot be loaded, as half a sentence; those that run are untouched.
+    pub async fn load(&self, config: &Config) -> Result<Found, String> {
+        let folder = &config.modules.commanddir;
+        let is_there = folder.is_dir();
+        if matches!(&*self.condition.borrow(), Condition::Absent(_)) {
+            return Ok(if is_there {
+                Found::Folder
+            } else {
+                Found::Nothing
+            });
+        }
+        if !is_there {
+            return Err(format!(
+                "there is no folder of modules ({})",
+                folder.display()
+            ));
+        }
+        self.greeted(LOADING).await?;
+        let staged = self.stage(config)?;
+        let staged = match timeout(LOADING, staged).await {
+            Ok(Ok(staged)) => staged,
+            Ok(Err(_)) => return Err("the module host has ended meanwhile".to_owned()),
+            Err(_) => return Err("loading the modules took too long".to_owned()),
+        };
+        let connection = self.connection();
+        let plan = plan(&connection.serving, connection.python.as_deref(), staged);
+        Ok(Found::Loaded(Box::new(plan)))
+    }
+
+    /// Orders all modules to be loaded.
+    pub(super) fn stage(&self, config: &Config) -> Result<oneshot::Receiver<Staged>, String> {
+        let (tell, staged) = oneshot::channel();
+        let mut connection = self.connection();
+        connection.generation += 1;
+        let order = ToHost::Stage(Stage {
+            generation: connection.generation,
+            folder: config.modules.commanddir.clone(),
+            python: config.modules.python.clone(),
+            workers: config.matterbot.command_workers,
+        });
+        let orders = connection.orders.as_ref();
+        if orders.is_none_or(|orders| orders.send(order).is_err()) {
+            return Err("no module host is there".to_owned());
+        }
+        connection.staging = Some((connection.generation, tell));
+        Ok(staged)
+    }
+
+    /// Calls go to what `plan` says from now on; calls that run end in the code that they began in.
+    pub(super) fn swap(&self, plan: &Plan) {
+        let mut connection = self.connection();
+        connection.serving = plan.serving.clone();
+        connection.python = plan.python.clone();
+        connection.serve();
+    }
+
+    /// What was loaded is given up.
+    pub fn give_up(&self) {
+        self.connection().serve();
+    }
+
+    /// There is a folder of modules now: they are loaded.
+    pub fn wake(&self) {
+        self.condition.send_replace(Condition::Loading(
+            "the modules are still being loaded".to_owned(),
+        ));
+        self.wanted.notify_one();
+    }
+}
+
+/// What is served stays, as it is what was loaded; the bind map may have changed.
+pub async fn leave(context: &Arc<Context>, plan: Plan) -> Changes {
+    context.modules.give_up();
+    let mut changes = plan.changes;
+    note_failures(context, &changes);
+    let shared = Arc::clone(context);
+    let read = tokio::task::spawn_blocking(move || shared.binds.reread()).await;
+    if let Ok(Err(trouble)) = read {
+        changes.problems.push(trouble);
+    }
+    changes
+}
+
+/// The log and `@status` tell what could not be loaded.
+fn note_failures(context: &Context, changes: &Changes) {
+    for problem in &changes.problems {
+        tracing::warn!("{problem}");
+    }
+    for failed in &changes.failed {
+        tracing::error!(
+            module = failed.name,
+            reason = failed.summary,
+            trace = failed.trace,
+            "a module could not be loaded"
+        );
+    }
+    let failed = changes.failed.iter().map(|failed| failed.name.clone());
+    context.binds.could_not_load(failed.collect());
+}
+
+/// Takes what `plan` says into service, and tells the catalogue of it.
+pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
+    context.modules.swap(&plan);
+    let Plan {
+        serving,
+        mut changes,
+        ..
+    } = plan;
+    note_failures(context, &changes);
+    let (shared, roster) = (Arc::clone(context), roster(&serving));
+    match tokio::task::spawn_blocking(move || shared.binds.greeted(roster)).await {
+        Ok(Ok(differences)) => changes.differences = differences,
+        Ok(Err(error)) => {
+            tracing::error!(error = %causes(&error), "the bind map was left as it is");
+        }
+        Err(panic) => tracing::error!(%panic, "the bind map was left as it is"),
+    }
+    changes
+}
