@@ -13,7 +13,8 @@
 //!
 //! **Floor 3, configuration.** The only place that knows YAML and our environment variables.
 //!
-//! **Floor 4, composition.** One select loop each: make an event, decide, perform.
+//! **Floor 4, composition.** One select loop each: make an event, decide, perform. The bot; the module host, which is a
+//! process of its own without the token; the playground; and what sets up and starts things.
 
 // These macros panic when the terminal or pipe is gone; `lifecycle::terminal` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

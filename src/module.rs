@@ -6,8 +6,10 @@
 pub mod bindmap;
 pub mod descent;
 pub mod folder;
+pub mod harness;
 pub mod lines;
 pub mod link;
 pub mod protocol;
 pub mod python;
 pub mod trampoline;
+pub mod user;

@@ -1,6 +1,7 @@
 //! `matterbot check`: whether the bot would start. All of it goes to standard output, what keeps it from starting first.
 
 mod binds;
+mod modules;
 mod server;
 
 use std::fmt::Display;
@@ -11,7 +12,7 @@ use crate::audit::{Audit, AuditError};
 use crate::config::{self, Config, Environment, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, print_error};
 use crate::lifecycle::{Status, linger, marker};
 use crate::timestamp::Timestamp;
 
@@ -30,7 +31,7 @@ const NO_LINGER: &str = "this bot is a service of your user, and ends with your 
 const EXIT_STATUSES: &str = "\
 Exit status:
   0   the bot would start; there may be warnings, and a server that is down is one
-  1   the server could not be asked, with --strict and --online
+  1   with --strict: a module could not be loaded (--modules), or the server not be asked (--online)
   78  the bot would not start";
 
 /// The arguments of `matterbot check`.
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Ask the server too, whether it lets the bot in and has the team, the channels and the operators
     #[arg(long)]
     online: bool,
+    /// Load all command modules too, without the bot's token, and tell what is the matter with them
+    #[arg(long)]
+    modules: bool,
 }
 
 /// What was found, each in a line.
@@ -51,6 +55,10 @@ struct Findings {
     /// Who runs with the state directory now.
     holder: Option<String>,
     server: Server,
+    /// How many modules cannot be loaded.
+    failed_modules: usize,
+    /// Whether anything is the matter with the modules.
+    odd_modules: bool,
 }
 
 /// What became of asking the server.
@@ -63,7 +71,7 @@ enum Server {
 }
 
 /// Checks, and reports; `for_restart`, for a bot that runs and wants to know whether it would come back. Gives 0, or 78 if
-/// the bot would not start.
+/// the bot would not start. `program` is ourselves, for the module host.
 ///
 /// # Errors
 /// The kernel gives no event queue.
@@ -71,6 +79,7 @@ pub fn run(
     options: &config::Options,
     arguments: &Arguments,
     for_restart: bool,
+    program: &Path,
 ) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let loaded = config::load(&path, &Environment::of_process(), options.strict);
@@ -89,6 +98,11 @@ pub fn run(
         let runtime = runtime()?;
         findings.state(&config, for_restart);
         runtime.block_on(findings.ask(&config, arguments.online));
+        if arguments.modules {
+            runtime.block_on(findings.modules(&config, program, options.debug));
+        } else {
+            findings.binds(&config);
+        }
     }
     for line in [&findings.errors, &findings.warnings, &findings.notes]
         .into_iter()
@@ -101,6 +115,7 @@ pub fn run(
         (false, _) => Status::Configuration,
         // A bot that would come back, and wait for a server that is down, is not kept from restarting.
         (true, Server::Silent) if options.strict && !for_restart => Status::Failure,
+        (true, _) if options.strict && findings.odd_modules => Status::Failure,
         (true, _) => Status::Stopped,
     })
 }
@@ -112,6 +127,10 @@ impl Findings {
 
     fn warning(&mut self, text: impl Display) {
         self.warnings.push(format!("warning: {text}"));
+    }
+
+    fn note(&mut self, text: impl Display) {
+        self.notes.push(format!("note: {text}"));
     }
 
     /// All of it in a line.
@@ -128,11 +147,20 @@ impl Findings {
             (true, Server::Silent) => "the bot would start, but the server could not be asked",
             (true, Server::Answered) => "the bot would start, and the server lets it in",
         };
+        let without = match self.failed_modules {
+            count if count > 0 && self.errors.is_empty() => {
+                format!(", without {}", counted(count, "module", "modules"))
+            }
+            _ => String::new(),
+        };
         let turn = match &self.holder {
             Some(who) if self.errors.is_empty() => format!(", once {who} has ended"),
             _ => String::new(),
         };
-        format!("{}: {errors}, {warnings}: {verdict}{turn}", file.display())
+        format!(
+            "{}: {errors}, {warnings}: {verdict}{without}{turn}",
+            file.display()
+        )
     }
 
     /// Asks all who can be asked at the same time: whoever waits for the verdict has little patience.
@@ -169,13 +197,53 @@ impl Findings {
         }
     }
 
+    /// What the bind map says by itself.
+    fn binds(&mut self, config: &Config) {
+        let warnings = match binds::read(&config.matterbot.bindmap) {
+            Ok(map) => binds::warnings(config, &map.unwrap_or_default()),
+            Err(reason) => vec![binds::unusable(&reason)],
+        };
+        warnings.iter().for_each(|warning| self.warning(warning));
+    }
+
+    /// The modules as they are loaded, and what the bind map says of them.
+    async fn modules(&mut self, config: &Config, program: &Path, debug: bool) {
+        let found = match modules::load(config, program).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.odd_modules = true;
+                self.warning(format_args!("no module could be loaded: {error:#}"));
+                return self.binds(config);
+            }
+        };
+        let warnings = found.warnings();
+        self.odd_modules = !warnings.is_empty();
+        self.failed_modules = found.failures();
+        warnings.iter().for_each(|warning| self.warning(warning));
+        for (module, trace) in found.traces().filter(|_| debug) {
+            print_error(format_args!("{module}: {trace}"));
+        }
+        let mut map = binds::read(&config.matterbot.bindmap).map(Option::unwrap_or_default);
+        for note in found.notes(config, map.as_mut().ok()) {
+            self.note(note);
+        }
+        // Words that the modules have now count, and no longer those of the file.
+        match map {
+            Ok(map) => {
+                let warnings = binds::warnings(config, &map);
+                warnings.iter().for_each(|warning| self.warning(warning));
+            }
+            Err(reason) => self.warning(binds::unusable(&reason)),
+        }
+    }
+
     /// Who uses the state directory now, which is no mistake.
     fn holder(&mut self, directory: &StateDirectory) -> Result<(), StartFailure> {
         if let Holder::Process(pid) = directory.holder().map_err(refusal::directory)? {
             let who = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-            self.notes.push(format!(
-                "note: {who} runs with this state directory: a second bot on it waits 10 s for the end of the first, then \
-                 gives up"
+            self.note(format_args!(
+                "{who} runs with this state directory: a second bot on it waits 10 s for the end of the first, then gives \
+                 up"
             ));
             self.holder = Some(who);
         }
@@ -187,9 +255,6 @@ impl Findings {
         if let Err(StartFailure { error, .. }) = self.look(&config.lifecycle.state_dir, for_restart)
         {
             self.error(format_args!("{error:#}"));
-        }
-        for warning in binds::warnings(config) {
-            self.warning(warning);
         }
     }
 

@@ -342,28 +342,3 @@ fn rules(settings: &Settings, estate: &Estate, boot_id: String, mishap: Option<S
         mishap,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A directory under the name of a half-written marker cannot be removed as a file.
-    #[tokio::test]
-    async fn a_marker_that_cannot_be_read_fails_the_start_and_is_no_crash() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join("restart-marker.tmp-half")).unwrap();
-        let directory = StateDirectory::open(home.path()).unwrap();
-        let lock = directory.lock(PREDECESSOR).unwrap();
-        let Ok(stores) = stores::open(home.path()).await else {
-            panic!("there is room");
-        };
-        let ground = Ground::bare(
-            (Signals::listen().unwrap(), lock),
-            directory,
-            "boot".to_owned(),
-        );
-        assert!(ground.marker(stores).await.is_err());
-        let (_, left) = Ledger::open(home.path()).unwrap();
-        assert_eq!(left.runs[0].exit.as_deref(), Some(recovery::FAILURE));
-    }
-}

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::folders::{self, Folders};
+use crate::module::user;
+
+use super::folders::Folders;
 use super::layout::{Host, Layout, Scope};
 use super::step;
 
@@ -104,7 +106,7 @@ impl Facts {
             folders: host.map(|_| Folders::of_configuration(&layout.config)),
             modules_state: host.is_some_and(|host| exists(&host.modules.state)),
             user_exists: user_exists("matterbot"),
-            modules_user_exists: user_exists(folders::USER),
+            modules_user_exists: user_exists(user::NAME),
             user_id,
             executable,
             layout,

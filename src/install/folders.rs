@@ -1,16 +1,13 @@
 //! What the command modules must see and may write of the host, by the configuration and by who owns what.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Environment};
+use crate::module::user::User;
 use crate::secret::Secret;
 
 use super::layout::MARK;
-
-/// The user that the modules run as.
-pub const USER: &str = "matterbot-modules";
 
 /// The places that the sandbox hides (`ProtectHome=` of systemd.exec(5)).
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
@@ -54,11 +51,11 @@ impl Folders {
 impl Known {
     fn of_modules(modules: &config::Modules) -> Self {
         let folder = modules.commanddir.as_path();
-        let ids = ids_of_user(&fs::read_to_string("/etc/passwd").unwrap_or_default());
+        let user = User::of_host();
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut writable: Vec<PathBuf> = entries
             .map(|entry| entry.path())
-            .filter(|path| path.is_dir() && ids.is_some_and(|ids| may_write(path, ids)))
+            .filter(|path| path.is_dir() && user.is_some_and(|user| user.may_write(path)))
             .collect();
         writable.sort();
         let checkout = folder.parent().unwrap_or(folder).to_owned();
@@ -150,30 +147,6 @@ fn line(key: &str, path: &Path) -> String {
     format!("{key}=\"-{path}\"\n")
 }
 
-/// The user id and the group id of the modules' user, from the text of passwd(5).
-fn ids_of_user(passwd: &str) -> Option<(u32, u32)> {
-    let fields = passwd
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>());
-    for field in fields {
-        if let [name, _, user, group, ..] = field.as_slice()
-            && *name == USER
-        {
-            return Some((user.parse().ok()?, group.parse().ok()?));
-        }
-    }
-    None
-}
-
-fn may_write(path: &Path, (user, group): (u32, u32)) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| {
-        let mode = metadata.mode();
-        metadata.uid() == user && mode & 0o200 != 0
-            || metadata.gid() == group && mode & 0o020 != 0
-            || mode & 0o002 != 0
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,12 +205,5 @@ mod tests {
         let text = known.drop_in().unwrap();
         let line = format!("[Service]\nBindReadOnlyPaths=\"-{installed}\"\n");
         assert!(text.ends_with(&line), "{text}");
-    }
-
-    #[test]
-    fn the_ids_of_the_user_are_found_by_its_whole_name() {
-        let passwd = "matterbot-modules2:x:1:2::/:/x\nmatterbot-modules:x:998:997::/:/x\n";
-        assert_eq!(ids_of_user(passwd), Some((998, 997)));
-        assert_eq!(ids_of_user("root:x:0:0::/:/x\n"), None);
     }
 }

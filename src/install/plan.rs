@@ -4,8 +4,9 @@ mod modules;
 
 use std::path::Path;
 
+use crate::module::user;
+
 use super::facts::{Facts, Found, Program};
-use super::folders;
 use super::layout::{MARK, SYSUSERS, Scope, TMPFILES, UNIT};
 use super::step::Step;
 
@@ -181,7 +182,7 @@ fn leave(facts: &Facts, purge: bool, steps: &mut Vec<Step>) {
         steps.push(Step::run(&["userdel", "matterbot"]));
     }
     if facts.modules_user_exists && purge {
-        steps.push(Step::run(&["userdel", folders::USER]));
+        steps.push(Step::run(&["userdel", user::NAME]));
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use super::lines::{LineError, LineReader};
 use super::protocol::{FromHost, LINE_LIMIT, ToHost};
 use super::trampoline;
+use super::user::{self, User};
 
 /// A connection with the module host. The host ends when both halves are dropped, and its descendants with it.
 #[derive(Debug)]
@@ -52,8 +53,25 @@ impl Link {
     /// # Errors
     /// It cannot be started.
     pub fn spawn(program: &Path) -> io::Result<Self> {
+        Self::start(trampoline::scrubbed(program).into())
+    }
+
+    /// The same as `user`, who may have fewer rights than we: root must not run the code of modules.
+    ///
+    /// # Errors
+    /// It cannot be started; `user` may not execute `program`, for example.
+    pub fn spawn_as(program: &Path, user: User) -> io::Result<Self> {
+        let mut command: Command = trampoline::scrubbed(program).into();
+        command
+            .uid(user.id)
+            .gid(user.group)
+            .env("HOME", user::HOME)
+            .current_dir("/");
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> io::Result<Self> {
         let (ours, theirs) = StdUnixStream::pair()?;
-        let mut command = Command::from(trampoline::scrubbed(program));
         command
             .arg("module-host")
             .stdin(OwnedFd::from(theirs))

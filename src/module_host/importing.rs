@@ -24,11 +24,7 @@ impl Host {
         now: Instant,
     ) {
         match said {
-            FromInterpreter::Imported {
-                python,
-                modules,
-                problems,
-            } => {
+            FromInterpreter::Imported { python, modules } => {
                 let Some(interpreter) = self.interpreters.get_mut(&id) else {
                     return;
                 };
@@ -37,7 +33,7 @@ impl Host {
                 }
                 match interpreter.purpose {
                     Purpose::Generation(generation) => {
-                        self.imported(id, generation, (python, modules, problems));
+                        self.imported(id, generation, (python, modules));
                     }
                     Purpose::Own(process) => {
                         let failure =

@@ -36,8 +36,6 @@ pub(super) enum FromInterpreter {
     Imported {
         python: String,
         modules: Vec<ImportedModule>,
-        #[serde(default)]
-        problems: Vec<String>,
     },
     /// It cannot run modules at all.
     Unusable { reason: String },

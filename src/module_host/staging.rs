@@ -183,14 +183,13 @@ impl Host {
         &mut self,
         interpreter: InterpreterId,
         generation: u64,
-        (python, modules, problems): (String, Vec<ImportedModule>, Vec<String>),
+        (python, modules): (String, Vec<ImportedModule>),
     ) {
         let unchanged = self.unchanged_python(&modules, generation);
         let Some(staging) = self.stagings.get_mut(&generation) else {
             return;
         };
         staging.python = Some(python);
-        staging.problems.extend(problems);
         staging.is_loading = false;
         let stage = Arc::new(staging.stage.clone());
         for ImportedModule {

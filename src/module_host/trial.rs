@@ -16,9 +16,10 @@ use crate::config::{self, Environment};
 use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::terminal::{print, print_error};
+use crate::module::harness::Harness;
 use crate::module::link::Link;
 use crate::module::protocol::{
-    Answer, Call, FailureReason, FromHost, Loading, Outcome, Response, Stage, Staged, ToHost,
+    Answer, Call, FailureReason, FromHost, Loading, Log, Stage, Staged, ToHost,
 };
 
 /// The only generation.
@@ -29,9 +30,6 @@ const WORKERS: usize = 1;
 
 /// How long a command may take that no configuration tells of.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long the module host may take to end after its last answer.
-const ENDING: Duration = Duration::from_secs(5);
 
 /// The arguments of `matterbot try`.
 #[derive(Debug, clap::Args)]
@@ -59,9 +57,11 @@ pub fn run(
         .build()?;
     runtime.block_on(async {
         let link = Link::spawn(origin.program()).context("starting the module host")?;
-        let mut trial = Trial { link };
+        let mut trial = Trial(Harness::new(link, tell));
         let status = trial.run(stage, &arguments.text.join(" "), timeout).await;
-        trial.end().await;
+        if !trial.0.end().await {
+            print_error("the module host does not end");
+        }
         status
     })
 }
@@ -90,29 +90,18 @@ fn prepare(options: &config::Options, arguments: &Arguments) -> anyhow::Result<(
     Ok((stage, timeout))
 }
 
-/// A module host that nobody else uses.
-struct Trial {
-    link: Link,
-}
+/// A module host, and what is tried with it.
+struct Trial(Harness);
 
 impl Trial {
     async fn run(&mut self, stage: Stage, text: &str, timeout: Duration) -> anyhow::Result<Status> {
         let folder = stage.folder.clone();
-        self.link.sender.send(&ToHost::Stage(stage)).await?;
-        let staged = loop {
-            if let FromHost::Staged(staged) = self.next().await? {
-                break staged;
-            }
-        };
-        let catalogue = catalogue(staged);
+        let catalogue = catalogue(self.0.load(stage).await?);
         let generations = catalogue
             .modules()
             .map(|module| (module.name.clone(), GENERATION))
             .collect();
-        self.link
-            .sender
-            .send(&ToHost::Serve { generations })
-            .await?;
+        self.0.order(&ToHost::Serve { generations }).await?;
         let invocations = Vocabulary::new(&[], &[]).parse(text, |word| catalogue.is_bind(word));
         let calls = calls(&invocations, &catalogue);
         if calls.is_empty() {
@@ -144,9 +133,9 @@ impl Trial {
             generation: GENERATION,
             call,
         };
-        self.link.sender.send(&order).await?;
+        self.0.order(&order).await?;
         loop {
-            match self.next().await? {
+            match self.0.next().await? {
                 FromHost::Progress(progress) if progress.call == id => print(progress.text),
                 FromHost::Result(answer) if answer.call == id => {
                     show(&answer);
@@ -159,43 +148,6 @@ impl Trial {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// What the host says next; logs are printed, and requests refused, on the way.
-    async fn next(&mut self) -> anyhow::Result<FromHost> {
-        loop {
-            let said = self.link.receiver.next().await?;
-            match said.context("the module host has ended")? {
-                FromHost::Log(log) if log.level == "debug" => {}
-                FromHost::Log(log) => {
-                    print_error(format_args!("{}: {}", or_host(&log.module), log.text));
-                }
-                FromHost::Request(request) => {
-                    let why = format!("{}: there is no server in `matterbot try`", request.method);
-                    let response = Response {
-                        id: request.id,
-                        outcome: Outcome::Error(why),
-                    };
-                    self.link.sender.send(&ToHost::Response(response)).await?;
-                }
-                said => return Ok(said),
-            }
-        }
-    }
-
-    /// Hangs up, and waits for the host, so that nothing runs any more.
-    async fn end(self) {
-        let Link {
-            receiver,
-            sender,
-            child,
-        } = self.link;
-        drop((receiver, sender));
-        if let Some(mut child) = child
-            && tokio::time::timeout(ENDING, child.wait()).await.is_err()
-        {
-            print_error("the module host does not end");
         }
     }
 }
@@ -310,6 +262,13 @@ fn words(reason: FailureReason) -> &'static str {
     }
 }
 
-fn or_host(module: &str) -> &str {
-    if module.is_empty() { "modules" } else { module }
+/// Prints what is meant for the log.
+fn tell(log: &Log) {
+    let whose = match &*log.module {
+        "" => "modules",
+        module => module,
+    };
+    if log.level != "debug" {
+        print_error(format_args!("{whose}: {}", log.text));
+    }
 }

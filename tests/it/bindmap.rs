@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use crate::support::upstream;
+
 /// What upstream writes, as one line; with a key of its own.
 const UPSTREAM: &str = r#"{"dice": {"binds": ["@dice", "!dice"], "chans": ["lab", "any"], "accepts": null},
     "ipinfo": {"binds": ["@ipinfo", "@ioc"], "chans": [], "accepts": ["ip"], "note": {"by": "hand"}}}"#;
@@ -32,20 +34,6 @@ fn entry(binds: &[&str], chans: &[&str], accepts: Option<&[&str]>) -> Entry {
 
 fn parse(json: &str) -> Result<BindMap, String> {
     bindmap::parse(json.as_bytes()).map_err(|damaged| damaged.to_string())
-}
-
-/// What upstream makes of a file: it subscripts each entry with all three keys, and calls list methods on two of them.
-fn as_upstream(json: &[u8]) -> Value {
-    let map: Value = serde_json::from_slice(json).unwrap();
-    for entry in map.as_object().unwrap().values() {
-        assert!(
-            entry["binds"].is_array() && entry["chans"].is_array(),
-            "{entry}"
-        );
-        let accepts = entry.as_object().unwrap().get("accepts").unwrap();
-        assert!(accepts.is_null() || accepts.is_array(), "{entry}");
-    }
-    map
 }
 
 #[test]
@@ -104,7 +92,7 @@ proptest! {
             })
             .collect();
         let json = bindmap::render(&map).unwrap();
-        as_upstream(&json);
+        upstream::bind_map(&json);
         prop_assert_eq!(bindmap::parse(&json).unwrap(), map);
     }
 
@@ -179,7 +167,7 @@ fn a_change_is_written_as_upstream_reads_it_and_keeps_what_it_does_not_know() {
     let place = Place::with(UPSTREAM);
     let binds = place.read();
     bind(&binds, "ipinfo", "lab").unwrap();
-    let map = as_upstream(place.content().as_bytes());
+    let map = upstream::bind_map(place.content().as_bytes());
     assert_eq!(map["ipinfo"]["chans"], json!(["lab"]));
     assert_eq!(map["ipinfo"]["note"], json!({"by": "hand"}));
     assert_eq!(map["dice"]["chans"], json!(["lab", "any"]));
@@ -245,7 +233,7 @@ fn modules_tell_their_words_and_the_file_their_channels() {
             "new is new, and bound to debug",
         ]
     );
-    let map = as_upstream(place.content().as_bytes());
+    let map = upstream::bind_map(place.content().as_bytes());
     assert_eq!(
         map["dice"],
         json!({"binds": ["@dice", "@roll"], "chans": ["lab", "any"], "accepts": ["ip"]})
@@ -320,7 +308,7 @@ fn what_a_person_wrote_meanwhile_is_kept() {
     )
     .unwrap();
     bind(&binds, "other", "lab").unwrap();
-    let map = as_upstream(place.content().as_bytes());
+    let map = upstream::bind_map(place.content().as_bytes());
     assert_eq!(
         map,
         json!({"other": {"binds": ["@other"], "chans": ["war", "lab"], "accepts": null}})
@@ -328,7 +316,7 @@ fn what_a_person_wrote_meanwhile_is_kept() {
     assert!(binds.catalogue().get("dice").is_none());
     fs::remove_file(&place.file).unwrap();
     bind(&binds, "other", "den").unwrap();
-    let map = as_upstream(place.content().as_bytes());
+    let map = upstream::bind_map(place.content().as_bytes());
     assert_eq!(
         map["other"]["chans"],
         json!(["war", "lab", "den"]),

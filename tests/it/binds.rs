@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::bot::BotUnderTest;
 use crate::support::program::{Home, Settings};
 use crate::support::scenario::{Person, Scenario};
+use crate::support::upstream;
 
 /// Modules that nobody has greeted: the file is all that is known of them.
 const MAP: &str = r#"{"dice": {"binds": ["@dice", "!dice"], "chans": ["war"]},
@@ -16,8 +17,7 @@ const MAP: &str = r#"{"dice": {"binds": ["@dice", "!dice"], "chans": ["war"]},
 
 fn chans(bot: &BotUnderTest, module: &str) -> Value {
     let map = fs::read_to_string(bot.state("bindmap.json")).unwrap();
-    let map: Value = serde_json::from_str(&map).unwrap();
-    map[module]["chans"].clone()
+    upstream::bind_map(map.as_bytes())[module]["chans"].clone()
 }
 
 async fn answer(person: &Person, channel: &str, message: &str) -> String {

@@ -1,8 +1,11 @@
 //! `@status`, and by its example what is a command, where it is served, and how often.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
+use crate::support::poll;
 use crate::support::scenario::Scenario;
 
 #[tokio::test]
@@ -193,4 +196,36 @@ async fn many_askers_at_once_get_one_answer_each() {
     }
     scenario.finish(&mut bot).await;
     assert_eq!(bot.audit().len(), 40);
+}
+
+#[tokio::test]
+async fn modules_that_cannot_be_loaded_are_named_and_no_word_of_their_exceptions() {
+    let scenario = Scenario::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, code) in [
+        ("works", "def process(*_):\n    return None\n"),
+        ("breaks", "raise RuntimeError('key=hunter2')\n"),
+    ] {
+        let module = folder.path().join(name);
+        fs::create_dir(&module).unwrap();
+        fs::write(module.join("command.py"), code).unwrap();
+        fs::write(module.join("defaults.py"), "BINDS = ['@it']\nCHANS = []\n").unwrap();
+    }
+    let settings = json!({"Modules": {"commanddir": folder.path()}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    bot.says("the modules have been greeted", 1).await;
+    let told = async || {
+        let answer = scenario
+            .pat
+            .asks(&scenario.lab, "@status")
+            .await
+            .outcome()
+            .await;
+        assert!(!answer.contains("hunter2"), "{answer}");
+        let line = "- Modules: 1 loaded, 1 failed to load (`breaks`); the log and `matterbot check --modules` tell why";
+        answer.lines().any(|known| known == line).then_some(())
+    };
+    // The line in the log is before what it tells of.
+    poll("the modules are told of", told).await;
+    scenario.finish(&mut bot).await;
 }

@@ -11,6 +11,7 @@ pub(crate) mod s6;
 pub(crate) mod scenario;
 pub(crate) mod small_disk;
 pub(crate) mod strace;
+pub(crate) mod upstream;
 
 use std::time::Duration;
 

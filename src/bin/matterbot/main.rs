@@ -68,7 +68,8 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
     match &arguments.command {
         None => process::serve(options, &origin),
         Some(Command::Check(arguments_of_check)) => {
-            check::run(options, arguments_of_check, arguments.parent.is_some())
+            let for_restart = arguments.parent.is_some();
+            check::run(options, arguments_of_check, for_restart, origin.program())
         }
         Some(Command::Status(arguments)) => survey::run(options, arguments),
         Some(Command::Ledger(arguments_of_ledger)) => upkeep::run(options, arguments_of_ledger),

@@ -1,24 +1,21 @@
 //! What `check` finds in the bind map: nothing in it keeps the bot from starting.
 
-use crate::bot::binds;
 use crate::bot::settings::Settings;
 use crate::config::Config;
 use crate::module::bindmap::BindMap;
 use crate::module::folder;
 
-/// Warnings about the bind map of `config`; no module is imported.
-pub(super) fn warnings(config: &Config) -> Vec<String> {
-    match binds::read(&config.matterbot.bindmap) {
-        Ok(None) => Vec::new(),
-        Ok(Some(map)) => lost(config, &map)
-            .into_iter()
-            .chain(missing(config, &map))
-            .collect(),
-        Err(reason) => {
-            let waits = "the bot starts, and no module is available until that is mended";
-            vec![format!("{reason} ({waits})")]
-        }
-    }
+pub(super) use crate::bot::binds::read;
+
+/// Warnings about `map`, the bind map of `config`; no module is imported.
+pub(super) fn warnings(config: &Config, map: &BindMap) -> Vec<String> {
+    let lost = lost(config, map);
+    lost.into_iter().chain(missing(config, map)).collect()
+}
+
+/// A bind map that cannot be read.
+pub(super) fn unusable(reason: &str) -> String {
+    format!("{reason} (the bot starts, and no module is available until that is mended)")
 }
 
 /// Words of modules that are words of ours.

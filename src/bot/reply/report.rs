@@ -133,6 +133,10 @@ fn of_modules(modules: &Modules) -> String {
             parts.push(format!("{} {what} ({})", names.len(), named(names)));
         }
     }
+    let why = match modules.failed.is_empty() {
+        true => "",
+        false => "; the log and `matterbot check --modules` tell why",
+    };
     let trouble = match modules.binds {
         BindsTrouble::None => "",
         BindsTrouble::Unchangeable => {
@@ -142,7 +146,7 @@ fn of_modules(modules: &Modules) -> String {
             "- ⚠ The list of binds cannot be read, so no module is available anywhere\n"
         }
     };
-    format!("- Modules: {}\n{trouble}", parts.join(", "))
+    format!("- Modules: {}{why}\n{trouble}", parts.join(", "))
 }
 
 /// The first of `names`, and how many more there are.

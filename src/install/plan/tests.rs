@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::folders::Folders;
+use super::super::folders::{Folders, Known};
 use super::super::layout::{Layout, MODULES_SERVICE, MODULES_SOCKET};
 use super::*;
 
@@ -264,7 +264,7 @@ fn uninstall_of_nothing_does_nothing() {
 #[test]
 fn folders_of_modules_that_the_sandbox_hides_get_a_drop_in_that_goes_when_it_is_not_needed() {
     let at = |checkout: &str| {
-        Some(Folders::Known(folders::Known {
+        Some(Folders::Known(Known {
             checkout: PathBuf::from(checkout),
             interpreter: Vec::new(),
             writable: Vec::new(),

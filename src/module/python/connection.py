@@ -22,7 +22,7 @@ METHODS = {
         "get_channel_members",
     ),
     "posts": ("create_post",),
-    "teams": ("get_teams_for_user", "get_user_teams"),
+    "teams": ("get_team", "get_team_by_name", "get_teams_for_user", "get_user_teams"),
 }
 
 

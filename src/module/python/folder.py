@@ -32,7 +32,6 @@ class Folder:
         self.path = os.path.realpath(os.path.expanduser(path))
         self.parent = os.path.dirname(self.path)
         self.modules = {}
-        self.problems = []
         self._shared = []
         self._scan()
         self._prepare_path()
@@ -58,11 +57,8 @@ class Folder:
             folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
             name = os.path.basename(place).lower()
             if place != self.path and "command.py" in files:
-                if name in self.modules:
-                    both = (self.modules[name], place)
-                    self.problems.append("%s and %s are one module by name; only the first is loaded" % both)
-                else:
-                    self.modules[name] = place
+                # The host reports a second folder of one name.
+                self.modules.setdefault(name, place)
             elif not self._owner(place):
                 self._shared.append(place)
 

@@ -98,7 +98,7 @@ class Importer:
             else:
                 modules.append({**set_aside[name], "name": name, "fingerprint": fingerprints[name]})
         python = "%s (%s)" % (sys.executable, platform.python_version())
-        return {"type": "imported", "python": python, "modules": modules, "problems": self._folder.problems}
+        return {"type": "imported", "python": python, "modules": modules}
 
 
 class Kept:

@@ -81,7 +81,7 @@ async fn a_failure_is_told_with_its_trace() {
     assert!(err.contains("KeyError: 'secret'"), "{err}");
     let (status, _, err) = try_in(folder.path(), &["@dice ask"]).await;
     assert_eq!(status, Some(1));
-    assert!(err.contains("no server in `matterbot try`"), "{err}");
+    assert!(err.contains("there is no server here"), "{err}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::playground::DEADLINE;
 use super::poll;
 use super::scenario::Scenario;
+use super::upstream;
 
 /// The line that says that commands are served.
 const SERVING: &str = " serving as ";
@@ -127,6 +128,14 @@ impl BotUnderTest {
     /// A file in its state directory.
     pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.home.path().join("state").join(name)
+    }
+
+    /// Holds the bind map to upstream's rules, if the bot has written it: the mode of the file is then the bot's.
+    pub(crate) fn check_bind_map(&self) {
+        let file = self.state("bindmap.json");
+        if fs::metadata(&file).is_ok_and(|found| found.permissions().mode() & 0o7777 == 0o640) {
+            upstream::bind_map(&fs::read(file).unwrap());
+        }
     }
 
     /// Where all that is its own lies.

@@ -206,6 +206,7 @@ impl Scenario {
     pub(crate) async fn finish(&self, bot: &mut BotUnderTest) {
         bot.terminate();
         assert_eq!(bot.exit_code().await, Some(0), "after SIGTERM");
+        bot.check_bind_map();
         self.check_promise().await;
     }
 }

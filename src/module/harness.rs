@@ -1,0 +1,97 @@
+//! A module host for one use, without a bot: what `matterbot try` and `matterbot check --modules` load modules with.
+
+use std::io;
+use std::time::Duration;
+
+use super::link::{Link, LinkError};
+use super::protocol::{FromHost, Log, Outcome, Response, Stage, Staged, ToHost};
+
+/// How long the module host may take to end after its last answer.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// A module host that nobody else uses.
+#[derive(Debug)]
+pub struct Harness {
+    link: Link,
+    /// Gets what is meant for the log.
+    hear: fn(&Log),
+}
+
+/// Why the module host is of no more use.
+#[derive(Debug, thiserror::Error)]
+pub enum HarnessError {
+    /// It cannot be understood.
+    #[error("hearing the module host")]
+    Unheard(#[from] LinkError),
+    /// It does not listen.
+    #[error("telling the module host")]
+    Untold(#[from] io::Error),
+    /// It is gone.
+    #[error("the module host has ended")]
+    Ended,
+}
+
+impl Harness {
+    /// Takes over `link`; `hear` gets what the modules and their host log.
+    #[must_use]
+    pub fn new(link: Link, hear: fn(&Log)) -> Self {
+        Self { link, hear }
+    }
+
+    /// Loads the modules, and gives what came of it.
+    ///
+    /// # Errors
+    /// The module host is of no more use.
+    pub async fn load(&mut self, stage: Stage) -> Result<Staged, HarnessError> {
+        self.order(&ToHost::Stage(stage)).await?;
+        loop {
+            if let FromHost::Staged(staged) = self.next().await? {
+                return Ok(staged);
+            }
+        }
+    }
+
+    /// Tells the host.
+    ///
+    /// # Errors
+    /// The module host is of no more use.
+    pub async fn order(&mut self, order: &ToHost) -> Result<(), HarnessError> {
+        Ok(self.link.sender.send(order).await?)
+    }
+
+    /// What the host says next; on the way logs are handed on, and requests refused, since there is no server.
+    ///
+    /// # Errors
+    /// The module host is of no more use.
+    pub async fn next(&mut self) -> Result<FromHost, HarnessError> {
+        loop {
+            let said = self.link.receiver.next().await?;
+            match said.ok_or(HarnessError::Ended)? {
+                FromHost::Log(log) => (self.hear)(&log),
+                FromHost::Request(request) => {
+                    let why = format!("{}: there is no server here", request.method);
+                    let response = Response {
+                        id: request.id,
+                        outcome: Outcome::Error(why),
+                    };
+                    self.order(&ToHost::Response(response)).await?;
+                }
+                said => return Ok(said),
+            }
+        }
+    }
+
+    /// Hangs up, and waits for the host, so that nothing runs any more; says whether it has ended in time.
+    pub async fn end(self) -> bool {
+        let Link {
+            receiver,
+            sender,
+            child,
+        } = self.link;
+        drop((receiver, sender));
+        match child {
+            Some(mut child) => tokio::time::timeout(ENDING, child.wait()).await.is_ok(),
+            None => true,
+        }
+    }
+}
