@@ -17,13 +17,13 @@ use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::modules::Modules;
+use super::newcomers::Newcomers;
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::settings::Settings;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
-use super::welcome::Newcomers;
 
 /// The mechanisms and the configuration, shared by all that serves.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::mattermost::model::Post;
 use crate::timestamp::Timestamp;
 
 use super::identity::Room;
-use super::modules::hooks::Happening;
+use super::modules::happening::Happening;
 use super::restart::{Request, Return};
 use super::status::Status;
 use super::sweep::{SweepPlan, Unread};

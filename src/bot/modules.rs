@@ -8,8 +8,9 @@
 //! ```
 
 pub mod changes;
+pub mod happening;
 pub mod hooks;
-mod host;
+pub mod host;
 pub mod reloading;
 mod requests;
 mod strays;
@@ -25,11 +26,8 @@ use crate::module::protocol::{
 };
 use crate::tasks::Tasks;
 
-use super::context::Context;
 use changes::Serving;
-use hooks::{Dropped, Happening};
-
-pub use host::{Keeper, keep};
+use happening::Dropped;
 
 /// What a module says of a call.
 #[derive(Debug)]
@@ -183,14 +181,6 @@ impl Modules {
         orders.send(order(generation)).ok()?;
         connection.calls.insert(id.to_owned(), tell);
         Some(said)
-    }
-
-    /// Tells modules what has happened, beside everything else.
-    pub fn happened(&self, context: &Arc<Context>, happening: Happening) {
-        if self.dropped.admits(self.hooks.running()) {
-            let telling = hooks::tell(Arc::clone(context), happening);
-            drop(self.hooks.spawn(context.chores.until_stopped(telling)));
-        }
     }
 
     /// Nobody waits for the call `id` any longer.

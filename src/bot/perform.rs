@@ -23,6 +23,7 @@ use super::effect::{Effect, End};
 use super::event::Event;
 use super::expired;
 use super::identity::{Identity, Room, Unidentified};
+use super::modules::hooks;
 use super::recovery::Unsettled;
 use super::reload::{self, Unchanged};
 use super::reply;
@@ -80,7 +81,7 @@ impl Performer {
             Effect::FirstProofOfLife(server_time) => self.first_proof_of_life(server_time),
             Effect::TokenWorked => self.token_worked(),
             Effect::OwnPost { key, recursion } => self.own_post(key.as_deref(), recursion),
-            Effect::Tell(happening) => context.modules.happened(&context, happening),
+            Effect::Tell(happening) => hooks::happened(&context, happening),
             Effect::Prepare => self.prepare(),
             Effect::AwaitAcknowledgement(key) => self.await_acknowledgement(key),
             Effect::Acknowledge(ticket) => {

@@ -32,7 +32,8 @@ use super::Bot;
 use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
-use super::modules::{self, Modules};
+use super::modules::{Modules, host};
+use super::newcomers::Newcomers;
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::perform::Performer;
@@ -43,7 +44,7 @@ use super::stores::{self, Reopened, Stores, Unopened};
 use super::supervision::{self, Launch};
 use super::unrecorded::Unrecorded;
 use super::upkeep;
-use super::welcome::{self, Newcomers};
+use super::welcome;
 
 /// How long a predecessor may hold the state directory while it ends.
 const PREDECESSOR: Duration = Duration::from_secs(10);
@@ -304,7 +305,7 @@ impl Bot {
             drop(chores.spawn(chores.until_stopped(forgetting)));
         }
         Self {
-            keeper: modules::keep(&context),
+            keeper: host::keep(&context),
             performer: Performer::new(
                 Arc::clone(&context),
                 Tasks::new(),

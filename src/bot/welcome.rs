@@ -7,10 +7,9 @@
 //! The event `user_added` tells of every joining, by oneself, by somebody else, or with the team; the server's post that
 //! tells of it too adds nothing. Who joined while the bot was away is not greeted: days later it would surprise.
 
-use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Welcome;
@@ -26,9 +25,6 @@ use super::serve::parts;
 /// So long others may join before all are greeted together.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// An event that comes a second time within this time tells of the same joining.
-const SAME_JOINING: Duration = Duration::from_secs(10);
-
 /// The longest text of a file that is posted, in bytes.
 const FILE_LIMIT: u64 = 64 * 1024;
 
@@ -37,38 +33,6 @@ const FILE_LIMIT: u64 = 64 * 1024;
 pub fn channel(welcome: &Welcome) -> Option<ChannelId> {
     let channel = welcome.channel.as_deref().filter(|_| welcome.enabled)?;
     channel.parse().ok()
-}
-
-/// Who joined, and is to be greeted or was greeted a short while ago.
-#[derive(Debug, Default)]
-pub struct Newcomers {
-    lists: Mutex<Lists>,
-}
-
-#[derive(Debug, Default)]
-struct Lists {
-    waiting: Vec<UserId>,
-    recent: HashMap<UserId, Instant>,
-}
-
-impl Newcomers {
-    /// Notes that `user` joined; says whether he is the first of those who wait.
-    fn joined(&self, user: UserId, now: Instant) -> bool {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists
-            .recent
-            .retain(|_, joined| now.duration_since(*joined) < SAME_JOINING);
-        if lists.recent.insert(user, now).is_some() {
-            return false;
-        }
-        lists.waiting.push(user);
-        lists.waiting.len() == 1
-    }
-
-    fn take(&self) -> Vec<UserId> {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut lists.waiting)
-    }
 }
 
 /// Greets `user`, who has joined `channel`, and all who join in the next moment.

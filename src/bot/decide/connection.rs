@@ -6,7 +6,7 @@ use crate::bot::advice::NEW_TOKEN;
 use crate::bot::effect::{Effect, End};
 use crate::bot::event::Now;
 use crate::bot::identity::Identity;
-use crate::bot::modules::hooks::Happening;
+use crate::bot::modules::happening::Happening;
 use crate::bot::watermark::SETTLING;
 use crate::id::{ChannelId, UserId};
 use crate::lifecycle::{Outcome, Status as ExitStatus};

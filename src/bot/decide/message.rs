@@ -7,7 +7,7 @@ use crate::bot::effect::Effect;
 use crate::bot::event::Now;
 use crate::bot::identity::Room;
 use crate::bot::lane::Lane;
-use crate::bot::modules::hooks::Happening;
+use crate::bot::modules::happening::Happening;
 use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::command::author::{self, Author, Why};

@@ -1,62 +1,29 @@
 //! What modules are told that happens: posts, people who join, connections. It never holds up a command.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::id::{ChannelId, UserId, random_token};
+use crate::id::{UserId, random_token};
 use crate::module::protocol::Hook;
 
-/// So many may wait for their modules; more of them are dropped.
-const MOST_WAITING: usize = 64;
+use super::happening::Happening;
 
 /// Until the modules have been greeted, what happens waits for so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Something that modules may ask to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
-    /// A person wrote this.
-    Written {
-        /// Who.
-        user: UserId,
-        /// Where.
-        channel: ChannelId,
-        /// Where, by name.
-        name: Arc<str>,
-        /// What.
-        text: String,
-    },
-    /// Somebody joined a channel.
-    Joined {
-        /// Who.
-        user: UserId,
-        /// Which.
-        channel: ChannelId,
-    },
-    /// The bot has connected.
-    Connected,
-}
-
-impl Happening {
-    /// The hook's name, as in a module's description.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Written { .. } => "scan_message",
-            Self::Joined { .. } => "on_join",
-            Self::Connected => "reconcile",
-        }
+/// Tells modules what has happened, beside everything else.
+pub fn happened(context: &Arc<Context>, happening: Happening) {
+    let modules = &context.modules;
+    if modules.dropped.admits(modules.hooks.running()) {
+        let telling = tell(Arc::clone(context), happening);
+        drop(modules.hooks.spawn(context.chores.until_stopped(telling)));
     }
 }
 
-/// How many hooks were dropped since the start.
-#[derive(Debug, Default)]
-pub struct Dropped(AtomicUsize);
-
 /// Tells the modules that asked for it.
-pub async fn tell(context: Arc<Context>, happening: Happening) {
+async fn tell(context: Arc<Context>, happening: Happening) {
     let name = happening.name();
     // At the first connection the modules are still being loaded, as a rule.
     if context.modules.greeted(PATIENCE).await.is_err() {
@@ -134,22 +101,5 @@ async fn one(context: &Context, module: &str, hook: Hook) {
         if let super::Said::Failure(failure) = said {
             tracing::warn!(module, reason = ?failure.reason, trace = failure.trace, "a hook of a module failed");
         }
-    }
-}
-
-impl Dropped {
-    /// Whether another hook may wait beside `waiting` others; if not it is counted, and the log is told now and then.
-    pub fn admits(&self, waiting: usize) -> bool {
-        if waiting < MOST_WAITING {
-            return true;
-        }
-        let dropped = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        if dropped.is_power_of_two() {
-            tracing::warn!(
-                dropped,
-                "modules are not told of all that happens: too much of it waits for them"
-            );
-        }
-        false
     }
 }

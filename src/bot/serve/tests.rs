@@ -27,7 +27,7 @@ use crate::timestamp::Timestamp;
 
 use super::*;
 use crate::bot::binds::Binds;
-use crate::bot::welcome::Newcomers;
+use crate::bot::newcomers::Newcomers;
 
 /// A bot that knows no server, with its state in `home`.
 fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::UnboundedReceiver<Event>) {
