@@ -41,10 +41,10 @@ def checkout(host: Host, folder: str) -> None:
         host.machine.copy(TESTS / "modules" / name, f"{folder}/{name}")
 
 
-def ask(host: Host, text: str, beginning: str = "") -> str:
-    """Asks as somebody in the channel, and gives the first answer."""
-    olga = host.server.person("olga")
-    return olga.answer(olga.say(text), beginning, BACK_WITHIN)["message"]
+def ask(host: Host, text: str, beginning: str = "", seconds: float = BACK_WITHIN, who: str = "olga") -> str:
+    """Asks in the channel, and gives the first answer."""
+    person = host.server.person(who)
+    return person.answer(person.say(text), beginning, seconds)["message"]
 
 
 def serve(host: Host) -> None:
@@ -271,7 +271,7 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
     # The bot cannot see the folder, and need not to have it loaded again.
     host.machine.copy(TESTS / "modules/errand", f"{folder}/later")
     host.machine.write(f"{folder}/later/defaults.py", "BINDS = ['@later']\nCHANS = ['any']\n")
-    reloaded = ask(host, "@reload")
+    reloaded = ask(host, "@reload", who="admin")
     assert "later" in reloaded, reloaded
     assert ask(host, "@later python").endswith(" found")
 
@@ -285,7 +285,8 @@ def a_unit_that_cannot_start_is_mended_and_started_by_a_restart_of_the_bot(host:
     host.run("systemctl", "restart", UNIT)
     failed = {"ActiveState": "failed", "Result": "trigger-limit-hit"}
     wait.until(lambda: host.machine.show(SOCKET, *failed) == failed, BACK_WITHIN, "the socket to fail")
-    said = ask(host, "@dice", "`@dice` is not available at present: ")
+    # What a module is asked waits half a minute for them all.
+    said = ask(host, "@dice", "`@dice` is not available at present: ", 90)
     host.note(said)
     host.answered()
     host.run("rm", broken)
