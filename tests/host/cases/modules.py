@@ -291,8 +291,8 @@ def a_unit_that_cannot_start_is_mended_and_started_by_a_restart_of_the_bot(host:
     host.machine.write(broken, "[Service]\nBindPaths=/no/such/folder\n")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "restart", UNIT)
-    failed = {"ActiveState": "failed", "Result": "trigger-limit-hit"}
-    wait.until(lambda: host.machine.show(SOCKET, *failed) == failed, BACK_WITHIN, "the socket to fail")
+    # Whether the socket then fails or is only slowed down is a matter of how fast the host is.
+    wait.until(lambda: "status=226/NAMESPACE" in host.machine.journal(SERVICE), BACK_WITHIN, "the failure")
     # What a module is asked waits half a minute for them all.
     said = ask(host, "@dice", "`@dice` is not available at present: ", 90)
     host.note(said)
