@@ -253,6 +253,18 @@ mod tests {
     }
 
     #[test]
+    fn drop_ins_lie_beside_each_unit() {
+        let folders: Vec<PathBuf> = Layout::of_host().drop_ins().collect();
+        let names = [
+            "matterbot.service.d",
+            "matterbot-modules.socket.d",
+            "matterbot-modules.service.d",
+        ];
+        let units = Path::new("/etc/systemd/system");
+        assert_eq!(folders, names.map(|name| units.join(name)));
+    }
+
+    #[test]
     fn a_first_configuration_of_a_host_names_a_folder_that_modules_can_see() {
         let text = Layout::of_host().config_text();
         let line = "\n  commanddir: \"/opt/matterbot/commands\"\n";

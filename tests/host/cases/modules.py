@@ -41,10 +41,16 @@ def checkout(host: Host, folder: str) -> None:
         host.machine.copy(TESTS / "modules" / name, f"{folder}/{name}")
 
 
-def ask(host: Host, text: str, beginning: str = "") -> str:
-    """Asks as somebody in the channel, and gives the first answer."""
-    olga = host.server.person("olga")
-    return olga.answer(olga.say(text), beginning, BACK_WITHIN)["message"]
+def another_errand(host: Host, folder: str, name: str) -> None:
+    """The module `errand` once more, with a name and a word of its own."""
+    host.machine.copy(TESTS / "modules/errand", f"{folder}/{name}")
+    host.machine.write(f"{folder}/{name}/defaults.py", f"BINDS = ['@{name}']\nCHANS = ['any']\n")
+
+
+def ask(host: Host, text: str, beginning: str = "", seconds: float = BACK_WITHIN, who: str = "olga") -> str:
+    """Asks in the channel, and gives the first answer."""
+    person = host.server.person(who)
+    return person.answer(person.say(text), beginning, seconds)["message"]
 
 
 def serve(host: Host) -> None:
@@ -254,6 +260,8 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
     home = "/home/ada"
     folder = f"{home}/MatterBot/commands"
     checkout(host, folder)
+    another_errand(host, folder, "mine")
+    host.run("chown", "-R", USER, f"{folder}/mine")
     # As uv and pyenv have it: the interpreter that the environment is linked to lies at home too.
     python = f"{home}/.local/share/python/bin/python3"
     host.run("sh", "-ec", f"mkdir -p {home}/.local/share/python/bin; cp $(readlink -f /usr/bin/python3) {python}")
@@ -268,10 +276,10 @@ def a_checkout_at_home_serves_with_its_own_interpreter(host: Host) -> None:
     user = host.run("id", "-u", USER).stdout.strip()
     assert ask(host, "@errand python") == f"{home}/MatterBot/.venv {user} found"
     assert ask(host, "@errand write") == "not written: Read-only file system"
+    assert ask(host, "@mine write") == "written"
     # The bot cannot see the folder, and need not to have it loaded again.
-    host.machine.copy(TESTS / "modules/errand", f"{folder}/later")
-    host.machine.write(f"{folder}/later/defaults.py", "BINDS = ['@later']\nCHANS = ['any']\n")
-    reloaded = ask(host, "@reload")
+    another_errand(host, folder, "later")
+    reloaded = ask(host, "@reload", who="admin")
     assert "later" in reloaded, reloaded
     assert ask(host, "@later python").endswith(" found")
 
@@ -283,9 +291,10 @@ def a_unit_that_cannot_start_is_mended_and_started_by_a_restart_of_the_bot(host:
     host.machine.write(broken, "[Service]\nBindPaths=/no/such/folder\n")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "restart", UNIT)
-    failed = {"ActiveState": "failed", "Result": "trigger-limit-hit"}
-    wait.until(lambda: host.machine.show(SOCKET, *failed) == failed, BACK_WITHIN, "the socket to fail")
-    said = ask(host, "@dice", "`@dice` is not available at present: ")
+    # Whether the socket then fails or is only slowed down is a matter of how fast the host is.
+    wait.until(lambda: "status=226/NAMESPACE" in host.machine.journal(SERVICE), BACK_WITHIN, "the failure")
+    # What a module is asked waits half a minute for them all.
+    said = ask(host, "@dice", "`@dice` is not available at present: ", 90)
     host.note(said)
     host.answered()
     host.run("rm", broken)

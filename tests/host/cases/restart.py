@@ -176,6 +176,8 @@ def in_place_below_a_shell_that_inherited_the_variables(host: Host) -> None:
     )  # fmt: skip
     try:
         bot = wait.until(lambda: child(host, "nested.service"), 10, "the bot below the shell")
+        # What was asked before a first connection is nobody's to answer.
+        wait.until(lambda: "connected to Mattermost" in host.machine.journal("nested.service"), 10, "the connection")
         host.answered(BACK_WITHIN)
         restart(host)
         assert child(host, "nested.service") == bot
