@@ -5,7 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::support::program::{Home, Settings};
+use matterbot::module::harness::Harness;
+use matterbot::module::link::Link;
+use matterbot::module::protocol::{Loading, Stage};
+use matterbot::module::user::User;
+
+use crate::support::program::{Home, PROGRAM, Settings, command, output};
 
 /// A home whose modules lie in the folder `commands`: these, each with its `command.py`, and words of its own.
 fn home(modules: &[(&str, &str, &str)]) -> Home {
@@ -147,4 +152,44 @@ async fn a_folder_or_an_interpreter_that_is_not_there_is_named() {
     assert_eq!(status, Some(1), "{said}");
     has(&said, &["commands cannot be read"]);
     assert!(Path::new(&home.config()).exists());
+}
+
+/// As the check does it that root types on a host with the modules' user; here another one without rights stands for it.
+#[tokio::test]
+async fn roots_rights_are_not_given_to_modules() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run: only root can become another user");
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (program, module) = (place.path().join("matterbot"), place.path().join("c/who"));
+    fs::create_dir_all(&module).unwrap();
+    // Neither may be open for writing here when it is executed.
+    let script = "cp \"$1\" \"$2\" && printf '%s\\n' '#!/bin/sh' 'printf \"{\\\"type\\\":\\\"hello\\\",\\\"protocol\\\":1,\
+                  \\\"binds\\\":[\\\"%s\\\"]}\\n\" \"$(id -u) $(id -G) $HOME\"' 'cat >/dev/null' >\"$3\" && chmod 755 \"$3\"";
+    let mut shell = command("/bin/sh");
+    shell.args(["-c", script, "sh", PROGRAM]);
+    shell.arg(&program).arg(module.join("command"));
+    assert!(output(shell).await.status.success());
+    let user = User {
+        id: 65534,
+        group: 65533,
+    };
+    let mut harness = Harness::new(Link::spawn_as(&program, user).unwrap(), |_| {});
+    let stage = Stage {
+        generation: 1,
+        folder: place.path().join("c"),
+        python: None,
+        workers: 1,
+    };
+    let staged = harness.load(stage).await.unwrap();
+    assert!(harness.end().await);
+    let Loading::Description(description) = &staged.modules[0].loading else {
+        panic!("{staged:?}");
+    };
+    assert_eq!(
+        description.binds,
+        ["65534 65533 /var/lib/matterbot-modules"]
+    );
 }

@@ -7,30 +7,30 @@ use tokio::process::Command;
 
 use crate::support::program::{self, PROGRAM, needs, output};
 
-/// Cargo's folder of ours: what is in it was built without a network before, or nothing needs to be.
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A folder with the one example `name`.
-fn folder_with(name: &str) -> TempDir {
+/// A folder with the module `name` that is `what`, a file or a folder. Another process copies it: a program that is open
+/// for writing in this one may be so in a child of another test at the same time, and could not be executed.
+async fn folder_with(name: &str, what: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    copy(
-        &Path::new(PACKAGE).join("examples/modules").join(name),
-        &folder.path().join(name),
-    );
+    let mut copy = program::command("cp");
+    copy.arg("-R").arg(what);
+    if what.is_dir() {
+        copy.arg(folder.path().join(name));
+    } else {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        copy.arg(folder.path().join(name).join("command"));
+    }
+    assert!(output(copy).await.status.success());
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if !entry.file_type().unwrap().is_dir() {
-            std::fs::copy(entry.path(), to).unwrap();
-        } else if entry.file_name() != "target" {
-            copy(&entry.path(), &to);
-        }
-    }
+async fn example(name: &str) -> TempDir {
+    folder_with(
+        name,
+        &Path::new(PACKAGE).join("examples/modules").join(name),
+    )
+    .await
 }
 
 /// What the modules of `folder` answer to `message`.
@@ -50,7 +50,7 @@ async fn answer(folder: &TempDir, message: &str) -> String {
 
 #[tokio::test]
 async fn dice_in_python() {
-    let folder = folder_with("dice");
+    let folder = example("dice").await;
     let said = answer(&folder, "@dice 2d6").await;
     assert!(said.starts_with("@try rolls 2d6: **"), "{said}");
     let said = answer(&folder, "@dice 11d1").await;
@@ -64,7 +64,7 @@ async fn uptime_in_shell() {
     if !needs("jq", "jq") {
         return;
     }
-    let said = answer(&folder_with("uptime"), "@uptime").await;
+    let said = answer(&example("uptime").await, "@uptime").await;
     assert!(said.contains("up"), "{said}");
 }
 
@@ -73,24 +73,25 @@ async fn epoch_in_javascript() {
     if !needs("node", "nodejs") {
         return;
     }
-    let said = answer(&folder_with("epoch"), "@epoch 1700000000").await;
+    let said = answer(&example("epoch").await, "@epoch 1700000000").await;
     assert!(said.contains("2023-11-14"), "{said}");
 }
 
-/// It is built with packages that this one was built with, so that no network is needed.
+/// It is built of packages that this one is built of too, so that no network is needed; and once, as long as nothing
+/// changes.
 #[tokio::test]
 async fn roman_in_rust() {
-    let folder = folder_with("roman");
-    let package = folder.path().join("roman");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("roman");
     let mut cargo = program::command(env!("CARGO"));
     cargo
         .args(["build", "--offline", "--locked", "--quiet"])
-        .env("CARGO_TARGET_DIR", package.join("target"))
-        .current_dir(&package);
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .current_dir(Path::new(PACKAGE).join("examples/modules/roman"));
     let built = cargo.output().await.unwrap();
     let complaint = String::from_utf8(built.stderr).unwrap();
     assert!(built.status.success(), "{complaint}");
-    std::fs::copy(package.join("target/debug/roman"), package.join("command")).unwrap();
+    let folder = folder_with("roman", &target.join("debug/roman")).await;
     let said = answer(&folder, "@roman 2026").await;
     assert!(said.contains("MMXXVI"), "{said}");
 }
