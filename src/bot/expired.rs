@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ledger::{Kind, Reply, Settlement, Unwritable};
+use crate::ledger::{CallKey, Kind, Reply, Settlement, Unwritable};
 use crate::tasks::shielded;
 
 use super::context::Context;
@@ -37,7 +37,8 @@ async fn record(context: &Context, tickets: &[Ticket]) -> Result<(), Unwritable>
     let mut tickets = tickets.to_vec();
     tickets.retain(|ticket| {
         let key = ticket.key();
-        !known.contains(&key) && !context.unrecorded.holds(&key)
+        let is_it = |known: &CallKey| (known.post, known.ordinal) == ticket.id();
+        !known.iter().any(is_it) && !context.unrecorded.holds(&key)
     });
     let mut settlements: Vec<Settlement> = tickets.iter().map(settlement).collect();
     let Some(first) = settlements.first_mut() else {

@@ -41,3 +41,21 @@ impl Newcomers {
         std::mem::take(&mut lists.waiting)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_joining_counts_once() {
+        let (newcomers, now) = (Newcomers::default(), Instant::now());
+        let (one, other) = (UserId::random(), UserId::random());
+        assert!(newcomers.joined(one, now));
+        assert!(!newcomers.joined(other, now));
+        assert!(!newcomers.joined(one, now));
+        assert_eq!(newcomers.take(), [one, other]);
+        assert!(!newcomers.joined(one, now + Duration::from_secs(9)));
+        assert_eq!(newcomers.take(), []);
+        assert!(newcomers.joined(one, now + Duration::from_secs(20)));
+    }
+}

@@ -170,14 +170,17 @@ async fn deny(
     Ok(Ending::Settled)
 }
 
+/// Whether the word has a row, whichever built-in or module that is of: what it calls may be another one by now.
+async fn is_known(context: &Context, ticket: &Ticket) -> Result<bool, Unwritable> {
+    let known = context.ledger.known(vec![ticket.post.id]).await?;
+    let ordinal = ticket.invocation.ordinal;
+    Ok(known.iter().any(|key| key.ordinal == ordinal))
+}
+
 /// Records what was decided before the call's turn came.
 async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable> {
     let (state, verdict, code) = declined(ticket.fate);
-    let known = context.ledger.known(vec![ticket.post.id]).await?;
-    if known
-        .iter()
-        .any(|key| key.ordinal == ticket.invocation.ordinal)
-    {
+    if is_known(context, ticket).await? {
         return Ok(Ending::Settled);
     }
     if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {

@@ -29,6 +29,8 @@ pub struct Ticket {
     pub modules: Vec<String>,
     /// What was decided of it.
     pub fate: Fate,
+    /// Catch-up found it: of what calls of modules may do nothing is known before those have been greeted.
+    pub found: bool,
 }
 
 /// What is to become of a call; what needs the server to decide is decided while it is served.

@@ -98,21 +98,3 @@ fn read(path: PathBuf) -> io::Result<String> {
         .read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_joining_counts_once() {
-        let (newcomers, now) = (Newcomers::default(), Instant::now());
-        let (one, other) = (UserId::random(), UserId::random());
-        assert!(newcomers.joined(one, now));
-        assert!(!newcomers.joined(other, now));
-        assert!(!newcomers.joined(one, now));
-        assert_eq!(newcomers.take(), [one, other]);
-        assert!(!newcomers.joined(one, now + Duration::from_secs(9)));
-        assert_eq!(newcomers.take(), []);
-        assert!(newcomers.joined(one, now + Duration::from_secs(20)));
-    }
-}

@@ -33,12 +33,13 @@ pub fn without_channel_mentions(text: &str) -> String {
     harmless
 }
 
-/// Whether `text` begins with a word that calls all members of a channel, in any case.
+/// Whether `text` begins with a word that calls all members of a channel, in any case. The server takes punctuation off
+/// the end of a mention (`app.MentionParserStandard`): `@all-` and `_@all_` ping as `@all` does.
 fn names_a_channel(text: &str) -> bool {
     let in_name = |character: &char| character.is_alphanumeric() || matches!(character, '_' | '-');
     let word: String = text.chars().take_while(in_name).take(8).collect();
     matches!(
-        word.to_ascii_lowercase().as_str(),
+        word.to_ascii_lowercase().trim_end_matches(['_', '-']),
         "all" | "channel" | "here"
     )
 }
@@ -91,4 +92,27 @@ fn is_invisible(character: char) -> bool {
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_of_a_whole_channel_ping_nobody() {
+        for (text, harmless) in [
+            ("@all", "@\u{200b}all"),
+            ("now (@Channel)!", "now (@\u{200b}Channel)!"),
+            ("_@here_", "_@\u{200b}here_"),
+            ("@all-", "@\u{200b}all-"),
+            ("@channel--------", "@\u{200b}channel--------"),
+            ("@here.", "@\u{200b}here."),
+            ("a.@all", "a.@\u{200b}all"),
+            ("@alla", "@alla"),
+            ("@all_of", "@all_of"),
+            ("bob@all", "bob@all"),
+        ] {
+            assert_eq!(without_channel_mentions(text), harmless);
+        }
+    }
 }

@@ -151,6 +151,7 @@ impl State {
                 room: room.clone(),
                 invocation,
                 fate: Fate::Run,
+                found: false,
             })
             .collect()
     }
@@ -169,6 +170,7 @@ impl State {
         if !(self.serves() || joins && source == Source::Event) {
             return Vec::new();
         }
+        ticket.found = source == Source::CatchUp;
         ticket.fate = self.fate(now, &ticket, source, age);
         if joins && ticket.fate == Fate::Run {
             ticket.fate = Fate::Join;

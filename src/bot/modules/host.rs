@@ -111,15 +111,6 @@ fn absent(context: &Context) -> Option<String> {
     (!is_there(modules)).then(|| format!("there is no folder of modules ({})", folder.display()))
 }
 
-/// Whether there may be a folder of modules.
-pub(super) fn is_there(modules: &Modules) -> bool {
-    match modules.commanddir.metadata() {
-        Ok(metadata) => metadata.is_dir(),
-        // A host in a unit of its own may see more than we do, whose sandbox hides all homes.
-        Err(error) => modules.socket.is_some() && error.kind() == ErrorKind::PermissionDenied,
-    }
-}
-
 /// Waits for the end of a host that was hung up on, and ends what it leaves behind.
 async fn finish(child: Option<Child>) {
     if let Some(mut child) = child {

@@ -152,3 +152,12 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
     }
     changes
 }
+
+/// Whether there may be a folder of modules.
+pub(super) fn is_there(modules: &Modules) -> bool {
+    match modules.commanddir.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        // A host in a unit of its own may see more than we do, whose sandbox hides all homes.
+        Err(error) => modules.socket.is_some() && error.kind() == ErrorKind::PermissionDenied,
+    }
+}

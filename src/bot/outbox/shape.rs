@@ -25,6 +25,8 @@ fn props(delivery: &Delivery) -> Value {
         "v": 1,
         "key": delivery.key,
         "calls": delivery.calls.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        // One word may call several modules: these tell their outcomes apart.
+        "names": delivery.calls.iter().map(|call| &call.name).collect::<Vec<_>>(),
         "kind": match delivery.kind {
             Kind::Progress => "progress",
             Kind::Outcome => "outcome",

@@ -99,6 +99,19 @@ pub fn text_as_file() -> String {
     "*This answer is so long that it comes as a file.*".to_owned()
 }
 
+/// Stands for the last messages of an answer that has too many.
+#[must_use]
+pub fn rest_as_file() -> String {
+    "*The rest of this answer is so long that it comes as a file.*".to_owned()
+}
+
+/// So many files of an answer are too many.
+#[must_use]
+pub fn files_not_sent(count: usize) -> String {
+    let files = super::counted(count, "more file was", "more files were");
+    format!("*{files} not sent.*")
+}
+
 /// A file of an answer could not be sent.
 #[must_use]
 pub fn file_not_sent(name: &str) -> String {

@@ -18,6 +18,10 @@ use super::parts;
 const MOST_TEXT: usize = 1 << 20;
 /// The server takes so many files with one post (`model.PostFileidsMaxRunes` allows more only in characters).
 const FILES_A_POST: usize = 10;
+/// So many messages of a call are posted; the text of the others comes as one file.
+const MOST_MESSAGES: usize = 50;
+/// So many files of a call are sent.
+const MOST_FILES: usize = 100;
 /// So often an upload is tried that the server could not answer.
 const ATTEMPTS: usize = 3;
 
@@ -30,18 +34,48 @@ pub(super) async fn posts(
 ) -> Vec<Part> {
     let mut posts = Vec::new();
     let mut room = MOST_TEXT;
-    for mut message in answer.messages {
+    for mut message in bounded(module, answer.messages) {
         if message.text.len() > room {
             let text = std::mem::replace(&mut message.text, reply::text_as_file());
-            message.uploads.push(Upload {
-                filename: format!("{module}.md"),
-                bytes: BASE64_STANDARD.encode(text),
-            });
+            message.uploads.push(as_file(module, &text));
         }
         room = room.saturating_sub(message.text.len());
         posts.extend(of_message(context, ticket, module, message).await);
     }
     posts
+}
+
+/// `messages`, as many as are posted, with as many files as are sent.
+fn bounded(module: &str, mut messages: Vec<Message>) -> Vec<Message> {
+    let (mut room, mut unsent) = (MOST_FILES, 0);
+    for message in &mut messages {
+        unsent += message.uploads.len().saturating_sub(room);
+        message.uploads.truncate(room);
+        room -= message.uploads.len();
+    }
+    if messages.len() > MOST_MESSAGES {
+        let rest = messages.split_off(MOST_MESSAGES - 1);
+        let (mut texts, mut uploads) = (Vec::new(), Vec::new());
+        for message in rest {
+            texts.push(message.text);
+            uploads.extend(message.uploads);
+        }
+        uploads.insert(0, as_file(module, &texts.join("\n\n")));
+        let text = reply::rest_as_file();
+        messages.push(Message { text, uploads });
+    }
+    if let Some(last) = messages.last_mut().filter(|_| unsent > 0) {
+        last.text.push_str("\n\n");
+        last.text.push_str(&reply::files_not_sent(unsent));
+    }
+    messages
+}
+
+fn as_file(module: &str, text: &str) -> Upload {
+    Upload {
+        filename: format!("{module}.md"),
+        bytes: BASE64_STANDARD.encode(text),
+    }
 }
 
 async fn of_message(
@@ -113,6 +147,25 @@ async fn upload(context: &Context, ticket: &Ticket, file: &Upload) -> Result<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_much_comes_as_one_file() {
+        let message = |number: usize| Message {
+            text: number.to_string(),
+            uploads: vec![as_file("dice", ""); 3],
+        };
+        let few: Vec<Message> = (0..MOST_MESSAGES / 3).map(message).collect();
+        assert_eq!(bounded("dice", few.clone()), few);
+        let many = bounded("dice", (0..1_000).map(message).collect());
+        assert_eq!(many.len(), MOST_MESSAGES);
+        let files: usize = many.iter().map(|message| message.uploads.len()).sum();
+        assert_eq!(files, MOST_FILES + 1);
+        let (last, before) = many.split_last().unwrap();
+        assert_eq!(before[48].text, "48");
+        let rest: Vec<String> = (49..1_000).map(|number| number.to_string()).collect();
+        assert_eq!(last.uploads, [as_file("dice", &rest.join("\n\n"))]);
+        assert!(last.text.ends_with("\n\n*2900 more files were not sent.*"));
+    }
 
     #[test]
     fn a_post_has_at_most_ten_files() {

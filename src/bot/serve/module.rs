@@ -15,18 +15,18 @@ use crate::bot::context::Context;
 use crate::bot::event::Event;
 use crate::bot::modules::Said;
 use crate::bot::reply;
-use crate::bot::ticket::Ticket;
+use crate::bot::ticket::{Fate, Ticket};
 use crate::bot::unrecorded::Record;
 use crate::command::catalogue::Module;
 use crate::command::indicator::{self, classify};
 use crate::command::table;
 use crate::id::random_token;
 use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
-use crate::module::protocol::{self, Answer, Failure, FailureReason};
+use crate::module::protocol::{self, Answer, Failure, FailureReason, Risk};
 use crate::tasks::shielded;
 use crate::text;
 
-use super::{Ending, Outcome, acknowledging, answer, parts, react, record};
+use super::{Ending, Outcome, acknowledging, answer, declined, is_known, parts, react, record};
 
 /// Until the modules have been greeted, their words wait for so long.
 const GREETING: Duration = Duration::from_secs(30);
@@ -66,6 +66,31 @@ impl Refusal {
             sentence,
         }
     }
+
+    /// What changes something is never run late.
+    fn missed(ticket: &Ticket) -> Self {
+        let fate = Fate::MissedAct;
+        let (_, verdict, code) = declined(fate);
+        let ticket = Ticket {
+            fate,
+            ..ticket.clone()
+        };
+        Self {
+            verdict,
+            code,
+            sentence: reply::declined(&ticket).unwrap_or_default(),
+        }
+    }
+
+    /// The outcome of the call.
+    fn outcome(self) -> Outcome {
+        let state = match self.verdict {
+            Verdict::Allowed => return Outcome::failed(self.code.to_owned(), self.sentence),
+            Verdict::Expired => CallState::Expired,
+            _ => CallState::Denied,
+        };
+        Outcome::refused((state, self.verdict), self.code, Some(self.sentence))
+    }
 }
 
 /// Finds the modules that are called, starts them together and sees each to its outcome.
@@ -73,15 +98,11 @@ pub(super) async fn run(context: &Arc<Context>, ticket: &Ticket) -> Result<Endin
     let called = match resolve(context, ticket).await {
         Ok(called) => called,
         Err(refusal) => {
-            let outcome = match refusal.verdict {
-                Verdict::Allowed => Outcome::failed(refusal.code.to_owned(), refusal.sentence),
-                _ => Outcome::refused(
-                    (CallState::Denied, Verdict::Denied),
-                    refusal.code,
-                    Some(refusal.sentence),
-                ),
-            };
-            context.record(record(context, ticket, outcome)).await?;
+            // The row of an earlier decision may bear the name of another module.
+            if !is_known(context, ticket).await? {
+                let outcome = refusal.outcome();
+                context.record(record(context, ticket, outcome)).await?;
+            }
             return Ok(Ending::Settled);
         }
     };
@@ -130,6 +151,10 @@ async fn resolve(context: &Context, ticket: &Ticket) -> Result<Vec<Called>, Refu
     modules.retain(|module| module.generation.is_some());
     if modules.is_empty() {
         return Err(Refusal::failed("not loaded", reply::not_loaded(ticket)));
+    }
+    // When it was found, the modules may not have told yet what their calls do.
+    if ticket.found && modules.iter().any(|module| module.risk > Risk::Read) {
+        return Err(Refusal::missed(ticket));
     }
     if let Some(indicator) = ticket.invocation.arguments.first() {
         let kind = classify(indicator);

@@ -87,6 +87,7 @@ fn ticket(context: &Context) -> Ticket {
         invocation,
         modules: Vec::new(),
         fate: Fate::Run,
+        found: false,
     }
 }
 

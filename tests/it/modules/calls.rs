@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rig::Rig;
+use crate::support::poll;
 
 #[tokio::test]
 async fn a_module_is_told_who_asks_what_and_where() {
@@ -103,6 +104,33 @@ async fn an_indicator_asks_the_modules_that_take_it() {
     ] {
         assert_eq!(rig.answer(olga, message).await, expected);
     }
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_word_of_several_modules_has_an_outcome_of_each() {
+    let word = json!({"binds": ["@both"]});
+    let modules = [("first", word.clone()), ("second", word)];
+    let mut rig = Rig::new(&modules, json!({})).await;
+    let asked = rig.scenario.olga.asks(&rig.scenario.lab, "@both x").await;
+    let answered = async || {
+        let posts = asked.posts().await;
+        (posts.len() == 2).then_some(posts)
+    };
+    let posts = poll("both have answered", answered).await;
+    let mut told: Vec<(String, String)> = posts
+        .iter()
+        .map(|post| {
+            let name = &post["props"]["matterbot"]["names"][0];
+            (name.as_str().unwrap().into(), post["message"].to_string())
+        })
+        .collect();
+    told.sort();
+    let expected = [("first", "\"first: x\""), ("second", "\"second: x\"")];
+    assert_eq!(
+        told,
+        expected.map(|(name, text)| (name.into(), text.into()))
+    );
     rig.scenario.finish(&mut rig.bot).await;
 }
 

@@ -96,3 +96,24 @@ async fn a_bot_that_is_killed_takes_its_modules_along() {
     );
     rig.scenario.finish(&mut rig.bot).await;
 }
+
+#[tokio::test]
+async fn a_missed_call_that_changes_something_expires_though_its_module_is_still_being_loaded() {
+    let hello = json!({"risk": "act", "after": 2});
+    let modules = [("mail", hello), ("dice", json!({}))];
+    let mut rig = Rig::new(&modules, json!({})).await;
+    let scenario = &rig.scenario;
+    let (olga, lab) = (&scenario.olga, &scenario.lab);
+    assert_eq!(rig.answer(olga, "@mail echo sent").await, "sent");
+    rig.bot.kill().await;
+    let act = olga.asks(lab, "@mail echo again").await;
+    let read = scenario.pat.asks(lab, "@dice echo late").await;
+    rig.bot.restart_process();
+    let expired = act.outcome().await;
+    assert!(
+        expired.starts_with("I was down when you asked for `@mail`, which changes something"),
+        "{expired}"
+    );
+    assert_eq!(read.outcome().await, "late");
+    rig.scenario.finish(&mut rig.bot).await;
+}

@@ -59,7 +59,9 @@ def run(call):
 
 
 NAME = os.path.basename(os.path.dirname(os.path.abspath(__file__)))
-say({"type": "hello", "protocol": 1, "concurrency": 8, "channels": ["any"], "binds": ["@" + NAME], **HELLO})
+hello = HELLO
+time.sleep(hello.pop("after", 0))
+say({"type": "hello", "protocol": 1, "concurrency": 8, "channels": ["any"], "binds": ["@" + NAME], **hello})
 for line in sys.stdin:
     message = json.loads(line)
     if message["type"] == "response":

@@ -1,6 +1,6 @@
 //! What the bot owes: one outcome for each call, in the thread of who asked, and nothing to anybody else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,8 @@ use super::{Call, Scenario};
 struct Ours {
     post: Value,
     calls: Vec<String>,
+    /// Of each call, the built-in or the module.
+    names: Vec<String>,
     kind: String,
     key: String,
     part: u64,
@@ -30,13 +32,20 @@ impl Ours {
         assert_eq!(props["v"], 1, "{post}");
         let mut keys: Vec<&String> = props.as_object().unwrap().keys().collect();
         keys.sort();
-        assert_eq!(keys, ["calls", "key", "kind", "part", "parts", "v"]);
-        let calls = props["calls"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{post}"));
+        assert_eq!(
+            keys,
+            ["calls", "key", "kind", "names", "part", "parts", "v"]
+        );
+        let texts = |value: &Value| -> Vec<String> {
+            let list = value.as_array().unwrap_or_else(|| panic!("{post}"));
+            list.iter().map(text).collect()
+        };
+        let (calls, names) = (texts(&props["calls"]), texts(&props["names"]));
+        assert_eq!(calls.len(), names.len(), "{post}");
         Self {
             post: post.clone(),
-            calls: calls.iter().map(text).collect(),
+            calls,
+            names,
             kind: text(&props["kind"]),
             key: text(&props["key"]),
             part: number(&props["part"]),
@@ -109,7 +118,8 @@ impl Scenario {
             ours.extend(posts.iter().filter(of_bot).map(Ours::read));
         }
         let mut keys = HashSet::new();
-        let mut outcomes: HashMap<&str, Vec<&Ours>> = HashMap::new();
+        // Of each call, by the built-in or the module: a word of several modules has an outcome of each.
+        let mut outcomes: HashMap<&str, BTreeMap<&str, Vec<&Ours>>> = HashMap::new();
         for our in &ours {
             assert!(keys.insert(&our.key), "a key came twice: {}", our.post);
             assert!(
@@ -119,7 +129,7 @@ impl Scenario {
             );
             assert!(our.part >= 1 && our.part <= our.parts, "{}", our.post);
             assert_eq!(our.calls.is_empty(), our.kind == "notice", "{}", our.post);
-            for call in &our.calls {
+            for (call, name) in our.calls.iter().zip(&our.names) {
                 let asked = calls.iter().find(|asked| asked.name() == *call);
                 let asked = asked.unwrap_or_else(|| panic!("nobody asked for this: {}", our.post));
                 // A summary of several calls stands in no thread.
@@ -134,19 +144,24 @@ impl Scenario {
                     our.post
                 );
                 if our.kind == "outcome" {
-                    outcomes.entry(call).or_default().push(our);
+                    let of_call = outcomes.entry(call).or_default();
+                    of_call.entry(name).or_default().push(our);
                 }
             }
         }
         for call in &calls {
             let (name, asked) = (call.name(), &call.post["message"]);
-            let answers = outcomes.remove(name.as_str()).unwrap_or_default();
-            let mut parts: Vec<u64> = answers.iter().map(|answer| answer.part).collect();
-            parts.sort_unstable();
-            let texts = answers.iter().map(|answer| &answer.post["message"]);
-            let whole = answers.first().map_or(1, |first| first.parts);
-            let expected: Vec<u64> = (1..=whole).collect();
-            assert_eq!(parts, expected, "{asked}: {:?}", texts.collect::<Vec<_>>());
+            let outcomes = outcomes.remove(name.as_str()).unwrap_or_default();
+            assert!(!outcomes.is_empty(), "{asked}: nothing was answered");
+            for (name, answers) in outcomes {
+                let mut parts: Vec<u64> = answers.iter().map(|answer| answer.part).collect();
+                parts.sort_unstable();
+                let texts = answers.iter().map(|answer| &answer.post["message"]);
+                let texts: Vec<&Value> = texts.collect();
+                let whole = answers.first().map_or(1, |first| first.parts);
+                let expected: Vec<u64> = (1..=whole).collect();
+                assert_eq!(parts, expected, "{asked}, {name}: {texts:?}");
+            }
         }
     }
 }
