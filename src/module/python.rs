@@ -8,7 +8,7 @@
 //!       ── import ──▶                 {"type":"import","folder":…,"workers":8,"only":null,"skip":[]}
 //!      ◀─ log*, imported ─            or unusable: it is no Python that can run modules
 //!       ── fork, 3 descriptors ─▶     {"type":"fork","module":"dice","process":7}
-//!      ◀─ forked | fork_failed ─      with that number; later on ended, with an exit status, or a signal as a number below zero
+//!      ◀─ forked | fork_failed ─      and its number; later on ended, with an exit status, or a signal below zero
 //! ```
 //!
 //! - `only` names the modules to import. An interpreter of one module alone does not fork but becomes that module's

@@ -23,8 +23,8 @@ from matterbot_python import process
 # How long one module may take to be imported, unless the order says otherwise.
 PATIENCE_MS = 30_000
 
-# Within this time all is to be imported, even where many modules hang (those that ask a server which is away): each that
-# did leaves the next ones less, but never less than a small part of what one may take.
+# Within this time all is to be imported, even where many modules hang (those that ask a server which is away): each of
+# them leaves the next ones less, but never less than a small part of what one may take.
 ALTOGETHER_MS = 240_000
 SHARE = 6
 LEAST = 1 / 30
