@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -155,11 +155,28 @@ fn fingerprint(folder: &Path) -> io::Result<String> {
                 folders.push(path);
             } else if is_executable(&path) || is_source(&path) {
                 path.hash(&mut hasher);
-                fs::read(&path)?.hash(&mut hasher);
+                add(&mut hasher, &path)?;
             }
         }
     }
     Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Adds the content of a file, piece by piece: programs may be large.
+fn add(hasher: &mut DefaultHasher, path: &Path) -> io::Result<()> {
+    let mut file = fs::File::open(path)?;
+    let mut piece = [0; 16 * 1024];
+    let mut length = 0_usize;
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        length += read;
+        hasher.write(piece.get(..read).unwrap_or_default());
+    }
+    length.hash(hasher);
+    Ok(())
 }
 
 fn is_source(path: &Path) -> bool {

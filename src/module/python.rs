@@ -7,14 +7,15 @@
 //!  host ── program ─▶ interpreter     python3 -c BOOTSTRAP
 //!       ── import ──▶                 {"type":"import","folder":…,"workers":8,"only":null,"skip":[]}
 //!      ◀─ log*, imported ─            or unusable: it is no Python that can run modules
-//!       ── fork, 3 descriptors ─▶     {"type":"fork","module":"dice"}
-//!      ◀─ forked | fork_failed ─      later on ended, with an exit status, or a signal as a number below zero
+//!       ── fork, 3 descriptors ─▶     {"type":"fork","module":"dice","process":7}
+//!      ◀─ forked | fork_failed ─      and its number; later on ended, with an exit status, or a signal below zero
 //! ```
 //!
 //! - `only` names the modules to import. An interpreter of one module alone does not fork but becomes that module's
 //!   process, and takes no orders any more.
 //! - `skip` names modules that are reported as failed, and not imported.
-//! - `patience_ms` is how long the import of one module may take, 30 s if it is missing.
+//! - `patience_ms` is how long the import of one module may take, 30 s if it is missing; `altogether_ms` that
+//!   of all, 240 s: the more modules hang, the less time the next ones get.
 //! - The first byte of a `fork` carries a unix stream socket that speaks [`ToModule`](super::protocol::ToModule) and
 //!   [`FromModule`](super::protocol::FromModule) without a greeting, and what becomes the standard output and the
 //!   standard error of the process.

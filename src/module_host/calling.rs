@@ -14,6 +14,7 @@ use super::event::{CodeId, Printer, ProcessId};
 use super::host::{Host, Start, Waiting};
 use super::process::{self, Condition, Process};
 use super::said;
+use super::strays;
 
 /// How long a process that was started may take to its greeting.
 pub(super) const GREETING: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ pub(super) fn failure(call: &str, reason: FailureReason, trace: String) -> Vec<u
     said::line(&FromHost::Error(Failure {
         call: call.to_owned(),
         reason,
-        trace,
+        trace: strays::shorten(trace),
     }))
 }
 
@@ -74,12 +75,20 @@ impl Host {
             let line = failure(&id, FailureReason::Unknown, trace);
             return self.bot.send(line, None);
         };
-        code.waiting.push_back(Waiting {
+        let is_hook = matches!(told, ToModule::Hook(_));
+        let first_hook = code.waiting.iter().position(|waiting| waiting.is_hook);
+        let place = first_hook
+            .filter(|_| !is_hook)
+            .unwrap_or(code.waiting.len());
+        let waiting = Waiting {
             id,
+            is_hook,
             // These types have no keys that could fail.
             line: serde_json::to_vec(told).unwrap_or_default(),
             deadline: now + Duration::from_millis(deadline_ms),
-        });
+        };
+        // Somebody waits for a call, and nobody for a hook, of which there may be many.
+        code.waiting.insert(place, waiting);
         self.advance(code_id, now);
     }
 

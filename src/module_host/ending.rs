@@ -147,7 +147,17 @@ impl Host {
             };
             self.exited(pid, &words(status), now);
         }
-        self.sweep();
+        self.sweep_soon(now);
+    }
+
+    /// Looks for what was left behind, again and again for a while, but never without a pause: a module can leave
+    /// processes behind faster than they are looked for, and the others are to be heard meanwhile.
+    pub(super) fn sweep_soon(&mut self, now: Instant) {
+        let next = self.sweeping.map_or(now, |sweeping| sweeping.next);
+        self.sweeping = Some(Sweeping {
+            until: now + SWEEPING,
+            next,
+        });
     }
 
     /// The process `pid` has ended.
@@ -159,11 +169,7 @@ impl Host {
             process.exited = Some((words.to_owned(), now + LAST_LINES));
             process.input = None;
             self.forget_greeted(code, id);
-            self.sweeping = Some(Sweeping {
-                until: now + SWEEPING,
-                next: now + SWEEP,
-            });
-            self.sweep();
+            self.sweep_soon(now);
             self.bury_if_over(id, now);
         } else {
             self.interpreter_exited(pid, words, now);
@@ -271,7 +277,7 @@ impl Host {
     }
 
     /// Kills what was left behind by modules that are gone: children of ours that no living module has started.
-    pub(super) fn sweep(&self) {
+    fn sweep(&self) {
         let modules = self.processes.values();
         let modules: BTreeSet<u32> = modules
             .filter(|process| process.exited.is_none() && process.condition != Condition::Killed)

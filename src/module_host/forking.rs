@@ -34,7 +34,7 @@ impl Host {
             return self.start_own_interpreter(id, stage, now);
         }
         let (name, number, descriptors) = self.prepare_fork(id, interpreter, now + GREETING)?;
-        if let Some(interpreter) = self.interpreters.get_mut(&interpreter) {
+        if let Some(interpreter) = self.interpreters.get(&interpreter) {
             interpreter.fork(&name, number, descriptors);
         }
         Ok(())
@@ -128,11 +128,8 @@ impl Host {
     }
 
     /// The process of a module is there, and takes its calls.
-    pub(super) fn forked(&mut self, id: InterpreterId, module: &str, pid: u32, now: Instant) {
-        let interpreter = self.interpreters.get_mut(&id);
-        let process = interpreter.and_then(|found| found.forking.remove(module));
-        let process = process.and_then(|id| self.processes.get_mut(&id));
-        match process {
+    pub(super) fn forked(&mut self, id: ProcessId, pid: u32, now: Instant) {
+        match self.processes.get_mut(&id) {
             Some(process) if matches!(process.condition, Condition::Starting(_)) => {
                 process.pid = Some(pid);
                 process.condition = Condition::Serving;

@@ -19,6 +19,7 @@ use super::interpreter::Interpreter;
 use super::process::{Condition, Ears, Process};
 use super::said::{self, Said};
 use super::staging::Staging;
+use super::strays;
 
 /// How long nothing may happen; deadlines come before.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -72,6 +73,7 @@ pub(super) enum Start {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) id: String,
+    pub(super) is_hook: bool,
     /// The line for the module.
     pub(super) line: Vec<u8>,
     pub(super) deadline: Instant,
@@ -259,7 +261,7 @@ impl Host {
         self.tell(&FromHost::Log(Log {
             module: module.to_owned(),
             level: level.to_owned(),
-            text,
+            text: strays::shorten(text),
         }));
     }
 

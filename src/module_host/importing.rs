@@ -8,7 +8,7 @@ use crate::module::descent;
 use crate::module::protocol::Loading;
 
 use super::ending::{LAST_LINES, LAST_WORDS};
-use super::event::InterpreterId;
+use super::event::{InterpreterId, ProcessId};
 use super::forking::IMPORT;
 use super::host::{Host, Start};
 use super::interpreter::{FromInterpreter, Purpose, State};
@@ -48,12 +48,9 @@ impl Host {
                 }
             }
             FromInterpreter::Unusable { reason } => self.interpreter_failed(id, &reason, now),
-            FromInterpreter::Forked { module, pid } => self.forked(id, &module, pid, now),
-            FromInterpreter::ForkFailed { module, reason } => {
-                let interpreter = self.interpreters.get_mut(&id);
-                if let Some(process) = interpreter.and_then(|found| found.forking.remove(&module)) {
-                    self.fail_start(process, reason, now);
-                }
+            FromInterpreter::Forked { process, pid } => self.forked(ProcessId(process), pid, now),
+            FromInterpreter::ForkFailed { process, reason } => {
+                self.fail_start(ProcessId(process), reason, now);
             }
             FromInterpreter::Ended { pid, status } => {
                 let words = match status {
@@ -120,10 +117,11 @@ impl Host {
             .filter_map(|process| process.pid)
             .collect();
         for orphan in orphans {
-            descent::kill_tree(orphan);
+            // What stems from it is left behind, and found as such.
+            descent::kill(orphan);
             self.exited(orphan, words, now);
         }
-        self.sweep();
+        self.sweep_soon(now);
         self.forget_interpreter_if_over(id, now);
     }
 

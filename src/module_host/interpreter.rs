@@ -3,7 +3,6 @@
 //! It is told with JSON lines over a socket, which is its standard input; with the order to fork go three descriptors
 //! (`SCM_RIGHTS` of unix(7)): what becomes the channel, the standard output and the standard error of the module.
 
-use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -40,9 +39,9 @@ pub(super) enum FromInterpreter {
     /// It cannot run modules at all.
     Unusable { reason: String },
     /// It has made the process of a module.
-    Forked { module: String, pid: u32 },
+    Forked { process: u64, pid: u32 },
     /// It has not.
-    ForkFailed { module: String, reason: String },
+    ForkFailed { process: u64, reason: String },
     /// The process of a module has ended; the status is negative if it was killed by a signal.
     Ended { pid: u32, status: i32 },
     /// A line for the log.
@@ -71,6 +70,7 @@ enum ToInterpreter<'a> {
     },
     Fork {
         module: &'a str,
+        process: u64,
     },
 }
 
@@ -116,8 +116,6 @@ pub(super) struct Interpreter {
     control: Option<mpsc::UnboundedSender<Order>>,
     /// The descriptors for the module that it is to become.
     pub(super) descriptors: Vec<OwnedFd>,
-    /// The processes that it was asked for and has not told of, by module.
-    pub(super) forking: BTreeMap<String, ProcessId>,
     /// What it printed last, for the case that it imports nothing.
     pub(super) last_words: String,
 }
@@ -172,7 +170,6 @@ impl Interpreter {
             printing: 2,
             control: Some(control),
             descriptors: Vec::new(),
-            forking: BTreeMap::new(),
             last_words: String::new(),
         };
         interpreter.order(python::program(), Vec::new());
@@ -187,10 +184,10 @@ impl Interpreter {
     }
 
     /// Orders a process for `module`, with its three descriptors.
-    pub(super) fn fork(&mut self, module: &str, process: ProcessId, descriptors: Vec<OwnedFd>) {
+    pub(super) fn fork(&self, module: &str, process: ProcessId, descriptors: Vec<OwnedFd>) {
         // A name has no keys that could fail.
-        let line = line(&ToInterpreter::Fork { module }).unwrap_or_default();
-        self.forking.insert(module.to_owned(), process);
+        let process = process.0;
+        let line = line(&ToInterpreter::Fork { module, process }).unwrap_or_default();
         self.order(line, descriptors);
     }
 

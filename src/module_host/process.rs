@@ -164,7 +164,9 @@ impl Ears {
                         tokio::task::yield_now().await;
                         let said = said::understand(process, &name, line);
                         let is_logged = matches!(said, Said::Stray(_) | Said::Log(_));
-                        if !is_logged || gate.pass(std::time::Instant::now()).is_some() {
+                        let now = std::time::Instant::now();
+                        if let Some(dropped) = if is_logged { gate.pass(now) } else { Some(0) } {
+                            ears.tell_dropped(Printer::Module(process), dropped);
                             ears.tell(Event::Said(process, said, room));
                         }
                     }
@@ -192,10 +194,7 @@ impl Ears {
                     Ok(None) | Err(LineError::Read(_)) => break,
                 };
                 if let Some(dropped) = gate.pass(std::time::Instant::now()) {
-                    if dropped > 0 {
-                        let text = format!("{dropped} lines before this one were left out");
-                        ears.tell(Event::Printed(printer, text));
-                    }
+                    ears.tell_dropped(printer, dropped);
                     let room = ears.room.take(line.len()).await;
                     ears.tell(Event::Printed(printer, strays::clip(&line)));
                     drop(room);
@@ -204,6 +203,14 @@ impl Ears {
             ears.tell(Event::PrintsOver(printer));
         }));
         Ok(())
+    }
+
+    /// Tells how many lines did not reach the log, if some did not.
+    fn tell_dropped(&self, printer: Printer, dropped: u64) {
+        if dropped > 0 {
+            let text = format!("{dropped} lines before this one were left out");
+            self.tell(Event::Printed(printer, text));
+        }
     }
 
     pub(super) fn tell(&self, event: Event) {

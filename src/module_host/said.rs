@@ -5,14 +5,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::{Deserializer, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::module::protocol::{Description, FromHost, FromModule, Log};
+use crate::module::protocol::{Description, FromHost, FromModule, LINE_LIMIT, Log};
 
+use super::calling;
 use super::event::ProcessId;
 use super::strays;
+
+/// The longest greeting, in bytes: those of all modules together are one line for the bot.
+const GREETING_LIMIT: usize = 1024 * 1024;
 
 /// What a module's line comes to.
 #[derive(Debug)]
@@ -42,12 +46,16 @@ struct Head<'a> {
     call: Option<Cow<'a, str>>,
 }
 
-/// The shape of an answer; nothing of it is kept.
+/// The shape of an answer; nothing of it is kept. Its rest is what nobody knows: it is read as closely as the bot reads
+/// it, to whom a number that is out of range, or half of a surrogate pair, makes the whole line unreadable.
 #[derive(Deserialize)]
 struct AnswerShape {
     #[serde(default)]
     #[expect(dead_code, reason = "it is read to be checked")]
     messages: Vec<MessageShape>,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    rest: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +66,9 @@ struct MessageShape {
     #[serde(default)]
     #[expect(dead_code, reason = "it is read to be checked")]
     uploads: Vec<UploadShape>,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    rest: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +77,9 @@ struct UploadShape {
     filename: Text,
     #[expect(dead_code, reason = "it is read to be checked")]
     bytes: Text,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "it is read to be checked")]
+    rest: IgnoredAny,
 }
 
 /// A request with its arguments as they came.
@@ -117,24 +131,42 @@ pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Sai
             Err(error) => Said::Malformed(call, format!("its progress is none: {error}")),
         },
         ("error", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
-            Ok(_) => Said::Done(call, line),
+            Ok(FromModule::Error(failure)) => {
+                let line = calling::failure(&call, failure.reason, failure.trace);
+                Said::Done(call, line)
+            }
+            Ok(_) => Said::Stray(strays::clip(&line)),
             Err(error) => Said::Malformed(call, format!("its error is none: {error}")),
         },
-        ("request", _) => request(process, module, &line),
+        ("request", call) => match request(process, module, &line) {
+            Ok(line) => Said::Request(line),
+            Err(why) => match call {
+                Some(call) => Said::Malformed(call, format!("its request is none: {why}")),
+                None => not_understood(why),
+            },
+        },
+        ("hello", _) if line.len() > GREETING_LIMIT => {
+            not_understood(format!("a greeting has at most {GREETING_LIMIT} bytes"))
+        }
         _ => other(&line),
     }
 }
 
-/// The request under an id that is unique among all processes.
-fn request(process: ProcessId, module: &str, line: &[u8]) -> Said {
-    match serde_json::from_slice::<RawRequest<'_>>(line) {
-        Ok(mut request) => {
-            request.id = format!("{}:{}", process.0, request.id).into();
-            request.module = module.into();
-            serde_json::to_vec(&request).map_or_else(not_understood, Said::Request)
-        }
-        Err(error) => not_understood(error),
+/// The request under an id that is unique among all processes, as a line that the bot can read; or what is wrong.
+fn request(process: ProcessId, module: &str, line: &[u8]) -> Result<Vec<u8>, String> {
+    let passed_on = || {
+        let mut request: RawRequest<'_> = serde_json::from_slice(line)?;
+        request.id = format!("{}:{}", process.0, request.id).into();
+        request.module = module.into();
+        let line = serde_json::to_vec(&request)?;
+        serde_json::from_slice::<FromHost>(&line)?;
+        Ok(line)
+    };
+    let line = passed_on().map_err(|error: serde_json::Error| error.to_string())?;
+    if line.len() > LINE_LIMIT {
+        return Err("it is too long".to_owned());
     }
+    Ok(line)
 }
 
 fn other(line: &[u8]) -> Said {
@@ -214,6 +246,37 @@ mod tests {
         assert!(matches!(said(line), Said::Progress(..)));
         let line = r#"{"type":"error","call":"a","trace":"boom"}"#;
         assert!(matches!(said(line), Said::Done(..)));
+    }
+
+    #[test]
+    fn what_the_bot_could_not_read_is_not_passed_on() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for value in ["1e999", r#""\ud800""#, &deep] {
+            for line in [
+                format!(r#"{{"type":"result","call":"a","later":{value}}}"#),
+                format!(r#"{{"type":"result","call":"a","messages":[{{"later":{value}}}]}}"#),
+                format!(
+                    r#"{{"type":"request","call":"a","id":"1","method":"m","arguments":[{value}]}}"#
+                ),
+                r#"{"type":"request","call":"a","id":"1","method":"m","arguments":{}}"#.to_owned(),
+            ] {
+                assert!(serde_json::from_str::<FromHost>(&line).is_err(), "{line}");
+                assert!(
+                    matches!(said(&line), Said::Malformed(call, _) if call == "a"),
+                    "{line}"
+                );
+            }
+        }
+        let line = r#"{"type":"request","id":"1","method":"","arguments":[""]}"#;
+        let long = line.replace(
+            r#"[""]"#,
+            &format!(r#"["{}"]"#, "x".repeat(LINE_LIMIT - line.len())),
+        );
+        assert_eq!(long.len(), LINE_LIMIT);
+        assert!(matches!(said(&long), Said::Log(_)));
+        let words = "x".repeat(GREETING_LIMIT);
+        let long = format!(r#"{{"type":"hello","protocol":1,"binds":["{words}"]}}"#);
+        assert!(matches!(said(&long), Said::Log(_)));
     }
 
     #[test]

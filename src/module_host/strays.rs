@@ -11,6 +11,21 @@ const RATE: u32 = 20;
 /// The longest line of a print that is read at once, in bytes; a longer one is told in pieces.
 pub(super) const LONGEST: usize = 4096;
 
+/// The longest text that reaches the log, in bytes.
+const LONGEST_TEXT: usize = 64 * 1024;
+
+/// As much of a text as is told. Errors quote what they were not made for, which may be as long as a line may be.
+pub(super) fn shorten(text: String) -> String {
+    match text.as_bytes().get(..LONGEST_TEXT) {
+        Some(most) => format!(
+            "{} [{} bytes in all]",
+            String::from_utf8_lossy(most),
+            text.len()
+        ),
+        None => text,
+    }
+}
+
 /// As much of a printed line as is told.
 pub(super) fn clip(line: &[u8]) -> String {
     let most = line.get(..LONGEST).unwrap_or(line);

@@ -1,6 +1,6 @@
 //! Keeping a module host: a child of ours, or one that listens at a socket.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,12 @@ use tokio::time::{Instant, timeout};
 use crate::backoff::Backoff;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::config::Modules;
 use crate::module::descent;
 use crate::module::link::{Link, LinkError, Receiver, Sender};
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Staged, ToHost};
 
 use super::changes::{Serving, plan};
-use super::reloading::{LOADING, adopt};
+use super::reloading::{LOADING, adopt, is_there};
 use super::{Condition, requests, strays};
 
 /// How long a host may take to end, once we have hung up.

@@ -1,5 +1,6 @@
 //! Loading all modules beside those that run, and swapping them in one instant.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,10 @@ use tokio::time::timeout;
 
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::module::protocol::{Stage, Staged, ToHost};
 
 use super::changes::{Changes, Plan, plan, roster};
-use super::host::is_there;
 use super::{Condition, Modules};
 
 /// How long loading may take.
@@ -154,7 +154,7 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
 }
 
 /// Whether there may be a folder of modules.
-pub(super) fn is_there(modules: &Modules) -> bool {
+pub(super) fn is_there(modules: &config::Modules) -> bool {
     match modules.commanddir.metadata() {
         Ok(metadata) => metadata.is_dir(),
         // A host in a unit of its own may see more than we do, whose sandbox hides all homes.

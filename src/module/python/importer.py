@@ -33,6 +33,8 @@ class Importer:
         # One that is alone is not forked, but served by this very process, whose threads then stay.
         self._is_alone = only is not None and len(only) == 1
         self._names = sorted(name for name in self._folder.modules if only is None or name in only)
+        # Taken before the import: what is saved meanwhile is another state, which the next reload is to see.
+        self._fingerprints = self._folder.fingerprints()
         self._modules = {}
 
     def run(self, set_aside, report, output, patience):
@@ -90,13 +92,12 @@ class Importer:
         os.lseek(output, 0, os.SEEK_SET)
 
     def _imported(self, set_aside):
-        fingerprints = self._folder.fingerprints()
         modules = []
         for name in self._names:
             if name in self._modules:
-                modules.append(self._modules[name].report(fingerprints[name]))
+                modules.append(self._modules[name].report(self._fingerprints[name]))
             else:
-                modules.append({**set_aside[name], "name": name, "fingerprint": fingerprints[name]})
+                modules.append({**set_aside[name], "name": name, "fingerprint": self._fingerprints[name]})
         python = "%s (%s)" % (sys.executable, platform.python_version())
         return {"type": "imported", "python": python, "modules": modules}
 
@@ -161,25 +162,29 @@ class Orders:
         for line in lines:
             order = json.loads(line)
             if order.get("type") == "fork":
-                self._fork(order["module"], self._descriptors.popleft())
+                self._fork(order["module"], order.get("process"), self._descriptors.popleft())
         return bool(data)
 
-    def _fork(self, name, descriptors):
-        """Makes the process of a module: a fork, or this process itself if it imported that module alone."""
+    def _fork(self, name, number, descriptors):
+        """Makes the process of a module: a fork, or this process itself if it imported that module alone.
+
+        The module host numbers processes, since it may have given up one and ordered another.
+        """
+        told = {"module": name, "process": number}
         module = self._modules.get(name)
         try:
             if module is None or module.failure is not None:
                 raise staging.Unfit("it is not imported in this interpreter")
             if self._is_alone:
-                self._control.send({"type": "forked", "module": name, "pid": os.getpid()})
+                self._control.send({**told, "type": "forked", "pid": os.getpid()})
                 self._become(module, descriptors)
             if module.own_process:
                 raise staging.Unfit("it needs an interpreter of its own")
             child = self._make_child(module, descriptors)
         except (staging.Unfit, OSError) as error:
-            self._control.send({"type": "fork_failed", "module": name, "reason": str(error)})
+            self._control.send({**told, "type": "fork_failed", "reason": str(error)})
         else:
-            self._control.send({"type": "forked", "module": name, "pid": child})
+            self._control.send({**told, "type": "forked", "pid": child})
         for descriptor in descriptors:
             os.close(descriptor)
 

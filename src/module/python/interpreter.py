@@ -16,11 +16,18 @@ import json
 import os
 import socket
 import sys
+import time
 
 from matterbot_python import process
 
 # How long one module may take to be imported, unless the order says otherwise.
 PATIENCE_MS = 30_000
+
+# Within this time all is to be imported, even where many modules hang (those that ask a server which is away): each of
+# them leaves the next ones less, but never less than a small part of what one may take.
+ALTOGETHER_MS = 240_000
+SHARE = 6
+LEAST = 1 / 30
 
 
 def main(load):
@@ -57,11 +64,15 @@ class Keeper:
         self._load = load
         reason = "not imported: an interpreter ended while it imported this module"
         self._set_aside = {name: failed(reason) for name in order.get("skip") or ()}
-        self._patience = (order.get("patience_ms") or PATIENCE_MS) / 1000
+        self._most = (order.get("patience_ms") or PATIENCE_MS) / 1000
+        self._until = time.monotonic() + (order.get("altogether_ms") or ALTOGETHER_MS) / 1000
+        self._patience = self._most
 
     def run(self):
         """Ends as the last importer ends."""
         while True:
+            share = (self._until - time.monotonic()) / SHARE
+            self._patience = min(self._most, max(share, self._most * LEAST))
             output = process.temporary_file()
             read, write = os.pipe()
             keeper = os.getpid()
@@ -110,7 +121,7 @@ class Keeper:
         """Why the import of a module ended the process."""
         trace = process.shorten(process.read_all(output))
         if "Timeout (" in trace and status == 1 << 8:
-            return failed("its import did not end within %g s" % self._patience, trace)
+            return failed("its import did not end within %.3g s" % self._patience, trace)
         return failed("its import ended the interpreter (%s)" % process.in_words(status), trace)
 
 

@@ -185,6 +185,37 @@ async fn hooks_are_told_and_done() {
 }
 
 #[tokio::test]
+async fn a_call_has_its_turn_before_hooks_that_wait() {
+    let mut rig = Rig::serving().await;
+    let first = rig.call("wait go").await;
+    rig.note("waiting").await;
+    for id in ["hook:1", "hook:2"] {
+        let hook = Hook {
+            id: id.to_owned(),
+            name: "scan_message".to_owned(),
+            deadline_ms: 60_000,
+            ..Hook::default()
+        };
+        let module = "dice".to_owned();
+        rig.send(&ToHost::Hook {
+            module,
+            generation: 1,
+            hook,
+        })
+        .await;
+    }
+    let call = rig.call("echo on").await;
+    rig.release("go");
+    let mut order = Vec::new();
+    while order.len() < 4 {
+        if let FromHost::Result(answer) = rig.next().await {
+            order.push(answer.call);
+        }
+    }
+    assert_eq!(order, [&first, &call, "hook:1", "hook:2"]);
+}
+
+#[tokio::test]
 async fn modules_see_nothing_of_the_token_and_are_limited() {
     let mut rig = Rig::serving().await;
     let environment: Value = serde_json::from_str(&rig.ask("environment").await).unwrap();

@@ -82,11 +82,17 @@ def act(call):
     if word == "malformed":
         say({"type": "result", "call": call["id"], "messages": [{"text": 7}]})
         return None
+    if word == "quote":
+        say({"type": "result", "call": call["id"], "messages": "\n" * int(rest[0])})
+        return None
+    if word == "log":
+        say({"type": "log", "level": "info", "text": "x" * int(rest[0])})
+        return "logged"
     if word == "another":
         say({"type": "result", "call": rest[0], "messages": []})
         return "mine"
     if word == "fail":
-        say({"type": "error", "call": call["id"], "trace": "KeyError: 'secret'"})
+        say({"type": "error", "call": call["id"], "trace": "KeyError: 'secret'" + "x" * int((rest or [0])[0])})
         return None
     if word == "exit":
         os._exit(int(rest[0]))

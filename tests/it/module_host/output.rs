@@ -29,6 +29,24 @@ async fn the_rate_of_prints_is_capped() {
 }
 
 #[tokio::test]
+async fn what_is_logged_of_a_module_is_not_longer_than_a_log_is_to_be() {
+    let mut rig = Rig::serving().await;
+    // As text of an error it would be longer than a line may be.
+    assert_eq!(rig.fails("quote 20000000").await, FailureReason::Malformed);
+    let id = rig.call("fail 20000000").await;
+    let trace = rig.end(&id).await.unwrap_err().trace;
+    assert!((10_000..100_000).contains(&trace.len()), "{}", trace.len());
+    assert_eq!(rig.ask("log 20000000").await, "logged");
+    let longest = rig.heard().iter().map(|said| match said {
+        FromHost::Log(line) => line.text.len(),
+        _ => 0,
+    });
+    let longest = longest.max().unwrap_or_default();
+    assert!((10_000..100_000).contains(&longest), "{longest}");
+    assert_eq!(rig.ask("echo on").await, "on");
+}
+
+#[tokio::test]
 async fn a_large_answer_is_passed_on_whole() {
     let mut rig = Rig::serving().await;
     let text = rig.ask("large 20000000").await;

@@ -270,3 +270,56 @@ fn a_python_that_is_too_old_says_so() {
     drop(control);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn what_is_saved_while_it_is_imported_is_another_state() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("commands");
+    let module = folder.join("saved");
+    fs::create_dir_all(&module).unwrap();
+    fs::write(
+        module.join("defaults.py"),
+        "BINDS = ['@saved']\nCHANS = ['any']\n",
+    )
+    .unwrap();
+    let new = "def process(*arguments):\n    return {'messages': [{'text': 'new'}]}\n";
+    let old = format!(
+        "open(__file__, 'w').write({new:?})\n{}",
+        new.replace("new", "old")
+    );
+    fs::write(module.join("command.py"), old).unwrap();
+    let first = Interpreter::start(&folder, json!({}));
+    assert_eq!(fs::read_to_string(module.join("command.py")).unwrap(), new);
+    let second = Interpreter::start(&folder, json!({}));
+    assert_ne!(
+        first.report("saved")["fingerprint"],
+        second.report("saved")["fingerprint"]
+    );
+}
+
+#[test]
+fn the_more_imports_hang_the_less_time_the_next_ones_get() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("commands");
+    for name in ["a", "b", "c"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::write(
+            folder.join(name).join("command.py"),
+            "import time\ntime.sleep(1000)\n",
+        )
+        .unwrap();
+    }
+    let order = json!({"patience_ms": 1000, "altogether_ms": 6000});
+    let interpreter = Interpreter::start(&folder, order);
+    let seconds = |name: &str| -> f64 {
+        let report = interpreter.report(name);
+        let summary = report["failure"]["summary"].as_str().unwrap();
+        let seconds = summary.strip_prefix("its import did not end within ");
+        let seconds = seconds.and_then(|rest| rest.strip_suffix(" s"));
+        seconds
+            .unwrap_or_else(|| panic!("{summary}"))
+            .parse()
+            .unwrap()
+    };
+    assert!(seconds("c") < seconds("b") && seconds("b") < seconds("a"));
+}
