@@ -4,7 +4,8 @@
     python3 chat.py PERSON MESSAGE...
 
 PERSON is admin, olga, pat or guest. The variable PLAYGROUND names another address than http://127.0.0.1:8065.
-It ends with 0 once the message has its answer, and with 1 if none came or the server cannot be asked.
+It ends with 0 once the message has its answer, a reaction at least, and with 1 if none came or the server cannot be
+asked.
 """
 
 import json
@@ -16,6 +17,9 @@ import urllib.request
 
 SERVER = os.environ.get("PLAYGROUND", "http://127.0.0.1:8065")
 PATIENCE = 10.0  # seconds without a new answer
+MORE = 1.0  # seconds after an outcome in which another one may follow
+SETTLED_MARKS = {"white_check_mark": "✅", "hourglass_flowing_sand": "⏳ too many commands at once"}
+SETTLED = set(SETTLED_MARKS)
 
 
 def request(method, path, body=None, token=None):
@@ -47,24 +51,43 @@ def log_in(person):
     return headers["Token"]
 
 
+def reactions(root, token):
+    """The names of the reactions to the post `root`."""
+    _, found = request("GET", f"/posts/{root}/reactions", token=token)
+    return {reaction["emoji_name"] for reaction in found or []}
+
+
+def is_outcome(post):
+    """Whether a post is the last one of a command's outcome."""
+    props = post["props"].get("matterbot", {})
+    return props.get("kind") == "outcome" and props.get("part") == props.get("parts")
+
+
 def converse(person, message):
     """Posts the message and prints the answers; gives the exit status."""
     token = log_in(person)
     _, channel = request("GET", "/teams/name/ops/channels/name/town-square", token=token)
     _, root = request("POST", "/posts", {"channel_id": channel["id"], "message": message}, token)
-    seen, last = set(), time.monotonic()
-    while time.monotonic() - last < PATIENCE:
+    seen, answered, end = set(), False, time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         for post in answers(root["id"], token):
             if post["id"] not in seen:
                 seen.add(post["id"])
-                last = time.monotonic()
+                answered = answered or is_outcome(post)
+                # A word of several modules has several outcomes.
+                end = time.monotonic() + (MORE if answered else PATIENCE)
                 print(post["message"] + "\n", flush=True)
-                final = post["props"].get("matterbot", {})
-                if final.get("kind") == "outcome" and final.get("part") == final.get("parts"):
-                    return 0
+        marks = reactions(root["id"], token)
+        for name in SETTLED & marks:
+            print(SETTLED_MARKS[name])
+            return 0
+        if "eyes" in marks and not answered:
+            # It is being worked on; what takes too long is told after its deadline.
+            end = max(end, time.monotonic() + PATIENCE)
         time.sleep(0.1)
-    print("(no more answers)" if seen else "(no answer: is it a command, and does the bot run?)")
-    return 1
+    if not answered:
+        print("(no more answers)" if seen else "(no answer: is it a command, and does the bot run?)")
+    return 0 if answered else 1
 
 
 def main():
