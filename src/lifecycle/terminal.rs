@@ -21,6 +21,11 @@ pub fn print(text: impl Display) {
     note(writeln!(io::stdout().lock(), "{text}"));
 }
 
+/// Prints `text` and a line feed to standard output, as far as that is possible: a greeting is no result.
+pub fn greet(text: impl Display) {
+    writeln!(io::stdout().lock(), "{text}").ok();
+}
+
 /// Keeps the failure of printing a result, if it is one.
 pub fn note(printed: io::Result<()>) {
     if let Err(error) = printed

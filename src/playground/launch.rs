@@ -15,7 +15,7 @@ use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::state_directory::{Lock, StateDirectory};
-use crate::lifecycle::terminal::{print, print_error};
+use crate::lifecycle::terminal::{greet, print_error};
 
 use super::{Options, Playground, StartError};
 
@@ -83,7 +83,7 @@ pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow:
     })
     .await
     .map_err(refuse)?;
-    print(greeting(&playground, arguments.server_only));
+    greet(greeting(&playground, arguments.server_only));
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
