@@ -4,3 +4,4 @@ mod calls;
 mod ends;
 mod requests;
 mod rig;
+mod upstream;
