@@ -52,7 +52,7 @@ async fn it_tells_of_a_bot_that_runs_and_of_one_that_was_killed() {
         "{text}"
     );
     assert!(text.contains("restart marker: none"), "{text}");
-    assert!(text.contains("ledger: readable, schema 1"), "{text}");
+    assert!(text.contains("ledger: readable, schema 2"), "{text}");
 
     program.signal(Signal::KILL);
     program.end().await;
@@ -125,7 +125,7 @@ async fn it_tells_whether_a_bot_that_runs_serves() {
     assert_eq!(told["runs"][0]["exit"], "stop");
     assert_eq!(told["since"], told["runs"][0]["ended_at"]);
     assert_eq!(told["restart_marker"], json!({"state": "none"}));
-    assert_eq!(told["ledger"], json!({"schema": 1, "error": null}));
+    assert_eq!(told["ledger"], json!({"schema": 2, "error": null}));
 }
 
 /// A bot that has nothing to write does not notice it by itself.
