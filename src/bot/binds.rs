@@ -3,7 +3,7 @@
 //! ```text
 //!  missing ──▶ known, empty ──┐
 //!  read    ──▶ known ─────────┴─▶ changed: read again, changed, written if it is another then
-//!  damaged ──▶ unknown: no module is available anywhere, until the file can be read again
+//!  damaged ──▶ unknown: no module is available anywhere, and all its words are told so, until the file can be read
 //! ```
 //!
 //! The file is read again before each change, so that what a person wrote into it meanwhile is kept. If it is damaged
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use crate::command::Catalogue;
 use crate::command::catalogue::{Module, Roster};
 use crate::lifecycle::state_directory::StateDirectory;
-use crate::module::bindmap::{self, BindMap, Difference, Entry};
+use crate::module::bindmap::{self, BindMap, Difference};
 
 use super::causes::causes;
 use super::event::Event;
@@ -81,7 +81,9 @@ impl Binds {
         let mut known = Known::default();
         known.take(read(path));
         if let Some(trouble) = &known.trouble {
-            tracing::error!("{trouble}; no module is available until that is mended");
+            tracing::error!(
+                "{trouble}; no module is available until it is mended and `@reload` has read it"
+            );
         }
         let binds = Self {
             path: path.to_owned(),
@@ -230,14 +232,11 @@ impl Binds {
 }
 
 impl Known {
-    /// Without a map that was ever read each module has an entry without channels: its own would be a guess.
     fn catalogue(&self) -> Catalogue {
-        if let Some(map) = &self.map {
-            return Catalogue::merge(map, self.roster.as_ref());
+        match &self.map {
+            Some(map) => Catalogue::merge(map, self.roster.as_ref()),
+            None => Catalogue::withheld(self.roster.as_ref()),
         }
-        let names = self.roster.iter().flatten().map(|(name, _)| name.clone());
-        let withheld: BindMap = names.map(|name| (name, Entry::default())).collect();
-        Catalogue::merge(&withheld, self.roster.as_ref())
     }
 
     /// Takes over what was read.

@@ -16,7 +16,7 @@ use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::modules::changes::Changes;
-use super::modules::reloading::{Found, adopt, leave};
+use super::modules::reloading::{Found, adopt, leave, reread};
 use super::settings::Settings;
 
 /// What a reload has changed, or would change.
@@ -95,10 +95,14 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unc
 /// Takes what was loaded into service, unless it is what is served already.
 async fn swap(context: &Arc<Context>, found: Found, changed: &[Changed]) -> Changes {
     match found {
-        Found::Nothing => Changes::default(),
-        Found::Folder => {
-            context.modules.wake();
-            Changes::default()
+        Found::Nothing | Found::Folder => {
+            if matches!(found, Found::Folder) {
+                context.modules.wake();
+            }
+            Changes {
+                binds: reread(context).await,
+                ..Changes::default()
+            }
         }
         Found::Loaded(plan) => {
             // The processes of the modules have these from their start.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::module::bindmap::BindMap;
+use crate::module::bindmap::{BindMap, Entry};
 use crate::module::protocol::{Description, Help, Risk};
 
 /// The channel name that stands for every channel.
@@ -49,6 +49,8 @@ pub struct Catalogue {
     words: BTreeMap<String, Vec<String>>,
     /// Whether the modules have been greeted since the bot was started.
     greeted: bool,
+    /// Whether nobody knows where they are available.
+    withheld: bool,
 }
 
 impl Catalogue {
@@ -105,7 +107,25 @@ impl Catalogue {
             modules,
             words,
             greeted: roster.is_some(),
+            withheld: false,
         }
+    }
+
+    /// The modules of `roster` while the bind map could never be read: each without channels, as its own would be a guess.
+    #[must_use]
+    pub fn withheld(roster: Option<&Roster>) -> Self {
+        let names = roster.into_iter().flatten().map(|(name, _)| name.clone());
+        let entries: BindMap = names.map(|name| (name, Entry::default())).collect();
+        Self {
+            withheld: true,
+            ..Self::merge(&entries, roster)
+        }
+    }
+
+    /// Whether nobody knows where the modules are available: then their words are words everywhere, and call nothing.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
     }
 
     /// Whether the modules have been greeted; before that only `bindmap.json` tells which words are theirs.

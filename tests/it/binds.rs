@@ -1,5 +1,7 @@
 //! `@bind`, `@unbind` and `@map`: where modules are available, and who may change that.
 
+mod damaged;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -241,45 +243,6 @@ async fn help_knows_the_modules_that_are_available_here() {
 }
 
 #[tokio::test]
-async fn a_damaged_map_is_said_and_left_alone() {
-    let scenario = Scenario::start().await;
-    let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), "{\"dice\": ").await;
-    let (admin, lab) = (&scenario.admin, &scenario.lab);
-    bot.says("bindmap.json is damaged (it is not JSON", 1).await;
-    let status = answer(admin, lab, "@status").await;
-    assert!(
-        status.contains("- ⚠ The list of binds cannot be read"),
-        "{status}"
-    );
-    let map = answer(admin, lab, "@map").await;
-    assert!(
-        map.contains("I cannot read in which channels modules are available"),
-        "{map}"
-    );
-    let refused = answer(admin, lab, "@bind dice").await;
-    assert!(
-        refused.starts_with("I cannot read in which channels modules are available"),
-        "{refused}"
-    );
-    assert_eq!(
-        fs::read_to_string(bot.state("bindmap.json")).unwrap(),
-        "{\"dice\": "
-    );
-    fs::write(bot.state("bindmap.json"), MAP).unwrap();
-    let bound = answer(admin, lab, "@bind dice").await;
-    assert_eq!(
-        bound,
-        "The `dice` module is now available in the `LAB` channel."
-    );
-    let status = answer(admin, lab, "@status").await;
-    assert!(
-        status.contains("\n- Modules: not loaded yet, 3 known") && !status.contains('⚠'),
-        "{status}"
-    );
-    scenario.finish(&mut bot).await;
-}
-
-#[tokio::test]
 async fn a_disk_that_does_not_take_the_map_is_answered() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving_binds(&scenario, json!({}), MAP).await;
@@ -308,14 +271,20 @@ echo '{"type":"hello","protocol":1,"binds":["@hey"],"channels":["debug"],"help":
 exec cat >/dev/null
 "#;
 
-#[tokio::test]
-async fn a_new_module_enters_with_its_channels_and_keeps_those_that_it_is_given() {
-    let scenario = Scenario::start().await;
+/// A folder with that module.
+fn hey() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let hey = folder.path().join("hey");
     fs::create_dir(&hey).unwrap();
     fs::write(hey.join("command"), HEY).unwrap();
     fs::set_permissions(hey.join("command"), fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_new_module_enters_with_its_channels_and_keeps_those_that_it_is_given() {
+    let scenario = Scenario::start().await;
+    let folder = hey();
     let settings = json!({"Modules": {"commanddir": folder.path()}});
     let map = r#"{"gone": {"binds": ["@gone"], "chans": ["lab"]}}"#;
     let mut bot = BotUnderTest::serving_binds(&scenario, settings, map).await;

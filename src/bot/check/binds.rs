@@ -15,7 +15,9 @@ pub(super) fn warnings(config: &Config, map: &BindMap) -> Vec<String> {
 
 /// A bind map that cannot be read.
 pub(super) fn unusable(reason: &str) -> String {
-    format!("{reason} (the bot starts, and no module is available until that is mended)")
+    format!(
+        "{reason} (the bot starts, and no module is available until it is mended and `@reload` has read it)"
+    )
 }
 
 /// Words of modules that are words of ours.

@@ -19,14 +19,17 @@ impl State {
     }
 
     /// The modules that `invocation` calls in `room`. Whether somebody may use them in a direct or group message is asked
-    /// at the call's turn. A module that is named as a built-in is not called: its rows would be taken for that one's.
+    /// at the call's turn; and there the asker is told while nobody knows where modules are available. A module that is
+    /// named as a built-in is not called: its rows would be taken for that one's.
     pub(super) fn modules_of(&self, room: &Room, invocation: &Invocation) -> Vec<String> {
         if invocation.target != Target::Bind {
             return Vec::new();
         }
+        let withheld = self.catalogue.is_withheld() && invocation.sigil;
+        let asked_later = withheld || room.is_conversation();
         self.catalogue
             .bound_to(&invocation.word)
-            .filter(|module| room.is_conversation() || module.serves(&room.name))
+            .filter(|module| asked_later || module.serves(&room.name))
             .filter(|module| table::named(&module.name).is_none())
             .map(|module| module.name.clone())
             .collect()

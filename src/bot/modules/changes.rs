@@ -54,6 +54,8 @@ pub struct Changes {
     pub python: Option<String>,
     /// What the modules say otherwise than the bind map.
     pub differences: Vec<Difference>,
+    /// Why the bind map was not taken over, if it was not.
+    pub binds: Option<String>,
 }
 
 impl Changes {
@@ -69,7 +71,10 @@ impl Changes {
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.is_nothing() && self.failed.is_empty() && self.problems.is_empty()
+        self.is_nothing()
+            && self.failed.is_empty()
+            && self.problems.is_empty()
+            && self.binds.is_none()
     }
 }
 

@@ -108,12 +108,17 @@ pub async fn leave(context: &Arc<Context>, plan: Plan) -> Changes {
     context.modules.give_up();
     let mut changes = plan.changes;
     note_failures(context, &changes);
+    changes.binds = reread(context).await;
+    changes
+}
+
+/// Reads the bind map again; says why it cannot be used, if it cannot.
+pub async fn reread(context: &Arc<Context>) -> Option<String> {
     let shared = Arc::clone(context);
     let read = tokio::task::spawn_blocking(move || shared.binds.reread()).await;
-    if let Ok(Err(trouble)) = read {
-        changes.problems.push(trouble);
-    }
-    changes
+    let trouble = read.unwrap_or_else(|panic| Err(panic.to_string())).err()?;
+    tracing::error!("{trouble}; what was known before counts");
+    Some(trouble)
 }
 
 /// The log and `@status` tell what could not be loaded.
@@ -147,6 +152,7 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
         Ok(Ok(differences)) => changes.differences = differences,
         Ok(Err(error)) => {
             tracing::error!(error = %causes(&error), "the bind map was left as it is");
+            changes.binds = Some(causes(&error).to_string());
         }
         Err(panic) => tracing::error!(%panic, "the bind map was left as it is"),
     }

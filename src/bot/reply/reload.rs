@@ -34,6 +34,9 @@ pub fn reloaded(report: &Report) -> String {
         (true, true) => "A reload would change nothing.",
         (true, false) => "A reload would change this; nothing has been changed yet.",
         (false, true) => "Reloaded: nothing has changed.",
+        (false, false) if report.modules.binds.is_some() => {
+            "Reloaded, but the list of binds is as it was. ⚠"
+        }
         (false, false) => "Reloaded. ✅",
     });
     let keys = |counts| -> Vec<String> {
@@ -126,7 +129,7 @@ fn modules(text: &mut String, report: &Report) {
         )
         .ok();
     }
-    for problem in &changes.problems {
+    for problem in changes.problems.iter().chain(&changes.binds) {
         write!(text, "\n- ⚠ {}", neutralise(problem)).ok();
     }
 }
@@ -172,9 +175,14 @@ pub fn reload_verdict(report: &Report) -> String {
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(what, count)| format!("{} {what}", counted(count, "module", "modules")));
+    let binds = modules.binds.iter();
+    let binds = binds.map(|_| "the list of binds is as it was".to_owned());
     format!(
         "Reloaded: {}",
-        keys.chain(counts).collect::<Vec<_>>().join(", ")
+        keys.chain(counts)
+            .chain(binds)
+            .collect::<Vec<_>>()
+            .join(", ")
     )
 }
 

@@ -140,10 +140,11 @@ fn of_modules(modules: &Modules) -> String {
     let trouble = match modules.binds {
         BindsTrouble::None => "",
         BindsTrouble::Unchangeable => {
-            "- ⚠ The list of binds is damaged, so it cannot be changed; what it said before counts\n"
+            "- ⚠ The list of binds is damaged, so it cannot be changed; what it said before counts: \
+             mend it, then `@reload`\n"
         }
         BindsTrouble::Unknown => {
-            "- ⚠ The list of binds cannot be read, so no module is available anywhere\n"
+            "- ⚠ The list of binds cannot be read, so no module is available anywhere: mend it, then `@reload`\n"
         }
     };
     format!("- Modules: {}{why}\n{trouble}", parts.join(", "))

@@ -77,6 +77,26 @@ fn what_is_not_available_in_the_channel_is_no_command_there() {
 }
 
 #[test]
+fn while_nobody_knows_where_modules_are_available_their_words_are_words_everywhere() {
+    let mut bench = Bench::serving();
+    let roster = [("secret", "@secret"), ("talk", "hey")].map(|(name, word)| {
+        let description = Description {
+            binds: vec![word.to_owned()],
+            ..Description::default()
+        };
+        let loaded = Loaded {
+            description,
+            generation: 1,
+        };
+        (name.to_owned(), loaded)
+    });
+    let withheld = Catalogue::withheld(Some(&roster.into_iter().collect()));
+    bench.decide(Event::Modules(Arc::new(withheld)));
+    let ticket = one(&bench.say(UserId::random(), "hey, what says @secret"));
+    assert_eq!(ticket.modules, ["secret"], "ordinary talk is left alone");
+}
+
+#[test]
 fn calls_of_a_message_follow_one_another_and_those_of_a_channel_start_in_order() {
     let (mut bench, olga) = (bench(), UserId::random());
     let first = bench.say(olga, "@dice 1\n@dice 2");
