@@ -40,6 +40,8 @@ async fn a_module_of_upstream_is_called() {
     assert_eq!(rig.ask("echo 2d6 now").await, "2d6 now");
     let first = rig.ask("pid").await;
     assert_eq!(rig.ask("pid").await, first);
+    let name = fs::read_to_string(format!("/proc/{first}/comm")).unwrap();
+    assert_eq!(name, "mb-dice\n");
     let id = rig.call("raise").await;
     let failure = rig.end(&id).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Raised);
