@@ -66,6 +66,10 @@ impl Folder {
             match (is_program, is_python) {
                 (true, both) => self.add_program(name, folder, program, both),
                 (false, true) => self.add_python(name, folder),
+                (false, false) if program.is_file() => self.problems.push(format!(
+                    "{0} is not executable, and so no module: chmod +x {0}",
+                    program.display()
+                )),
                 (false, false) => {}
             }
         }
@@ -207,7 +211,11 @@ mod tests {
         let found = scan(path);
         assert_eq!(found.programs.keys().collect::<Vec<_>>(), ["dice"]);
         assert_eq!(found.python.keys().collect::<Vec<_>>(), ["chess"]);
-        assert_eq!(found.problems, [""; 0]);
+        let [problem] = &found.problems[..] else {
+            panic!("{:?}", found.problems);
+        };
+        let advice = format!("chmod +x {}", path.join("notes/command").display());
+        assert!(problem.ends_with(&advice), "{problem}");
     }
 
     #[test]

@@ -75,6 +75,17 @@ pub fn command(ourselves: &Path, program: &Path) -> Command {
     command
 }
 
+/// What stands between a program and the reason why the kernel did not start it.
+const NOT_EXECUTED: &str = " cannot be executed: ";
+
+/// The reason of a trampoline that could not jump, if that is all that was `printed`.
+#[must_use]
+pub fn refusal(printed: &str) -> Option<&str> {
+    let line = printed.trim_end();
+    let is_refusal = line.lines().count() == 1 && line.contains(NOT_EXECUTED);
+    is_refusal.then(|| line.strip_prefix("matterbot: ").unwrap_or(line))
+}
+
 fn is_scrubbed(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     SCRUBBED.contains(&&*name)
@@ -96,7 +107,7 @@ pub fn jump(program: &OsString, arguments: &[OsString]) -> io::Error {
         .args(arguments)
         .env(MARK, std::process::id().to_string());
     let error = command.exec();
-    let text = format!("{} cannot be executed: {error}", program.display());
+    let text = format!("{}{NOT_EXECUTED}{error}", program.display());
     io::Error::new(error.kind(), text)
 }
 
@@ -126,6 +137,18 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_from_what_a_program_prints() {
+        let refusal = "/opt/nope cannot be executed: No such file or directory";
+        assert_eq!(
+            super::refusal(&format!("matterbot: {refusal}\n")),
+            Some(refusal)
+        );
+        for printed in ["", "no key\n", &format!("loading\n{refusal}\n")] {
+            assert_eq!(super::refusal(printed), None, "{printed}");
+        }
+    }
 
     #[test]
     fn ours_and_the_supervisors_variables_are_taken_away_and_the_users_own_stay() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::module::descent;
 use crate::module::protocol::Loading;
+use crate::module::{descent, trampoline};
 
 use super::ending::{LAST_LINES, LAST_WORDS};
 use super::event::{InterpreterId, ProcessId};
@@ -142,7 +142,10 @@ impl Host {
             return;
         };
         if interpreter.printing == 0 || until <= now {
-            let reason = format!("{}\n{}", interpreter.end, interpreter.last_words);
+            let reason = match trampoline::refusal(&interpreter.last_words) {
+                Some(refusal) => refusal.to_owned(),
+                None => format!("{}\n{}", interpreter.end, interpreter.last_words),
+            };
             self.interpreter_failed(id, reason.trim_end(), now);
             self.interpreters.remove(&id);
         }

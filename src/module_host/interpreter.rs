@@ -120,15 +120,33 @@ pub(super) struct Interpreter {
     pub(super) last_words: String,
 }
 
+/// The system's interpreter.
+const SYSTEM: &str = "python3";
+
 /// The interpreter that `stage` names, else that of the folder's checkout, else the system's.
 pub(super) fn of_stage(stage: &Stage) -> PathBuf {
     if let Some(python) = &stage.python {
         return python.clone();
     }
-    let checkout = stage.folder.parent();
-    let own = checkout.map(|checkout| checkout.join(".venv/bin/python"));
-    own.filter(|own| own.exists())
-        .unwrap_or_else(|| PathBuf::from("python3"))
+    of_checkout(stage)
+        .filter(|own| own.exists())
+        .unwrap_or_else(|| PathBuf::from(SYSTEM))
+}
+
+fn of_checkout(stage: &Stage) -> Option<PathBuf> {
+    let checkout = stage.folder.parent()?;
+    Some(checkout.join(".venv/bin/python"))
+}
+
+/// A sentence if the checkout's environment has lost its interpreter, as it does when the system's is replaced.
+pub(super) fn lost(stage: &Stage) -> Option<String> {
+    let own = of_checkout(stage).filter(|_| stage.python.is_none())?;
+    (own.is_symlink() && !own.exists()).then(|| {
+        format!(
+            "{} leads nowhere: the environment has lost its interpreter; make it anew. {SYSTEM} runs the modules until then",
+            own.display()
+        )
+    })
 }
 
 impl Interpreter {

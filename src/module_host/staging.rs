@@ -13,7 +13,7 @@ use crate::module::protocol::{
 use super::event::{CodeId, Event, InterpreterId};
 use super::forking::IMPORT;
 use super::host::{Code, Host, Start};
-use super::interpreter::{ImportedModule, Interpreter, Purpose, of_stage};
+use super::interpreter::{ImportedModule, Interpreter, Purpose, lost, of_stage};
 
 /// A generation that is being loaded.
 #[derive(Debug)]
@@ -138,6 +138,7 @@ impl Host {
             staging.is_loading = false;
             return;
         }
+        staging.problems.extend(lost(&staging.stage));
         let (stage, skip) = (staging.stage.clone(), staging.programs.clone());
         let id = InterpreterId(self.number());
         let started = Interpreter::start(
@@ -163,13 +164,17 @@ impl Host {
         if !staging.is_loading {
             return;
         }
-        let python = of_stage(&staging.stage);
+        let python = of_stage(&staging.stage).display().to_string();
         let (summary, trace) = reason.split_once('\n').unwrap_or((reason, ""));
-        let problem = format!("no module in Python runs: {}: {summary}", python.display());
+        let summary = match summary.starts_with(&python) {
+            true => summary.to_owned(),
+            false => format!("{python}: {summary}"),
+        };
+        let problem = format!("no module in Python was loaded: {summary}");
         staging.problems.push(problem);
         for name in std::mem::take(&mut staging.python_modules) {
             let failure = LoadFailure {
-                summary: summary.to_owned(),
+                summary: "its interpreter does not run".to_owned(),
                 trace: trace.to_owned(),
             };
             staging.put(&name, String::new(), Loading::Failure(failure));

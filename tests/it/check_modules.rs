@@ -146,7 +146,13 @@ async fn a_folder_or_an_interpreter_that_is_not_there_is_named() {
     fs::write(home.config(), no_such).unwrap();
     let (status, said) = check(&home, &["--modules", "--strict"]).await;
     assert_eq!(status, Some(1), "{said}");
-    has(&said, &["no-such-python", ", without 1 module"]);
+    has(
+        &said,
+        &[
+            "warning: no module in Python was loaded: no-such-python cannot be executed: No such file",
+            ", without 1 module",
+        ],
+    );
     fs::remove_dir_all(home.path().join("commands")).unwrap();
     let (status, said) = check(&home, &["--modules", "--strict"]).await;
     assert_eq!(status, Some(1), "{said}");

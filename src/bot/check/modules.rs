@@ -104,13 +104,18 @@ impl Found {
 
     /// What a person should mend.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let failed = self.failed.iter().map(|(module, failure)| {
-            let missing = self.missing_package(&failure.summary);
-            format!(
-                "the module {module} cannot be loaded: {}{}",
-                failure.summary,
-                missing.unwrap_or_default()
-            )
+        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (module, failure) in &self.failed {
+            reasons.entry(&failure.summary).or_default().push(module);
+        }
+        let failed = reasons.into_iter().map(|(summary, modules)| {
+            let missing = self.missing_package(summary).unwrap_or_default();
+            let which = match modules.len() {
+                1 => "the module",
+                _ => "the modules",
+            };
+            let modules = modules.join(", ");
+            format!("{which} {modules} cannot be loaded: {summary}{missing}")
         });
         self.problems.iter().cloned().chain(failed).collect()
     }

@@ -1,7 +1,9 @@
 //! What a reload has changed, in words.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::bot::modules::changes::Failed;
 use crate::bot::reload::Report;
 use crate::command::{Builtin, Vocabulary};
 use crate::config::difference::Counts;
@@ -95,20 +97,7 @@ fn modules(text: &mut String, report: &Report) {
         )
         .ok();
     }
-    for failed in &changes.failed {
-        let fate = if failed.kept {
-            "; its last good code goes on"
-        } else {
-            ""
-        };
-        let name = inline_code(&failed.name);
-        write!(
-            text,
-            "\n- ⚠ {name} could not be loaded: {}{fate}",
-            inline_code(&failed.summary)
-        )
-        .ok();
-    }
+    failures(text, &changes.failed);
     for (word, modules) in &changes.shared {
         write!(
             text,
@@ -131,6 +120,34 @@ fn modules(text: &mut String, report: &Report) {
     }
     for problem in changes.problems.iter().chain(&changes.binds) {
         write!(text, "\n- ⚠ {}", neutralise(problem)).ok();
+    }
+}
+
+/// What could not be loaded, a line for each reason.
+fn failures(text: &mut String, failed: &[Failed]) {
+    let mut reasons: BTreeMap<(&str, bool), Vec<String>> = BTreeMap::new();
+    for each in failed {
+        let reason = reasons.entry((&each.summary, each.kept)).or_default();
+        reason.push(each.name.clone());
+    }
+    for ((summary, kept), names) in reasons {
+        let summary = inline_code(summary);
+        match &names[..] {
+            [name] => {
+                let fate = ["", "; its last good code goes on"][usize::from(kept)];
+                let name = inline_code(name);
+                write!(text, "\n- ⚠ {name} could not be loaded: {summary}{fate}").ok();
+            }
+            _ => {
+                let fate = ["", "; their last good code goes on"][usize::from(kept)];
+                let (count, names) = (names.len(), listed(&names));
+                write!(
+                    text,
+                    "\n- ⚠ {count} modules could not be loaded for this reason: {summary}: {names}{fate}"
+                )
+                .ok();
+            }
+        }
     }
 }
 
@@ -222,5 +239,36 @@ fn diagnostics(text: &mut String, diagnostics: &[Diagnostic]) {
             "\n- {more} more: `matterbot check` on the host shows all"
         )
         .ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_that_fail_for_one_reason_share_a_line() {
+        let failed = |name: &str, summary: &str| Failed {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            trace: String::new(),
+            kept: true,
+        };
+        let gone = "its interpreter does not run";
+        let mut text = String::new();
+        failures(
+            &mut text,
+            &[
+                failed("dice", gone),
+                failed("geo", "KeyError"),
+                failed("roll", gone),
+            ],
+        );
+        assert_eq!(
+            text,
+            "\n- ⚠ `geo` could not be loaded: `KeyError`; its last good code goes on\
+             \n- ⚠ 2 modules could not be loaded for this reason: `its interpreter does not run`: `dice`, `roll`; \
+             their last good code goes on"
+        );
     }
 }

@@ -210,6 +210,7 @@ class Orders:
         # By its session and this variable the module host finds what it starts, after it has ended too.
         os.setsid()
         os.environ["MATTERBOT_MODULE_PID"] = str(os.getpid())
+        process.name_itself(module.name)
         channel, output, errors = descriptors
         process.replace(output, 1)
         process.replace(errors, 2)

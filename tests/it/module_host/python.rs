@@ -40,11 +40,63 @@ async fn a_module_of_upstream_is_called() {
     assert_eq!(rig.ask("echo 2d6 now").await, "2d6 now");
     let first = rig.ask("pid").await;
     assert_eq!(rig.ask("pid").await, first);
+    let name = fs::read_to_string(format!("/proc/{first}/comm")).unwrap();
+    assert_eq!(name, "mb-dice\n");
     let id = rig.call("raise").await;
     let failure = rig.end(&id).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Raised);
     assert!(failure.trace.contains("KeyError: 'secret'"), "{failure:?}");
     assert_eq!(rig.ask("large 5000000").await.len(), 5_000_000);
+}
+
+#[tokio::test]
+async fn an_interpreter_that_is_gone_is_one_problem_for_all() {
+    let mut rig = Rig::new().await;
+    write(&rig, "dice", "1", "");
+    write(&rig, "roll", "1", "");
+    let python = rig.path().join("nope/python3");
+    let order = Stage {
+        generation: 1,
+        folder: rig.path(),
+        python: Some(python.clone()),
+        workers: 1,
+    };
+    rig.send(&ToHost::Stage(order)).await;
+    let staged = rig.staged(1).await;
+    let [problem] = &staged.problems[..] else {
+        panic!("{staged:?}");
+    };
+    let wanted = format!(
+        "no module in Python was loaded: {} cannot be executed: No such file or directory",
+        python.display()
+    );
+    assert!(problem.starts_with(&wanted), "{problem}");
+    assert_eq!(staged.modules.len(), 2);
+    for module in staged.modules {
+        let Loading::Failure(failure) = module.loading else {
+            panic!("{module:?}");
+        };
+        assert_eq!(failure.summary, "its interpreter does not run");
+        assert_eq!(failure.trace, "");
+    }
+}
+
+#[tokio::test]
+async fn an_environment_without_its_interpreter_is_reported_and_the_systems_runs() {
+    let mut rig = Rig::new().await;
+    write(&rig, "dice", "1", "");
+    let bin = rig.path().parent().unwrap().join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(bin.join("python3.0"), bin.join("python")).unwrap();
+    let staged = rig.serve(1).await;
+    let [problem] = &staged.problems[..] else {
+        panic!("{staged:?}");
+    };
+    assert!(
+        problem.contains(".venv/bin/python leads nowhere"),
+        "{problem}"
+    );
+    assert_eq!(rig.ask("echo now").await, "now");
 }
 
 #[tokio::test]
@@ -206,12 +258,13 @@ async fn an_interpreter_that_is_none_is_told() {
         };
         rig.send(&ToHost::Stage(stage)).await;
         let staged = rig.staged(1).await;
-        assert!(staged.problems[0].contains(python), "{staged:?}");
-        let Loading::Failure(failure) = &staged.modules[0].loading else {
-            panic!("{staged:?}");
-        };
-        let text = format!("{} {}", failure.summary, failure.trace);
-        assert!(text.contains(why), "{text}");
+        let problem = &staged.problems[0];
+        assert!(problem.contains(python), "{problem}");
+        assert!(problem.contains(why), "{problem}");
+        assert!(
+            matches!(staged.modules[0].loading, Loading::Failure(_)),
+            "{staged:?}"
+        );
     }
 }
 
