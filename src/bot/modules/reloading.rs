@@ -18,6 +18,9 @@ use super::{Condition, Modules};
 /// How long loading may take.
 pub(super) const LOADING: Duration = Duration::from_secs(300);
 
+/// A reload waits so long for modules that are being loaded already.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a reload finds.
 #[derive(Debug)]
 pub enum Found {
@@ -50,12 +53,15 @@ impl Modules {
                 folder.display()
             ));
         }
-        self.greeted(LOADING).await?;
+        self.greeted(PATIENCE).await?;
         let staged = self.stage(config)?;
         let staged = match timeout(LOADING, staged).await {
             Ok(Ok(staged)) => staged,
             Ok(Err(_)) => return Err("the module host has ended meanwhile".to_owned()),
-            Err(_) => return Err("loading the modules took too long".to_owned()),
+            Err(_) => {
+                self.give_up();
+                return Err("loading the modules took too long".to_owned());
+            }
         };
         let connection = self.connection();
         let plan = plan(&connection.serving, connection.python.as_deref(), staged);
