@@ -98,10 +98,14 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
         print(format_args!("wrote {}", path.display()));
     }
     let name = &new.name;
+    let place = match &new.folder {
+        Some(folder) => format!(" --folder {}", quoted(&folder.to_string_lossy())),
+        None => String::new(),
+    };
     print(format_args!(
-        "\nTry it:            matterbot try '@{name} hello'\n\
-         Put into service:  @reload           in the chat, as an admin\n\
-         Make available:    @bind {name}     in each channel that is to have it"
+        "\nTry it:            matterbot try{place} '@{name} hello'\n\
+         Put into service:  @reload (in the chat, as an admin)\n\
+         Make available:    @bind {name} (in each channel that is to have it)"
     ));
     Ok(Status::Stopped)
 }
@@ -118,6 +122,15 @@ fn name(text: &str) -> Result<String, String> {
     } else {
         Err("a name has small letters, digits and `_`, starts with a letter, and is at most 40 long".to_owned())
     }
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |each: char| each.is_ascii_alphanumeric() || "/._-".contains(each);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Two folders that differ in case only would be one module.

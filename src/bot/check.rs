@@ -31,6 +31,7 @@ const NO_LINGER: &str = "this bot is a service of your user, and ends with your 
 const EXIT_STATUSES: &str = "\
 Exit status:
   0   the bot would start; there may be warnings, and a server that is down is one
+  1   no module at all could be loaded (--modules)
   1   with --strict: a module could not be loaded (--modules), or the server not be asked (--online)
   78  the bot would not start";
 
@@ -59,6 +60,8 @@ struct Findings {
     failed_modules: usize,
     /// Whether anything is the matter with the modules.
     odd_modules: bool,
+    /// Whether no module at all could be loaded.
+    no_module: bool,
 }
 
 /// What became of asking the server.
@@ -101,6 +104,8 @@ pub fn run(
         if arguments.modules {
             runtime.block_on(findings.modules(&config, program, options.debug));
         } else {
+            let missing = modules::missing(&config);
+            missing.iter().for_each(|text| findings.warning(text));
             findings.binds(&config);
         }
     }
@@ -115,6 +120,7 @@ pub fn run(
         (false, _) => Status::Configuration,
         // A bot that would come back, and wait for a server that is down, is not kept from restarting.
         (true, Server::Silent) if options.strict && !for_restart => Status::Failure,
+        (true, _) if findings.no_module => Status::Failure,
         (true, _) if options.strict && findings.odd_modules => Status::Failure,
         (true, _) => Status::Stopped,
     })
@@ -148,6 +154,9 @@ impl Findings {
             (true, Server::Answered) => "the bot would start, and the server lets it in",
         };
         let without = match self.failed_modules {
+            _ if self.no_module && self.errors.is_empty() => {
+                ", without any module: none could be loaded".to_owned()
+            }
             count if count > 0 && self.errors.is_empty() => {
                 format!(", without {}", counted(count, "module", "modules"))
             }
@@ -212,6 +221,7 @@ impl Findings {
             Ok(found) => found,
             Err(error) => {
                 self.odd_modules = true;
+                self.no_module = true;
                 self.warning(format_args!("no module could be loaded: {error:#}"));
                 return self.binds(config);
             }
@@ -219,6 +229,7 @@ impl Findings {
         let warnings = found.warnings();
         self.odd_modules = !warnings.is_empty();
         self.failed_modules = found.failures();
+        self.no_module = found.is_none(config);
         warnings.iter().for_each(|warning| self.warning(warning));
         for (module, trace) in found.traces().filter(|_| debug) {
             print_error(format_args!("{module}: {trace}"));

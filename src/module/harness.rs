@@ -1,10 +1,12 @@
 //! A module host for one use, without a bot: what `matterbot try` and `matterbot check --modules` load modules with.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use super::link::{Link, LinkError};
 use super::protocol::{FromHost, Log, Outcome, Response, Stage, Staged, ToHost};
+use super::user::{self, User};
 
 /// How long the module host may take to end after its last answer.
 const ENDING: Duration = Duration::from_secs(5);
@@ -36,6 +38,22 @@ impl Harness {
     #[must_use]
     pub fn new(link: Link, hear: fn(&Log)) -> Self {
         Self { link, hear }
+    }
+
+    /// Starts `program` as a module host. As root it is the modules' own user who runs it, where there is one: their code
+    /// must not get root's rights.
+    ///
+    /// # Errors
+    /// It cannot be started, by that user for example.
+    pub fn start(program: &Path, hear: fn(&Log)) -> io::Result<Self> {
+        let user = User::of_host().filter(|_| rustix::process::geteuid().is_root());
+        let link = match user {
+            Some(user) => Link::spawn_as(program, user).map_err(|error| {
+                io::Error::new(error.kind(), format!("as {}: {error}", user::NAME))
+            }),
+            None => Link::spawn(program),
+        };
+        Ok(Self::new(link?, hear))
     }
 
     /// Loads the modules, and gives what came of it.

@@ -17,7 +17,6 @@ use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::terminal::{print, print_error};
 use crate::module::harness::Harness;
-use crate::module::link::Link;
 use crate::module::protocol::{
     Answer, Call, FailureReason, FromHost, Loading, Log, Stage, Staged, ToHost,
 };
@@ -56,8 +55,8 @@ pub fn run(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let link = Link::spawn(origin.program()).context("starting the module host")?;
-        let mut trial = Trial(Harness::new(link, tell));
+        let harness = Harness::start(origin.program(), tell).context("starting the module host")?;
+        let mut trial = Trial(harness);
         let status = trial.run(stage, &arguments.text.join(" "), timeout).await;
         if !trial.0.end().await {
             print_error("the module host does not end");
@@ -96,7 +95,7 @@ struct Trial(Harness);
 impl Trial {
     async fn run(&mut self, stage: Stage, text: &str, timeout: Duration) -> anyhow::Result<Status> {
         let folder = stage.folder.clone();
-        let catalogue = catalogue(self.0.load(stage).await?);
+        let catalogue = catalogue(self.0.load(stage).await?, text);
         let generations = catalogue
             .modules()
             .map(|module| (module.name.clone(), GENERATION))
@@ -152,8 +151,14 @@ impl Trial {
     }
 }
 
-/// The modules that were loaded; what was not is told.
-fn catalogue(staged: Staged) -> Catalogue {
+/// The modules that were loaded; what was not is told, with its trace if `text` asks for it by its name.
+fn catalogue(staged: Staged, text: &str) -> Catalogue {
+    let words = text.split_whitespace();
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    let is_asked_for = |name: &str| {
+        let mut words = words.iter();
+        words.any(|word| word.strip_prefix('@') == Some(name))
+    };
     for problem in &staged.problems {
         print_error(problem);
     }
@@ -168,12 +173,11 @@ fn catalogue(staged: Staged) -> Catalogue {
                 roster.insert(module.name, loaded);
             }
             Loading::Failure(failure) => {
-                print_error(format_args!(
-                    "{} was not loaded: {}\n{}",
-                    module.name,
-                    failure.summary,
-                    failure.trace.trim_end()
-                ));
+                let summary = failure.summary.lines().next().unwrap_or_default();
+                print_error(format_args!("{} was not loaded: {summary}", module.name));
+                if is_asked_for(&module.name) {
+                    print_error(failure.trace.trim_end());
+                }
             }
         }
     }

@@ -150,9 +150,11 @@ async fn a_folder_or_an_interpreter_that_is_not_there_is_named() {
         &said,
         &[
             "warning: no module in Python was loaded: no-such-python cannot be executed: No such file",
-            ", without 1 module",
+            ", without any module: none could be loaded",
         ],
     );
+    let (status, _) = check(&home, &["--modules"]).await;
+    assert_eq!(status, Some(1), "not one could be loaded");
     fs::remove_dir_all(home.path().join("commands")).unwrap();
     let (status, said) = check(&home, &["--modules", "--strict"]).await;
     assert_eq!(status, Some(1), "{said}");
@@ -198,4 +200,32 @@ async fn roots_rights_are_not_given_to_modules() {
         description.binds,
         ["65534 65533 /var/lib/matterbot-modules"]
     );
+}
+
+#[tokio::test]
+async fn what_the_configuration_names_and_is_not_there_is_told_without_loading() {
+    let home = home(&[]);
+    let config = fs::read_to_string(home.config()).unwrap();
+    let (nowhere, python) = (home.path().join("nowhere"), home.path().join("no/python3"));
+    let named = format!(
+        "commanddir: {}\n  python: {}",
+        nowhere.display(),
+        python.display()
+    );
+    fs::write(home.config(), config.replace("python: python3", &named)).unwrap();
+    let (status, said) = check(&home, &[]).await;
+    assert_eq!(status, Some(0), "{said}");
+    has(
+        &said,
+        &[
+            &format!(
+                "warning: there is no folder of modules {}",
+                nowhere.display()
+            ),
+            &format!("warning: there is no interpreter {}", python.display()),
+        ],
+    );
+    let (status, said) = check(&home, &["--modules"]).await;
+    assert_eq!(status, Some(1), "{said}");
+    has(&said, &[", without any module: none could be loaded"]);
 }

@@ -43,7 +43,11 @@ fn a_new_python_module_answers() {
     let output = new_module(folder.path(), &["echo"]);
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("matterbot try '@echo hello'"), "{said}");
+    let advice = format!(
+        "matterbot try --folder {} '@echo hello'\n",
+        folder.path().display()
+    );
+    assert!(said.contains(&advice), "{said}");
     let script = "import json, command, defaults\n\
                   answer = command.process('@echo', 'town-square', '@olga', ['hello'], [], None)\n\
                   print(json.dumps([defaults.BINDS, defaults.CHANS, defaults.HELP, answer]))";

@@ -1,6 +1,7 @@
 //! What `check --modules` finds: the command modules are loaded as the bot would load them, by a module host of its own.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use crate::lifecycle::terminal::print_error;
 use crate::module::bindmap::{self, BindMap, Difference};
 use crate::module::folder;
 use crate::module::harness::Harness;
-use crate::module::link::Link;
 use crate::module::protocol::{LoadFailure, Loading, Log, Stage, Staged};
 use crate::module::user::{self, User};
 
@@ -33,19 +33,12 @@ pub(super) struct Found {
     python: Option<String>,
 }
 
-/// Loads all modules of `config` below a module host, which is `program`. As root it is the modules' own user who does:
-/// their code must not get root's rights.
+/// Loads all modules of `config` below a module host, which is `program`.
 ///
 /// # Errors
 /// The module host cannot be started, or does not answer.
 pub(super) async fn load(config: &Config, program: &Path) -> anyhow::Result<Found> {
-    let user = User::of_host().filter(|_| rustix::process::geteuid().is_root());
-    let link = match user {
-        Some(user) => Link::spawn_as(program, user)
-            .with_context(|| format!("starting the module host as {}", user::NAME)),
-        None => Link::spawn(program).context("starting the module host"),
-    };
-    let mut harness = Harness::new(link?, tell);
+    let mut harness = Harness::start(program, tell).context("starting the module host")?;
     let stage = Stage {
         generation: 1,
         folder: config.modules.commanddir.clone(),
@@ -58,6 +51,33 @@ pub(super) async fn load(config: &Config, program: &Path) -> anyhow::Result<Foun
         Ok(staged) => Ok(Found::sorted(staged?)),
         Err(_) => bail!("loading takes longer than {}", duration(PATIENCE)),
     }
+}
+
+/// What `config` names and is not there, without loading anything.
+pub(super) fn missing(config: &Config) -> Vec<String> {
+    let modules = &config.modules;
+    let is_missing = |path: &Path| {
+        let error = path.metadata().err();
+        error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+    };
+    let mut missing = Vec::new();
+    let folder = modules.commanddir.as_path();
+    if modules.names_commanddir && is_missing(folder) {
+        let folder = folder.display();
+        missing.push(format!(
+            "there is no folder of modules {folder}, which Modules.commanddir names"
+        ));
+    }
+    let python = modules.python.as_deref();
+    // One without a slash is looked up in PATH by whoever starts it.
+    let python = python.filter(|python| python.is_absolute() && is_missing(python));
+    if let Some(python) = python {
+        let python = python.display();
+        missing.push(format!(
+            "there is no interpreter {python}, which Modules.python names: no module in Python can be loaded"
+        ));
+    }
+    missing
 }
 
 /// What modules say while they are loaded, and none of what we found.
@@ -89,6 +109,13 @@ impl Found {
             }
         }
         found
+    }
+
+    /// Whether modules are wanted, and there is none.
+    pub(super) fn is_none(&self, config: &Config) -> bool {
+        let is_wanted = !self.failed.is_empty()
+            || config.modules.names_commanddir && !config.modules.commanddir.is_dir();
+        self.roster.is_empty() && is_wanted
     }
 
     /// How many modules cannot be loaded.

@@ -114,7 +114,10 @@ async fn what_is_not_loaded_is_told() {
     let (status, _, err) = try_in(folder.path(), &["@roll", "1"]).await;
     assert_eq!(status, Some(0));
     assert!(err.contains("broken was not loaded"), "{err}");
-    assert!(err.contains("no key"), "{err}");
+    assert!(!err.contains("\nno key\n"), "{err}");
+    let (status, _, err) = try_in(folder.path(), &["@Broken", "1"]).await;
+    assert_eq!(status, Some(64));
+    assert!(err.contains("\nno key\n"), "{err}");
 }
 
 #[tokio::test]
