@@ -11,6 +11,8 @@ use super::section::Section;
 pub struct Modules {
     /// The folder of the command modules.
     pub commanddir: PathBuf,
+    /// Whether the configuration names it, and not the one that is the default.
+    pub commanddir_is_named: bool,
     /// The folder of the feed modules.
     pub moduledir: PathBuf,
     /// The interpreter of Python modules; a bare name is looked up in `PATH`. None: that of the checkout that
@@ -32,10 +34,13 @@ pub(super) fn read(
     environment: &Environment,
 ) -> (Modules, Option<PathBuf>) {
     let feedmap = section.file("feedmap");
+    let default = section.relative("commands");
+    let commanddir = section
+        .file("commanddir")
+        .unwrap_or_else(|| default.clone());
     let modules = Modules {
-        commanddir: section
-            .file("commanddir")
-            .unwrap_or_else(|| section.relative("commands")),
+        commanddir_is_named: commanddir != default,
+        commanddir,
         moduledir: section
             .file("moduledir")
             .unwrap_or_else(|| section.relative("modules")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::bot::modules::changes::named_as_ours;
 use crate::bot::reply::{counted, duration};
 use crate::command::Catalogue;
 use crate::command::catalogue::{Loaded, Roster};
@@ -112,7 +113,9 @@ impl Found {
                 missing.unwrap_or_default()
             )
         });
-        self.problems.iter().cloned().chain(failed).collect()
+        let ours = self.roster.keys().filter_map(|name| named_as_ours(name));
+        let problems = self.problems.iter().cloned();
+        problems.chain(ours).chain(failed).collect()
     }
 
     /// What is missing in which interpreter, if `summary` is about a package.
