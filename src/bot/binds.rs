@@ -147,7 +147,13 @@ impl Binds {
         }
     }
 
-    /// The modules that could not be loaded, for `@status`.
+    /// Whether the module `name` could not be loaded.
+    #[must_use]
+    pub fn has_failed(&self, name: &str) -> bool {
+        self.lock().failed.iter().any(|failed| failed == name)
+    }
+
+    /// The modules that could not be loaded, for whoever asks for them.
     pub fn could_not_load(&self, mut names: Vec<String>) {
         names.sort();
         self.lock().failed = names;
