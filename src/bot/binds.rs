@@ -125,6 +125,8 @@ impl Binds {
             .modules()
             .partition(|module| !catalogue.is_greeted() || module.generation.is_some());
         let is_failed = |module: &&Module| known.failed.contains(&module.name);
+        let is_kept = |name: &String| there.iter().any(|module| module.name == *name);
+        let (kept, failed) = known.failed.iter().cloned().partition(is_kept);
         Modules {
             greeted: catalogue.is_greeted(),
             loaded: there.len(),
@@ -133,7 +135,10 @@ impl Binds {
                 .filter(|module| !is_failed(module))
                 .map(|module| module.name.clone())
                 .collect(),
-            failed: known.failed.clone(),
+            failed,
+            kept,
+            absent: false,
+            wanted: catalogue.modules().next().is_some(),
             binds: match (&known.map, &known.trouble) {
                 (_, None) => BindsTrouble::None,
                 (Some(_), Some(_)) => BindsTrouble::Unchangeable,
@@ -142,7 +147,13 @@ impl Binds {
         }
     }
 
-    /// The modules that could not be loaded, for `@status`.
+    /// Whether the module `name` could not be loaded.
+    #[must_use]
+    pub fn has_failed(&self, name: &str) -> bool {
+        self.lock().failed.iter().any(|failed| failed == name)
+    }
+
+    /// The modules that could not be loaded, for whoever asks for them.
     pub fn could_not_load(&self, mut names: Vec<String>) {
         names.sort();
         self.lock().failed = names;

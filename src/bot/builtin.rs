@@ -53,7 +53,7 @@ fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
                 .audit
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
-            reply::status(status, &context.binds.modules(), trouble.as_deref())
+            reply::status(status, &context.modules_status(), trouble.as_deref())
         }
     }
 }

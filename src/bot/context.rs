@@ -21,6 +21,7 @@ use super::newcomers::Newcomers;
 use super::notices::Notices;
 use super::outbox::Outbox;
 use super::settings::Settings;
+use super::status;
 use super::stores::Reopened;
 use super::ticket::Ticket;
 use super::unrecorded::Unrecorded;
@@ -81,6 +82,17 @@ impl Context {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.borrow())
+    }
+
+    /// What `@status` tells of the modules.
+    #[must_use]
+    pub fn modules_status(&self) -> status::Modules {
+        let known = self.binds.modules();
+        status::Modules {
+            absent: self.modules.are_absent(),
+            wanted: known.wanted || self.settings().config.modules.commanddir_is_named,
+            ..known
+        }
     }
 
     /// Who we are, if the server has told.

@@ -47,8 +47,17 @@ enum Condition {
     Loading(String),
     /// They have been greeted.
     Greeted,
-    /// Never: there is no folder of modules, as half a sentence says.
-    Absent(String),
+    /// Never: there is no folder of modules.
+    Absent,
+}
+
+/// Why modules cannot be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReady {
+    /// They are not loaded yet, for this reason, as half a sentence.
+    Loading(String),
+    /// There is no folder of modules.
+    Absent,
 }
 
 /// The modules, shared by all that serves.
@@ -102,8 +111,8 @@ impl Modules {
     /// Waits until the modules have been greeted.
     ///
     /// # Errors
-    /// Why they are not, as half a sentence; at once if they never will be.
-    pub async fn greeted(&self, patience: Duration) -> Result<(), String> {
+    /// Why they are not; at once if they never will be.
+    pub async fn greeted(&self, patience: Duration) -> Result<(), NotReady> {
         let mut condition = self.condition.subscribe();
         let known = condition.wait_for(|known| !matches!(known, Condition::Loading(_)));
         // The sender lives as long as we do.
@@ -113,8 +122,15 @@ impl Modules {
         };
         match known {
             Condition::Greeted => Ok(()),
-            Condition::Loading(reason) | Condition::Absent(reason) => Err(reason),
+            Condition::Loading(reason) => Err(NotReady::Loading(reason)),
+            Condition::Absent => Err(NotReady::Absent),
         }
+    }
+
+    /// Whether there is no folder of modules.
+    #[must_use]
+    pub fn are_absent(&self) -> bool {
+        *self.condition.borrow() == Condition::Absent
     }
 
     /// Waits until a call of `module` may run, of which at most `workers` do at once, and no more than the module takes;

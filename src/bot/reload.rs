@@ -16,7 +16,7 @@ use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::modules::changes::Changes;
-use super::modules::reloading::{Found, adopt, leave, reread};
+use super::modules::reloading::{Found, adopt, are_wanted, leave, no_folder, reread};
 use super::settings::Settings;
 
 /// What a reload has changed, or would change.
@@ -34,13 +34,18 @@ pub struct Report {
     pub modules: Changes,
     /// There is a folder of modules now, and there was none before.
     pub new_folder: bool,
+    /// That there is no folder of modules, as half a sentence, if there should be one.
+    pub no_folder: Option<String>,
 }
 
 impl Report {
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.changed.is_empty() && self.modules.is_silent() && !self.new_folder
+        self.changed.is_empty()
+            && self.modules.is_silent()
+            && !self.new_folder
+            && self.no_folder.is_none()
     }
 }
 
@@ -73,6 +78,8 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unc
         token_trouble: None,
         modules: Changes::default(),
         new_folder: matches!(found, Found::Folder),
+        no_folder: (matches!(found, Found::Nothing) && are_wanted(context, &loaded.config.modules))
+            .then(|| no_folder(&loaded.config.modules)),
     };
     if dry_run {
         if let Found::Loaded(plan) = found {

@@ -24,8 +24,8 @@ pub use binds::{
     binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
 };
 pub use module::{
-    availability_unknown, file_not_sent, files_not_sent, indicator_of_no_use, module_failed,
-    no_indicator, not_loaded, not_ready, rest_as_file, text_as_file, unavailable,
+    availability_unknown, file_not_sent, files_not_sent, help_not_loaded, indicator_of_no_use,
+    module_failed, no_indicator, not_loaded, not_ready, rest_as_file, text_as_file, unavailable,
 };
 pub use reload::{modules_not_loaded, not_reloaded, reload_usage, reload_verdict, reloaded};
 pub use report::{help, help_on, help_unknown, status, status_unknown};

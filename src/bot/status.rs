@@ -34,12 +34,18 @@ pub struct Status {
 pub struct Modules {
     /// Whether they have been greeted since the start.
     pub greeted: bool,
+    /// There is no folder of modules.
+    pub absent: bool,
+    /// Somebody wants modules: the bind map or the configuration names some.
+    pub wanted: bool,
     /// How many can be called; of modules that were not greeted, how many the bind map names.
     pub loaded: usize,
     /// Those that the bind map names, and that are not there.
     pub missing: Vec<String>,
-    /// Those that could not be loaded; an earlier generation of them may be among those that can be called.
+    /// Those that could not be loaded, and cannot be called.
     pub failed: Vec<String>,
+    /// Those that could not be loaded, and are called in the code that was loaded before.
+    pub kept: Vec<String>,
     /// What is the matter with the bind map.
     pub binds: BindsTrouble,
 }

@@ -11,8 +11,8 @@ use super::section::Section;
 pub struct Modules {
     /// The folder of the command modules.
     pub commanddir: PathBuf,
-    /// Whether the file names another folder than `commands` beside it, the default.
-    pub names_commanddir: bool,
+    /// Whether the configuration names it, and not the one that is the default.
+    pub commanddir_is_named: bool,
     /// The folder of the feed modules.
     pub moduledir: PathBuf,
     /// The interpreter of Python modules; a bare name is looked up in `PATH`. None: that of the checkout that
@@ -35,9 +35,11 @@ pub(super) fn read(
 ) -> (Modules, Option<PathBuf>) {
     let feedmap = section.file("feedmap");
     let default = section.relative("commands");
-    let commanddir = section.file("commanddir").unwrap_or(default.clone());
+    let commanddir = section
+        .file("commanddir")
+        .unwrap_or_else(|| default.clone());
     let modules = Modules {
-        names_commanddir: commanddir != default,
+        commanddir_is_named: commanddir != default,
         commanddir,
         moduledir: section
             .file("moduledir")

@@ -42,7 +42,8 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
             channel: &channel,
             unbinds,
         };
-        shared.binds.change(|map| wish.apply(map, &catalogue))
+        let bound = shared.binds.change(|map| wish.apply(map, &catalogue))?;
+        Ok(told_apart(bound, |name| shared.binds.has_failed(name)))
     };
     match tokio::task::spawn_blocking(change).await {
         Ok(Ok(bound)) => Answer::Text(reply::bound(&bound, unbinds, &ticket.room)),
@@ -52,6 +53,13 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
             text: reply::defect(ticket),
         },
     }
+}
+
+/// Of the modules that are not there, those that could not be loaded.
+fn told_apart(mut bound: Bound, has_failed: impl Fn(&str) -> bool) -> Bound {
+    let missing = std::mem::take(&mut bound.missing).into_iter();
+    (bound.failed, bound.missing) = missing.partition(|name| has_failed(name));
+    bound
 }
 
 fn failed(unchanged: &Unchanged) -> Answer {
@@ -194,6 +202,7 @@ pub async fn map(context: &Context, ticket: &Ticket) -> String {
                 module,
                 available,
                 missing,
+                failed: context.binds.has_failed(&module.name),
             });
         }
     }
@@ -263,6 +272,9 @@ mod tests {
         assert_eq!(bound.unchanged, ["old"]);
         assert_eq!(bound.missing, ["old"]);
         assert_eq!(bound.unknown, ["nothing"]);
+        let bound = told_apart(bound, |name| name == "old");
+        assert_eq!(bound.failed, ["old"]);
+        assert!(bound.missing.is_empty());
     }
 
     #[test]

@@ -37,17 +37,25 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     }
     let catalogue = context.binds.catalogue();
     let Some(asked) = asked else {
-        let available = available(context, ticket, catalogue.modules()).await;
+        let available = available(context, ticket, loaded(&catalogue)).await;
         let help = vocabulary.word(Builtin::Help);
         return reply::help(&rows, vocabulary) + &reply::help_words(&words(&available), &help);
     };
-    let meant = available(context, ticket, meant(&catalogue, asked)).await;
+    let (missing, there): (Vec<&Module>, Vec<&Module>) =
+        meant(&catalogue, asked).partition(|module| is_missing(&catalogue, &module.name));
+    let meant = available(context, ticket, there.into_iter()).await;
     if !meant.is_empty() {
         let subcommand: Vec<String> = arguments.map(|word| word.to_lowercase()).collect();
         return reply::help_on_modules(&meant, &subcommand.join(" "));
     }
+    if !available(context, ticket, missing.into_iter())
+        .await
+        .is_empty()
+    {
+        return reply::help_not_loaded(asked);
+    }
     let allowed: Vec<_> = rows.iter().map(|row| row.builtin).collect();
-    let available = available(context, ticket, catalogue.modules()).await;
+    let available = available(context, ticket, loaded(&catalogue)).await;
     let suggestions = vocabulary.suggestions(asked, &allowed, &words(&available));
     reply::help_unknown(asked, &suggestions)
 }
@@ -60,7 +68,14 @@ fn meant<'a>(catalogue: &'a Catalogue, word: &str) -> impl Iterator<Item = &'a M
         .filter(move |module| module.name.to_lowercase() == word || module.binds.contains(&word))
 }
 
-/// Those of `modules` that whoever asked can call where he asked; one that is missing nobody can.
+/// The modules but those that are missing, which nobody can call.
+fn loaded(catalogue: &Catalogue) -> impl Iterator<Item = &Module> {
+    catalogue
+        .modules()
+        .filter(|module| !is_missing(catalogue, &module.name))
+}
+
+/// Those of `modules` that are available to whoever asked, where he asked.
 async fn available<'a>(
     context: &Context,
     ticket: &Ticket,
@@ -68,8 +83,7 @@ async fn available<'a>(
 ) -> Vec<&'a Module> {
     let mut availabilities = Availabilities::new(context, &ticket.room, ticket.post.user_id);
     let mut available = Vec::new();
-    let catalogue = context.binds.catalogue();
-    for module in modules.filter(|module| !is_missing(&catalogue, &module.name)) {
+    for module in modules {
         if availabilities.of(module).await == Availability::Available {
             available.push(module);
         }

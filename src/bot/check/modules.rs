@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::bot::modules::changes::named_as_ours;
 use crate::bot::reply::{counted, duration};
 use crate::command::Catalogue;
 use crate::command::catalogue::{Loaded, Roster};
@@ -62,7 +63,7 @@ pub(super) fn missing(config: &Config) -> Vec<String> {
     };
     let mut missing = Vec::new();
     let folder = modules.commanddir.as_path();
-    if modules.names_commanddir && is_missing(folder) {
+    if modules.commanddir_is_named && is_missing(folder) {
         let folder = folder.display();
         missing.push(format!(
             "there is no folder of modules {folder}, which Modules.commanddir names"
@@ -114,7 +115,7 @@ impl Found {
     /// Whether modules are wanted, and there is none.
     pub(super) fn is_none(&self, config: &Config) -> bool {
         let is_wanted = !self.failed.is_empty()
-            || config.modules.names_commanddir && !config.modules.commanddir.is_dir();
+            || config.modules.commanddir_is_named && !config.modules.commanddir.is_dir();
         self.roster.is_empty() && is_wanted
     }
 
@@ -144,7 +145,9 @@ impl Found {
             let modules = modules.join(", ");
             format!("{which} {modules} cannot be loaded: {summary}{missing}")
         });
-        self.problems.iter().cloned().chain(failed).collect()
+        let ours = self.roster.keys().filter_map(|name| named_as_ours(name));
+        let problems = self.problems.iter().cloned();
+        problems.chain(ours).chain(failed).collect()
     }
 
     /// What is missing in which interpreter, if `summary` is about a package.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::catalogue::{Loaded, Roster};
+use crate::command::table;
 use crate::module::bindmap::Difference;
 use crate::module::protocol::{Description, Loading, Staged};
 
@@ -90,10 +91,12 @@ pub struct Plan {
 /// Compares what is `served`, by the interpreter `python`, with what was loaded beside it.
 #[must_use]
 pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
+    let names = staged.modules.iter().map(|module| module.name.as_str());
     let mut changes = Changes {
-        problems: staged.problems,
+        problems: names.filter_map(named_as_ours).collect(),
         ..Changes::default()
     };
+    changes.problems.extend(staged.problems);
     let mut serving = Serving::new();
     for module in staged.modules {
         let before = served.get(&module.name);
@@ -143,6 +146,15 @@ pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
         python: staged.python,
         changes,
     }
+}
+
+/// That the module `name` is never called, if it is named as a built-in: its rows would be taken for that one's.
+#[must_use]
+pub fn named_as_ours(name: &str) -> Option<String> {
+    table::named(name)?;
+    Some(format!(
+        "the module {name} is never called, as a command of the bot itself has that name: rename its folder"
+    ))
 }
 
 /// Modules that are gone and modules that are new, with the same words.
@@ -284,6 +296,16 @@ mod tests {
             generations,
             [("dice", 2), ("echo", 1), ("new", 2), ("same", 2)]
         );
+    }
+
+    #[test]
+    fn a_module_that_is_named_as_a_built_in_is_a_problem() {
+        let modules = vec![loaded("dice", "1", "@dice"), loaded("status", "1", "@st")];
+        let plan = plan(&Serving::new(), None, staged(1, modules));
+        let [problem] = plan.changes.problems.as_slice() else {
+            panic!("{:?}", plan.changes.problems);
+        };
+        assert!(problem.starts_with("the module status is never called"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::module::link::{Link, LinkError, Receiver, Sender};
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Staged, ToHost};
 
 use super::changes::{Serving, plan};
-use super::reloading::{LOADING, adopt, is_there};
+use super::reloading::{LOADING, adopt, are_wanted, is_there, no_folder};
 use super::{Condition, requests, strays};
 
 /// How long a host may take to end, once we have hung up.
@@ -67,9 +67,8 @@ async fn run(context: Arc<Context>, mut stopped: Stopped) {
         fastrand::u64(..),
     );
     loop {
-        if let Some(reason) = absent(&context) {
-            let condition = &context.modules.condition;
-            condition.send_replace(Condition::Absent(reason));
+        if is_absent(&context) {
+            context.modules.condition.send_replace(Condition::Absent);
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
                 () = context.modules.wanted.notified() => continue,
@@ -102,12 +101,20 @@ async fn run(context: Arc<Context>, mut stopped: Stopped) {
     }
 }
 
-/// Why there is nothing to be loaded, as half a sentence, if there is nothing.
-fn absent(context: &Context) -> Option<String> {
+/// Whether there is nothing to be loaded; if there should be something, the log tells.
+fn is_absent(context: &Context) -> bool {
     let settings = context.settings();
     let modules = &settings.config.modules;
-    let folder = &modules.commanddir;
-    (!is_there(modules)).then(|| format!("there is no folder of modules ({})", folder.display()))
+    if is_there(modules) {
+        return false;
+    }
+    if are_wanted(context, modules) {
+        tracing::error!(
+            "{}, so no module can be called: make it or set Modules.commanddir, then `@reload`",
+            no_folder(modules)
+        );
+    }
+    true
 }
 
 /// Waits for the end of a host that was hung up on, and ends what it leaves behind.

@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::module::protocol::{Stage, Staged, ToHost};
 
 use super::changes::{Changes, Plan, plan, roster};
-use super::{Condition, Modules};
+use super::{Condition, Modules, NotReady};
 
 /// How long loading may take.
 pub(super) const LOADING: Duration = Duration::from_secs(300);
@@ -38,9 +38,8 @@ impl Modules {
     /// # Errors
     /// Why they cannot be loaded, as half a sentence; those that run are untouched.
     pub async fn load(&self, config: &Config) -> Result<Found, String> {
-        let folder = &config.modules.commanddir;
         let is_there = is_there(&config.modules);
-        if matches!(&*self.condition.borrow(), Condition::Absent(_)) {
+        if self.are_absent() {
             return Ok(if is_there {
                 Found::Folder
             } else {
@@ -48,12 +47,13 @@ impl Modules {
             });
         }
         if !is_there {
-            return Err(format!(
-                "there is no folder of modules ({})",
-                folder.display()
-            ));
+            return Err(no_folder(&config.modules));
         }
-        self.greeted(PATIENCE).await?;
+        match self.greeted(PATIENCE).await {
+            Ok(()) => {}
+            Err(NotReady::Loading(reason)) => return Err(reason),
+            Err(NotReady::Absent) => return Err(no_folder(&config.modules)),
+        }
         let staged = self.stage(config)?;
         let staged = match timeout(LOADING, staged).await {
             Ok(Ok(staged)) => staged,
@@ -163,6 +163,19 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
         Err(panic) => tracing::error!(%panic, "the bind map was left as it is"),
     }
     changes
+}
+
+/// That there is no folder of modules, as half a sentence.
+#[must_use]
+pub fn no_folder(modules: &config::Modules) -> String {
+    let folder = modules.commanddir.display();
+    format!("there is no folder of modules ({folder})")
+}
+
+/// Whether somebody wants modules: a folder that is not there is an error then.
+#[must_use]
+pub fn are_wanted(context: &Context, modules: &config::Modules) -> bool {
+    modules.commanddir_is_named || context.binds.catalogue().modules().next().is_some()
 }
 
 /// Whether there may be a folder of modules.

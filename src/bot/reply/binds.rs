@@ -49,8 +49,10 @@ pub struct Bound {
     pub everywhere: Vec<String>,
     /// There are no such modules.
     pub unknown: Vec<String>,
-    /// Of those that were found: they cannot be called at present.
+    /// Of those that were found: they are not there at present.
     pub missing: Vec<String>,
+    /// Of those that were found: they could not be loaded.
+    pub failed: Vec<String>,
 }
 
 /// What came of `@bind`, or of `@unbind`, in one post.
@@ -75,6 +77,11 @@ pub fn bound(bound: &Bound, unbinds: bool, room: &Room) -> String {
         let verb = verb(many, false);
         lines.push(format!(
             "The {modules} {verb} available in every channel, as `any` says in the list of binds."
+        ));
+    }
+    if let Some((modules, _)) = modules(&bound.failed) {
+        lines.push(format!(
+            "The {modules} failed to load, and cannot be called."
         ));
     }
     if let Some((modules, many)) = modules(&bound.missing) {
@@ -153,6 +160,8 @@ pub struct Listed<'a> {
     pub available: bool,
     /// It is not loaded.
     pub missing: bool,
+    /// It could not be.
+    pub failed: bool,
 }
 
 /// The modules of a channel; `doubt` is what could not be found out.
@@ -175,13 +184,14 @@ pub fn map(listed: &[Listed<'_>], room: &Room, doubt: Option<&str>) -> String {
         module,
         available,
         missing,
+        failed,
     } in listed
     {
         let binds: Vec<String> = module.binds.iter().map(|bind| inline_code(bind)).collect();
-        let description = if *missing {
-            "(missing at present)"
-        } else {
-            description(module)
+        let description = match (missing, failed) {
+            (true, true) => "(failed to load)",
+            (true, false) => "(missing at present)",
+            (false, _) => description(module),
         };
         // Writing to a String cannot fail.
         writeln!(
@@ -366,11 +376,19 @@ mod tests {
             module: &odd,
             available: false,
             missing: false,
+            failed: false,
+        };
+        let failed = Listed {
+            missing: true,
+            failed: true,
+            ..listed
         };
         let room = Room::open(ChannelId::random(), "lab");
-        let text = map(&[listed], &room, None);
+        let text = map(&[listed, failed], &room, None);
         assert!(
-            text.contains("\n| a/b | **NO** | `@a/b` | one / two three |\n"),
+            text.contains(
+                "\n| a/b | **NO** | `@a/b` | one / two three |\n| a/b | **NO** | `@a/b` | (failed to load) |\n"
+            ),
             "{text}"
         );
     }

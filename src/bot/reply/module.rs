@@ -17,6 +17,16 @@ pub fn not_loaded(ticket: &Ticket) -> String {
     )
 }
 
+/// Help was asked about the word or name of a module that is not loaded.
+#[must_use]
+pub fn help_not_loaded(word: &str) -> String {
+    format!(
+        "{} is not available at present: its module is not loaded. Those who maintain this bot find the reason in its \
+         log.",
+        inline_code(word)
+    )
+}
+
 /// The modules have not been greeted in time.
 #[must_use]
 pub fn not_ready(ticket: &Ticket, reason: &str) -> String {

@@ -39,6 +39,7 @@ pub fn reloaded(report: &Report) -> String {
         (false, false) if report.modules.binds.is_some() => {
             "Reloaded, but the list of binds is as it was. ⚠"
         }
+        (false, false) if report.no_folder.is_some() => "Reloaded, but no module is there. ⚠",
         (false, false) => "Reloaded. ✅",
     });
     let keys = |counts| -> Vec<String> {
@@ -77,6 +78,9 @@ fn modules(text: &mut String, report: &Report) {
     let changes = &report.modules;
     if report.new_folder {
         text.push_str("\n- There is a folder of modules now; `@status` tells when they are loaded");
+    }
+    if let Some(trouble) = &report.no_folder {
+        write!(text, "\n- ⚠ No module is loaded: {}", neutralise(trouble)).ok();
     }
     for (what, names) in [
         ("added", &changes.added),
@@ -194,10 +198,12 @@ pub fn reload_verdict(report: &Report) -> String {
         .map(|(what, count)| format!("{} {what}", counted(count, "module", "modules")));
     let binds = modules.binds.iter();
     let binds = binds.map(|_| "the list of binds is as it was".to_owned());
+    let folder = report.no_folder.iter().cloned();
     format!(
         "Reloaded: {}",
         keys.chain(counts)
             .chain(binds)
+            .chain(folder)
             .collect::<Vec<_>>()
             .join(", ")
     )

@@ -120,12 +120,16 @@ const NAMED: usize = 5;
 /// The lines about the command modules.
 fn of_modules(modules: &Modules) -> String {
     let mut parts = Vec::new();
-    if modules.greeted {
+    if modules.absent {
+        let mark = if modules.wanted { "⚠ " } else { "" };
+        parts.push(format!("{mark}not loaded: there is no folder of modules"));
+    } else if modules.greeted {
         parts.push(format!("{} loaded", modules.loaded));
     } else {
         parts.push(format!("not loaded yet, {} known", modules.loaded));
     }
     for (names, what) in [
+        (&modules.kept, "of them with their last good code"),
         (&modules.missing, "missing"),
         (&modules.failed, "failed to load"),
     ] {
@@ -133,7 +137,7 @@ fn of_modules(modules: &Modules) -> String {
             parts.push(format!("{} {what} ({})", names.len(), named(names)));
         }
     }
-    let why = match modules.failed.is_empty() {
+    let why = match modules.failed.is_empty() && modules.kept.is_empty() {
         true => "",
         false => "; the log and `matterbot check --modules` tell why",
     };

@@ -30,7 +30,7 @@ pub(super) async fn without_ledger(
     let answerable = ticket.fate == Fate::Run && !context.unrecorded.is_plenty();
     let text = match ticket.builtin() {
         Some(Builtin::Status) if answerable => {
-            let modules = context.binds.modules();
+            let modules = context.modules_status();
             reply::status(status, &modules, Some(&unwritable.to_string()))
         }
         Some(Builtin::Help) if answerable => builtin::help::text(context, ticket).await,

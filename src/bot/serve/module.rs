@@ -13,7 +13,7 @@ use crate::bot::availability::{Availabilities, Availability};
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::bot::event::Event;
-use crate::bot::modules::Said;
+use crate::bot::modules::{NotReady, Said};
 use crate::bot::reply;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::bot::unrecorded::Record;
@@ -139,9 +139,15 @@ fn row(ticket: &Ticket, module: &Called) -> Call {
 /// The modules that the word calls: those of the word that the asker may use here, that are loaded, and that take what was
 /// asked about.
 async fn resolve(context: &Context, ticket: &Ticket) -> Result<Vec<Called>, Refusal> {
-    if let Err(reason) = context.modules.greeted(GREETING).await {
-        let sentence = reply::not_ready(ticket, &reason);
-        return Err(Refusal::failed("modules not ready", sentence));
+    match context.modules.greeted(GREETING).await {
+        Ok(()) => {}
+        Err(NotReady::Loading(reason)) => {
+            let sentence = reply::not_ready(ticket, &reason);
+            return Err(Refusal::failed("modules not ready", sentence));
+        }
+        Err(NotReady::Absent) => {
+            return Err(Refusal::failed("not loaded", reply::not_loaded(ticket)));
+        }
     }
     let catalogue = context.binds.catalogue();
     let bound = catalogue

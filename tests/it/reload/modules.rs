@@ -113,7 +113,9 @@ async fn the_report_tells_what_was_added_changed_removed_and_what_failed() {
     assert_eq!(rig.answer("@fresh now").await, "1 1 now");
     let status = rig.answer("@status").await;
     assert!(
-        status.contains("broken") && status.contains("gone"),
+        status.contains(
+            "- Modules: 4 loaded, 1 of them with their last good code (`broken`), 1 missing (`gone`)"
+        ),
         "{status}"
     );
     // The code that failed is put right, the module that was gone is back.
@@ -174,6 +176,21 @@ async fn a_folder_that_vanishes_changes_nothing_and_one_that_appears_is_loaded()
     let commands = folder.path().join("commands");
     let settings = json!({"Modules": {"commanddir": commands}});
     let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    bot.says("so no module can be called: make it or set", 1)
+        .await;
+    let report = scenario.admin.asks(&scenario.lab, "@reload").await;
+    let report = report.outcome().await;
+    assert!(
+        report
+            .starts_with("Reloaded, but no module is there. ⚠\n- ⚠ No module is loaded: there is"),
+        "{report}"
+    );
+    let status = scenario.pat.asks(&scenario.lab, "@status").await;
+    let status = status.outcome().await;
+    assert!(
+        status.ends_with("\n- Modules: ⚠ not loaded: there is no folder of modules"),
+        "{status}"
+    );
     write(&commands, "dice", "1");
     let report = scenario.admin.asks(&scenario.lab, "@reload").await;
     let report = report.outcome().await;
