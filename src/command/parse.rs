@@ -6,6 +6,7 @@
 
 mod words;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::table::{self, Builtin};
@@ -205,19 +206,22 @@ impl Vocabulary {
         previous: Option<&str>,
         is_bind: impl Fn(&str) -> bool,
     ) -> Option<Target> {
-        let word = word.to_lowercase();
-        let previous = previous.map(str::to_lowercase).unwrap_or_default();
-        if self.help_words.contains(&word) {
+        // Nearly all words are talk: they are let go by with as little work as possible.
+        let word = in_lower_case(word);
+        if self.help_words.iter().any(|help| *help == *word) {
             return Some(Target::Builtin(Builtin::Help));
         }
-        if self.help_words.contains(&previous) {
+        let target = if self.is_map(&word) {
+            Target::Builtin(Builtin::Map)
+        } else if is_bind(&word) && !self.is_ours(&word) {
+            Target::Bind
+        } else {
             return None;
-        }
-        if self.is_map(&word) {
-            return Some(Target::Builtin(Builtin::Map));
-        }
-        let free = !self.is_list_word(&previous) && !self.is_ours(&word);
-        (free && is_bind(&word)).then_some(Target::Bind)
+        };
+        let previous = previous.map(str::to_lowercase).unwrap_or_default();
+        let explained = self.help_words.contains(&previous);
+        let listed = target == Target::Bind && self.is_list_word(&previous);
+        (!explained && !listed).then_some(target)
     }
 
     /// The word under which `builtin` is typed here, with its sigil.
@@ -318,6 +322,16 @@ fn invocation((place, word): (u16, &str), target: Target, arguments: Vec<String>
         arguments,
         sigil: has_sigil(word),
         first: place == 0,
+    }
+}
+
+/// `word` in lower case; most words are.
+fn in_lower_case(word: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if word.bytes().all(is_lower) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(word.to_lowercase())
     }
 }
 
