@@ -10,7 +10,6 @@ use anyhow::{Context as _, anyhow};
 use crate::config::{self, Environment};
 use crate::lifecycle::Status;
 use crate::lifecycle::terminal::print;
-use crate::secret::Secret;
 
 /// The arguments of `matterbot module`.
 #[derive(Debug, clap::Args)]
@@ -154,10 +153,7 @@ fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
     let path = config::find(options.path.as_deref()).context(
         "name the folder of the modules with --folder, or a configuration that tells it",
     )?;
-    let environment = Environment {
-        token: Some(Secret::new("unknown")),
-        ..Environment::of_process()
-    };
+    let environment = Environment::of_process().with_any_token();
     let loaded = config::load(&path, &environment, options.strict)?;
     Ok(loaded.config.modules.commanddir)
 }

@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Environment};
 use crate::module::user::User;
-use crate::secret::Secret;
 
 use super::layout::MARK;
 
@@ -37,10 +36,7 @@ impl Folders {
     #[must_use]
     pub fn of_configuration(path: &Path) -> Self {
         // The service gets its token from elsewhere; what it is does not matter here.
-        let environment = Environment {
-            token: Some(Secret::new("unknown")),
-            ..Environment::default()
-        };
+        let environment = Environment::default().with_any_token();
         match config::load(path, &environment, false) {
             Ok(loaded) => Self::Known(Known::of_modules(&loaded.config.modules)),
             Err(_) => Self::Unknown,

@@ -132,9 +132,10 @@ pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
     let gone = served.keys().filter(|name| !serving.contains_key(*name));
     changes.removed = gone.cloned().collect();
     changes.renamed = renamed(served, &serving, &changes);
+    let shared_before = shared(served);
     changes.shared = shared(&serving)
         .into_iter()
-        .filter(|(word, _)| !shared(served).contains_key(word))
+        .filter(|(word, _)| !shared_before.contains_key(word))
         .collect();
     let is_another = staged.python.is_some() && staged.python.as_deref() != python;
     changes.python = staged
