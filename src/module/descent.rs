@@ -20,7 +20,7 @@ pub struct Process {
     pub parent: u32,
     /// The process that leads its group.
     pub group: u32,
-    /// The process that made its session.
+    /// The process that made its session; 0 where that one is in a PID namespace around ours, as below `docker exec`.
     pub session: u32,
     /// Whether it has ended and nobody has waited for it.
     pub ended: bool,
@@ -47,6 +47,12 @@ impl Processes {
         let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
         let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         Self(ids.filter_map(read_process).collect())
+    }
+
+    /// The process `pid`.
+    #[must_use]
+    pub fn find(&self, pid: u32) -> Option<Process> {
+        self.0.iter().copied().find(|process| process.pid == pid)
     }
 
     /// Those whose parent is `parent`.
@@ -110,8 +116,7 @@ pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
 pub fn kill_tree(root: u32) {
     let processes = Processes::read();
     // The root first: it would start others in the place of those that die.
-    let own = processes.0.iter().filter(|process| process.pid == root);
-    let mut found: Vec<Process> = own.copied().collect();
+    let mut found: Vec<Process> = processes.find(root).into_iter().collect();
     found.extend(processes.descendants(root, &BTreeSet::new()));
     processes.kill(&found);
 }

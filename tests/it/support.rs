@@ -3,6 +3,7 @@
 pub(crate) mod bot;
 pub(crate) mod disk;
 pub(crate) mod faults;
+pub(crate) mod namespace;
 pub(crate) mod notify;
 pub(crate) mod playground;
 pub(crate) mod program;

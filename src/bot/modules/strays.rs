@@ -25,11 +25,12 @@ pub(super) async fn end() {
 
 /// What stems from us and is in our session.
 fn of_our_session() -> BTreeSet<u32> {
-    let Ok(session) = rustix::process::getsid(None) else {
-        return BTreeSet::new();
-    };
-    let session = session.as_raw_nonzero().get().unsigned_abs();
-    let all = Processes::read().descendants(std::process::id(), &BTreeSet::new());
-    let ours = all.iter().filter(|process| process.session == session);
+    let processes = Processes::read();
+    let own = std::process::id();
+    let session = processes.find(own).map(|process| process.session);
+    let all = processes.descendants(own, &BTreeSet::new());
+    let ours = all
+        .iter()
+        .filter(|process| Some(process.session) == session);
     ours.map(|process| process.pid).collect()
 }

@@ -1,8 +1,11 @@
 //! What becomes of calls whose module, host or bot ends.
 
+use matterbot::module::descent::Processes;
+use rustix::process::{Pid, Signal};
 use serde_json::json;
 
 use super::rig::{GREETED, Rig, gone};
+use crate::support::namespace::unshare;
 
 #[tokio::test]
 async fn a_module_that_dies_is_told_of_and_called_again() {
@@ -116,4 +119,27 @@ async fn a_missed_call_that_changes_something_expires_though_its_module_is_still
     );
     assert_eq!(read.outcome().await, "late");
     rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_bot_whose_session_began_in_an_outer_pid_namespace_ends_in_order() {
+    let Some(wrapper) = unshare(&["--pid", "--fork", "--kill-child", "--mount-proc"]).await else {
+        return;
+    };
+    let mut rig = Rig::dice().await;
+    rig.bot.terminate();
+    rig.bot.exit_status().await;
+    rig.bot.restart_process_by(&wrapper);
+    rig.bot.ready(2).await;
+    rig.bot.says(GREETED, 2).await;
+    let scenario = &rig.scenario;
+    assert_eq!(rig.answer(&scenario.pat, "@dice echo one").await, "one");
+    // What the test started only waits for the bot, which is the first process of its namespace.
+    let outer = rig.bot.pid().as_raw_nonzero().get().unsigned_abs();
+    let inner = Processes::read().children(outer).next().expect("it runs");
+    let inner = Pid::from_raw(i32::try_from(inner.pid).unwrap()).unwrap();
+    rustix::process::kill_process(inner, Signal::TERM).unwrap();
+    assert_eq!(rig.bot.exit_code().await, Some(0));
+    rig.bot.all_said().await;
+    assert!(!rig.bot.log().contains("panicked"), "{}", rig.bot.log());
 }

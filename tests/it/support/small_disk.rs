@@ -8,7 +8,8 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use super::program::{command, output};
+use super::namespace::{enter, unshare};
+use super::program::command;
 
 /// A tmpfs in a mount namespace that only those see who enter it; it is gone with this.
 pub(crate) struct SmallDisk {
@@ -17,34 +18,15 @@ pub(crate) struct SmallDisk {
     directory: PathBuf,
 }
 
-/// What makes a namespace, and what enters it: root needs no other user than itself.
-fn namespace() -> (&'static [&'static str], &'static [&'static str]) {
-    if rustix::process::geteuid().is_root() {
-        (&["--mount"], &["--mount"])
-    } else {
-        (
-            &["--map-root-user", "--mount"],
-            &["--user", "--preserve-credentials", "--mount"],
-        )
-    }
-}
-
 impl SmallDisk {
-    /// Of `kilobytes` over `directory`; none where this user may mount nothing, which fails where `CI` is set.
+    /// Of `kilobytes` over `directory`; none as of [`unshare`].
     pub(crate) async fn over(directory: &Path, kilobytes: u32) -> Option<Self> {
-        let (make, _) = namespace();
-        let mut trial = command("unshare");
-        trial.args(make).arg("true");
-        if !output(trial).await.status.success() {
-            assert!(std::env::var_os("CI").is_none(), "nothing may be mounted");
-            eprintln!("not run: this user may mount nothing");
-            return None;
-        }
-        let mut unshare = command("unshare");
+        let wrapper = unshare(&[]).await?;
+        let mut unshare = command(&wrapper[0]);
         let size = format!("size={kilobytes}k,mode=0700");
         let script = "mount -t tmpfs -o \"$1\" small \"$0\" && echo mounted && exec cat";
         unshare
-            .args(make)
+            .args(&wrapper[1..])
             .args(["/bin/sh", "-c", script])
             .arg(directory)
             .arg(size)
@@ -62,10 +44,9 @@ impl SmallDisk {
 
     /// The command that becomes another one which sees the file system.
     pub(crate) fn entrance(&self) -> Vec<String> {
-        let (_, enter) = namespace();
         let target = self.holder.id().unwrap().to_string();
         let mut command = vec!["nsenter".to_owned(), "--target".to_owned(), target];
-        command.extend(enter.iter().map(|&option| option.to_owned()));
+        command.extend(enter().iter().map(|&option| option.to_owned()));
         command.push("--".to_owned());
         command
     }
