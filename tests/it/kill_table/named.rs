@@ -257,6 +257,7 @@ async fn killed_while_the_notice_is_sent(scenario: &WithFaults) -> (BotUnderTest
     bot.restart_process();
     restart.outcome().await;
     bot.kill().await;
+    assert!(!outbox_is_empty(&bot));
     scenario.mend().await;
     (bot, restart)
 }
@@ -264,6 +265,7 @@ async fn killed_while_the_notice_is_sent(scenario: &WithFaults) -> (BotUnderTest
 /// What was visible all the time counts as sent within this time, and is not said again.
 async fn is_found_within(seconds: u64, mut bot: BotUnderTest, restart: &Call) {
     bot.restart_process();
+    bot.ready(3).await;
     let found = async {
         while !outbox_is_empty(&bot) {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -278,7 +280,7 @@ async fn is_found_within(seconds: u64, mut bot: BotUnderTest, restart: &Call) {
 
 #[tokio::test]
 async fn notice_sent_and_its_answer_unseen() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::through_proxy().await;
     let (bot, restart) = killed_while_the_notice_is_sent(&scenario).await;
     is_found_within(20, bot, &restart).await;
     scenario.check_promise().await;
@@ -288,17 +290,17 @@ async fn notice_sent_and_its_answer_unseen() {
 /// attempt.
 #[tokio::test]
 async fn notice_sent_long_ago_and_its_answer_unseen() {
-    let scenario = Scenario::with_faults().await;
+    let scenario = Scenario::through_proxy().await;
     let (bot, restart) = killed_while_the_notice_is_sent(&scenario).await;
     forget_the_attempt(&bot);
     is_found_within(90, bot, &restart).await;
     scenario.check_promise().await;
 }
 
-/// Posts take effect at once and are answered late.
+/// Posts take effect at once and are answered later than any kill comes.
 async fn slow_posts(scenario: &WithFaults) {
-    let slow = json!({"kind": "slow_answer", "delay_ms": 5_000});
-    let posts = json!({"path": "/api/v4/posts"});
+    let slow = json!({"kind": "slow_answer", "delay_ms": 60_000});
+    let posts = json!({"posting": "/api/v4/posts"});
     scenario.fault(json!({"fault": slow, "scope": posts})).await;
 }
 

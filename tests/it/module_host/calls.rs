@@ -5,7 +5,8 @@ use std::time::Duration;
 use matterbot::module::protocol::{FailureReason, FromHost, Hook, Outcome, Response, ToHost};
 use serde_json::Value;
 
-use super::rig::{Rig, gone};
+use super::rig::Rig;
+use crate::support::program::gone;
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);

@@ -8,8 +8,8 @@ use matterbot::module::link::Link;
 use matterbot::module::protocol::FailureReason;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::rig::{Rig, gone, runs};
-use crate::support::program::{PROGRAM, command, eventually};
+use super::rig::Rig;
+use crate::support::program::{PROGRAM, command, eventually, gone, runs};
 
 fn send(pid: &str, signal: Signal) {
     kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal).unwrap();

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use matterbot::module::protocol::{FailureReason, Loading, ToHost};
 
-use super::rig::{Rig, gone};
+use super::rig::Rig;
+use crate::support::program::gone;
 
 const LONG: Duration = Duration::from_secs(60);
 

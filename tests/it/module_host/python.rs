@@ -9,7 +9,8 @@ use matterbot::module::protocol::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::rig::{Rig, gone, runs};
+use super::rig::Rig;
+use crate::support::program::{gone, runs};
 
 const MODULE: &str = include_str!("command.py");
 const LONG: Duration = Duration::from_secs(60);

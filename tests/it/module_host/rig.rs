@@ -247,19 +247,3 @@ impl Rig {
         ended.expect("the host ends").unwrap()
     }
 }
-
-/// Whether the process runs; one that has ended and was not waited for does not.
-pub(super) fn runs(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| {
-        let (_, rest) = stat.rsplit_once(") ").unwrap();
-        !rest.starts_with(['Z', 'X'])
-    })
-}
-
-/// Waits until none of these processes runs.
-pub(super) async fn gone(pids: &str) {
-    let all = pids.split_whitespace();
-    let what = format!("none of {pids} runs");
-    eventually(&what, || !all.clone().any(runs)).await;
-}

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use matterbot::module::protocol::{FailureReason, Loading, Staged};
 
-use super::rig::{Rig, gone};
+use super::rig::Rig;
 use crate::python_modules::interpreter::copy_folder;
+use crate::support::program::gone;
 
 /// Long enough for a crowded machine.
 const PATIENT: Duration = Duration::from_secs(60);

@@ -4,8 +4,9 @@ use matterbot::module::descent::Processes;
 use rustix::process::{Pid, Signal};
 use serde_json::json;
 
-use super::rig::{GREETED, Rig, gone};
+use super::rig::{GREETED, Rig};
 use crate::support::namespace::unshare;
+use crate::support::program::gone;
 
 #[tokio::test]
 async fn a_module_that_dies_is_told_of_and_called_again() {

@@ -78,24 +78,8 @@ impl Rig {
     }
 
     /// The processes of a call that hangs: the module's, and one that it started.
-    pub(super) async fn hanging(&self, module: &str) -> Vec<u32> {
+    pub(super) async fn hanging(&self, module: &str) -> String {
         let path: PathBuf = self.folder.path().join(module).join("hanging");
-        let read = async || {
-            let text = fs::read_to_string(&path).ok()?;
-            Some(text.split(' ').map(|pid| pid.parse().unwrap()).collect())
-        };
-        poll("the module hangs", read).await
+        poll("the module hangs", async || fs::read_to_string(&path).ok()).await
     }
-}
-
-/// Until none of `processes` lives.
-pub(super) async fn gone(processes: &[u32]) {
-    let lives = |pid: &u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The state stands behind the name; a zombie lives no more.
-        let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
-        !stat.is_empty() && !state.starts_with(['Z', 'X'])
-    };
-    let look = async || (!processes.iter().any(lives)).then_some(());
-    poll("the processes are gone", look).await;
 }

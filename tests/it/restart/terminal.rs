@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rustix::process::{Pid, test_kill_process};
-
 use crate::support::playground::{Server, Socket};
-use crate::support::program::{Home, PROGRAM, Settings, command, eventually, needs, output};
+use crate::support::program::{Home, PROGRAM, Settings, command, eventually, gone, needs, output};
 
 /// A tmux server of its own, with one session.
 struct Tmux {
@@ -172,8 +170,8 @@ async fn a_pane_that_is_closed_ends_the_bot() {
     let pane = InPane::serving().await;
     pane.restarts().await;
     pane.ready(2).await;
-    let bot = Pid::from_raw(i32::try_from(pane.bot()).unwrap()).unwrap();
+    let bot = pane.bot();
     pane.tmux.tell(&["kill-session", "-t", "bot"]).await;
-    eventually("the end of the bot", || test_kill_process(bot).is_err()).await;
+    gone(&bot.to_string()).await;
     assert_eq!(pane.home.ends()[0].as_deref(), Some("stop"));
 }

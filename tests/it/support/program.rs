@@ -176,6 +176,22 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
         .unwrap_or_else(|_| panic!("it does not come to this: {what}"));
 }
 
+/// Whether the process runs; one that has ended and was not waited for does not.
+pub(crate) fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| {
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        !rest.starts_with(['Z', 'X'])
+    })
+}
+
+/// Waits until none of these processes runs.
+pub(crate) async fn gone(pids: &str) {
+    let all = pids.split_whitespace();
+    let what = format!("none of {pids} runs");
+    eventually(&what, || !all.clone().any(runs)).await;
+}
+
 /// Whether `program` is installed, of the Debian package `package`; where `CI` is set it has to be.
 pub(crate) fn needs(program: &str, package: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap();
