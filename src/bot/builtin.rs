@@ -8,8 +8,10 @@ pub mod restart;
 
 use std::sync::Arc;
 
+use crate::audit::Entry;
 use crate::command::{Builtin, Grant};
 
+use super::causes::causes;
 use super::context::Context;
 use super::reply;
 use super::status::Status;
@@ -42,6 +44,15 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
         Builtin::Restart => restart::ask(context, ticket, grant).await,
         Builtin::Reload => reload::run(context, ticket, grant).await,
     }
+}
+
+/// Has on the disk what `entry` says is begun; without that line nothing is begun.
+async fn audited(context: &Context, ticket: &Ticket, entry: Entry) -> Result<(), Answer> {
+    let recorded = context.audit.record_durably(entry).await;
+    recorded.map_err(|error| Answer::Failed {
+        reason: causes(&error).to_string(),
+        text: reply::audit_unwritable(ticket),
+    })
 }
 
 /// `@status [name]`: the bot is all there is to tell of.

@@ -97,7 +97,7 @@ pub enum Effect {
     ServerIll(String),
     /// Tell them that it serves requests again.
     ServerWell,
-    /// Open the log file again, and read the token again.
+    /// Open log and audit trail again, read the token again, reload configuration and modules.
     Reload,
     /// Leave the loop.
     Finish(End),

@@ -78,18 +78,8 @@ fn settlement(ticket: &Ticket) -> Settlement {
 /// Says in the channel which of its posts are not read.
 pub async fn tell_unread(context: Arc<Context>, unread: Unread) {
     let text = reply::unread(unread.from, unread.to);
-    let notice = Reply {
-        channel: unread.channel,
-        root: None,
-        kind: Kind::Notice,
-        calls: Vec::new(),
-        parts: parts(&context, "unread", &text),
-    };
-    match context.ledger.queue(vec![notice]).await {
-        Ok(deliveries) => context.outbox.send(deliveries),
-        // The log has said it.
-        Err(unwritable) => {
-            tracing::warn!(%unwritable, "a channel could not be told what was not read")
-        }
-    }
+    let notice = Reply::notice(unread.channel, None, parts(&context, "unread", &text));
+    context
+        .post(notice, "a channel could not be told what was not read")
+        .await;
 }

@@ -9,7 +9,7 @@
 
 mod look;
 mod posting;
-mod shape;
+pub mod shape;
 mod step;
 
 use std::collections::{HashMap, VecDeque};

@@ -8,9 +8,7 @@ use crate::audit::{Entry, Verdict};
 use crate::command::Builtin;
 use crate::command::table;
 use crate::id::PostId;
-use crate::ledger::{
-    Call, CallKey, CallState, Delivery, Kind, Part, Reply, Run, Settlement, Unwritable,
-};
+use crate::ledger::{Call, CallKey, CallState, Delivery, Part, Reply, Run, Settlement, Unwritable};
 use crate::lifecycle::marker::{self, Marker};
 use crate::lifecycle::state_directory::StateDirectory;
 use crate::timestamp::Timestamp;
@@ -18,7 +16,7 @@ use crate::timestamp::Timestamp;
 use super::reply;
 use super::status::StartReason;
 use super::stores::Stores;
-use super::unrecorded::Record;
+use super::unrecorded::{Record, entry_of};
 use super::watermark::{Marks, SETTLING};
 
 /// The calls that the marker names, to be settled when we are back.
@@ -204,27 +202,11 @@ fn cut_off_record(call: Call) -> Record {
     let typed = plan.word.filter(|_| plan.module.is_some());
     let word = typed.unwrap_or_else(|| format!("@{}", call.key.name));
     let entry = Entry {
-        at: Timestamp::now(),
-        post: call.key.post,
-        ordinal: call.key.ordinal,
-        channel: call.channel,
-        user: call.user,
-        command: word.clone(),
         module: plan.module,
-        verdict: Verdict::Interrupted,
-        reason: None,
-        outcome: None,
+        ..entry_of(&call, word.clone(), Verdict::Interrupted)
     };
-    let reply = Reply {
-        channel: call.channel,
-        root: Some(call.root),
-        kind: Kind::Outcome,
-        calls: vec![call.key.clone()],
-        parts: vec![Part {
-            text: reply::interrupted(&word, call.key.name == restart_name()),
-            ..Part::default()
-        }],
-    };
+    let sentence = reply::interrupted(&word, call.key.name == restart_name());
+    let reply = Reply::outcome(&call, vec![Part::of(sentence)]);
     // Whoever only talked, and used a word of a module, is owed nothing.
     let owed = word.starts_with(['@', '!']);
     let settlement = Settlement {

@@ -11,6 +11,7 @@ use crate::ledger::OpenError;
 use crate::lifecycle::state_directory::StateDirectoryError;
 
 use super::StartFailure;
+use super::causes::causes;
 
 impl StartFailure {
     /// The same, whose advice names the configuration that was named to us.
@@ -94,7 +95,7 @@ fn advised(
 ) -> StartFailure {
     match advice {
         Some(advice) => {
-            let chain = format!("{:#}", anyhow::Error::new(error));
+            let chain = causes(&error);
             StartFailure::configuration(anyhow::anyhow!("{chain}: {advice}"))
         }
         None => error.into(),

@@ -250,12 +250,9 @@ pub fn interrupted(word: &str, is_restart: bool) -> String {
 /// A defect of ours; whoever maintains the bot finds the reference in the log.
 #[must_use]
 pub fn defect(ticket: &Ticket) -> String {
-    let command = inline_code(&format!(
-        "@{}",
-        ticket.invocation.word.trim_start_matches(['@', '!'])
-    ));
     format!(
-        "I failed at {command}, by a defect of mine. Those who maintain this bot find it in its log under `{}`.",
+        "{} failed because of a defect of mine. Those who maintain this bot find it in its log under `{}`.",
+        command(ticket),
         ticket.post.id
     )
 }
@@ -287,8 +284,11 @@ pub fn no_ward() -> String {
 
 /// The audit's line could not be written.
 #[must_use]
-pub fn audit_unwritable() -> String {
-    "I cannot write the audit trail, so I do not restart. The log says why.".to_owned()
+pub fn audit_unwritable(ticket: &Ticket) -> String {
+    format!(
+        "I cannot write the audit trail, so {} was not run. The log says why.",
+        command(ticket)
+    )
 }
 
 /// Decisions are missing from the audit trail.

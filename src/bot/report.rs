@@ -45,7 +45,7 @@ pub fn report(context: &Context, event: &Event) {
         }
         Event::Signal(Signal::Stop(stopper)) => tracing::info!("asked to stop by {stopper}"),
         Event::Signal(Signal::Reload) => {
-            tracing::info!("asked by SIGHUP to open the log again and to read the token again");
+            tracing::info!("asked by SIGHUP to reload, and to open log and audit trail again");
         }
         Event::Signal(Signal::Restart) => tracing::info!("asked by SIGUSR1 to restart"),
         _ => {}

@@ -312,18 +312,13 @@ pub fn parts(context: &Context, name: &str, text: &str) -> Vec<Part> {
         .map_or(context.settings().config.matterbot.msglength, |identity| {
             identity.post_size
         });
-    let part = |text| Part {
-        text,
-        ..Part::default()
-    };
     match text::render(text, limit) {
-        Rendered::Parts(parts) => parts.into_iter().map(part).collect(),
+        Rendered::Parts(parts) => parts.into_iter().map(Part::of).collect(),
         Rendered::Attached { first, file } => {
             let name = format!("{name}.md");
             vec![Part {
-                text: first,
                 attachment: Some(Attachment { name, text: file }),
-                files: Vec::new(),
+                ..Part::of(first)
             }]
         }
     }

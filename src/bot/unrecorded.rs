@@ -8,8 +8,9 @@ mod recording;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::audit::Entry;
-use crate::ledger::{CallKey, Settlement};
+use crate::audit::{Entry, Verdict};
+use crate::ledger::{Call, CallKey, Settlement};
+use crate::timestamp::Timestamp;
 
 /// From so many on nothing more is answered from memory.
 const PLENTY: usize = 1_000;
@@ -21,6 +22,23 @@ pub struct Record {
     pub settlement: Settlement,
     /// For the audit trail, once the ledger has taken the outcome: what is tried again is one decision.
     pub entry: Entry,
+}
+
+/// The audit's line about `call`, which was typed as `command`.
+#[must_use]
+pub fn entry_of(call: &Call, command: String, verdict: Verdict) -> Entry {
+    Entry {
+        at: Timestamp::now(),
+        post: call.key.post,
+        ordinal: call.key.ordinal,
+        channel: call.channel,
+        user: call.user,
+        command,
+        module: None,
+        verdict,
+        reason: None,
+        outcome: None,
+    }
 }
 
 /// The records that are still to be written.

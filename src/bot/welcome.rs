@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Welcome;
 use crate::id::{ChannelId, UserId};
-use crate::ledger::{Kind, Reply};
+use crate::ledger::Reply;
 use crate::mattermost::model::User;
 
 use super::causes::causes;
@@ -56,17 +56,8 @@ pub async fn welcome(context: Arc<Context>, channel: ChannelId, user: UserId) {
     let Some(text) = reply::welcome(&names, &welcome.banner, &file(&welcome.file).await) else {
         return;
     };
-    let notice = Reply {
-        channel,
-        root: None,
-        kind: Kind::Notice,
-        calls: Vec::new(),
-        parts: parts(&context, "welcome", &text),
-    };
-    match context.ledger.queue(vec![notice]).await {
-        Ok(deliveries) => context.outbox.send(deliveries),
-        Err(unwritable) => tracing::warn!(%unwritable, "newcomers could not be greeted"),
-    }
+    let notice = Reply::notice(channel, None, parts(&context, "welcome", &text));
+    context.post(notice, "newcomers could not be greeted").await;
 }
 
 /// Programs are not greeted, nor whoever is gone again.

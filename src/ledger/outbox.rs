@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::call::{self, CallKey};
+use super::call::{self, Call, CallKey};
 use super::column::CallKeys;
 use crate::id::{ChannelId, PostId, random_token};
 use crate::timestamp::Timestamp;
@@ -53,6 +53,43 @@ pub struct Reply {
     pub calls: Vec<CallKey>,
     /// Its posts.
     pub parts: Vec<Part>,
+}
+
+impl Part {
+    /// A message without a file.
+    #[must_use]
+    pub fn of(text: String) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+}
+
+impl Reply {
+    /// The outcome of `call`, in its thread.
+    #[must_use]
+    pub fn outcome(call: &Call, parts: Vec<Part>) -> Self {
+        Self {
+            channel: call.channel,
+            root: Some(call.root),
+            kind: Kind::Outcome,
+            calls: vec![call.key.clone()],
+            parts,
+        }
+    }
+
+    /// What answers no call.
+    #[must_use]
+    pub fn notice(channel: ChannelId, root: Option<PostId>, parts: Vec<Part>) -> Self {
+        Self {
+            channel,
+            root,
+            kind: Kind::Notice,
+            calls: Vec::new(),
+            parts,
+        }
+    }
 }
 
 /// One post that has to become visible exactly once.

@@ -9,7 +9,7 @@ use crate::bot::reply;
 use crate::bot::ticket::Ticket;
 use crate::command::Grant;
 
-use super::Answer;
+use super::{Answer, audited};
 
 /// Reloads, and reports; `_grant` proves that the asker may.
 pub async fn run(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answer {
@@ -19,12 +19,8 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
         _ => return Answer::Text(reply::reload_usage(&context.settings().vocabulary)),
     };
     let entry = context.entry(ticket, Verdict::Allowed, None, Some("reloading"));
-    if let Err(error) = context.audit.record_durably(entry).await {
-        let reason = format!("{:#}", anyhow::Error::new(error));
-        return Answer::Failed {
-            reason,
-            text: reply::audit_unwritable(),
-        };
+    if let Err(unwritable) = audited(context, ticket, entry).await {
+        return unwritable;
     }
     match reload::reload(context, dry_run).await {
         Ok(report) => Answer::Text(reply::reloaded(&report)),

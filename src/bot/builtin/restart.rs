@@ -14,7 +14,7 @@ use crate::config::Quota;
 use crate::ledger::{CallState, Recent, Unwritable};
 use crate::timestamp::Timestamp;
 
-use super::Answer;
+use super::{Answer, audited};
 
 /// Why a restart is not allowed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,12 +124,8 @@ fn within(
 pub async fn ask(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answer {
     let entry = context.entry(ticket, Verdict::Allowed, None, Some("restarting"));
     context.log_command(&entry);
-    if let Err(error) = context.audit.record_durably(entry).await {
-        let reason = format!("{:#}", anyhow::Error::new(error));
-        return Answer::Failed {
-            reason,
-            text: reply::audit_unwritable(),
-        };
+    if let Err(unwritable) = audited(context, ticket, entry).await {
+        return unwritable;
     }
     context.tell(Event::RestartAsked(Box::new(Request::new(Some(
         ticket.clone(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::bot::causes::causes;
 use crate::bot::identity::{Identity, Unidentified};
 use crate::bot::{advice, report};
 use crate::config::{Config, Matterbot};
@@ -36,8 +37,7 @@ pub(super) async fn ask(config: &Config) -> Result<Vec<String>, Trouble> {
         timeouts,
         ..Connection::new(config.matterbot.api_url(), config.matterbot.token.clone())
     };
-    let api = Api::new(&connection)
-        .map_err(|error| Trouble::Final(format!("{:#}", anyhow::Error::new(error))))?;
+    let api = Api::new(&connection).map_err(|error| Trouble::Final(causes(&error).to_string()))?;
     token(&api, &config.matterbot).await?;
     match Identity::ask(&api, config).await {
         Ok(identity) => {

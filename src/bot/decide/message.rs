@@ -8,6 +8,7 @@ use crate::bot::event::Now;
 use crate::bot::identity::Room;
 use crate::bot::lane::Lane;
 use crate::bot::modules::happening::Happening;
+use crate::bot::outbox::shape;
 use crate::bot::reply::UNANSWERED;
 use crate::bot::ticket::{Fate, Ticket};
 use crate::command::author::{self, Author, Why};
@@ -95,18 +96,10 @@ impl State {
             Author::Edited if serving => effects.extend(self.edited_post(now, room, post)),
             // The system's posts about us, such as that we joined, bear our name as well.
             Author::Ignored(Why::OwnPost) if source == Source::Event && post.kind.is_empty() => {
-                let key = post
-                    .props
-                    .get("matterbot")
-                    .and_then(|props| props.get("key"))
-                    .and_then(|key| key.as_str());
-                let is_outcome = post.props.get("matterbot").is_some_and(|props| {
-                    props.get("kind").and_then(|kind| kind.as_str()) == Some("outcome")
-                });
-                let recursion = (self.rules.recursion && is_outcome && serving)
-                    .then(|| Box::new((room.clone(), post.clone())));
+                let may_call = self.rules.recursion && serving && shape::answered(&post).is_some();
+                let recursion = may_call.then(|| Box::new((room.clone(), post.clone())));
                 effects.push(Effect::OwnPost {
-                    key: key.map(str::to_owned),
+                    key: shape::key(&post).map(str::to_owned),
                     recursion,
                 });
             }

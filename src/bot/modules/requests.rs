@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::id::{ChannelId, PostId, UserId};
-use crate::ledger::{Kind, Part, Reply};
+use crate::ledger::{Part, Reply};
 use crate::module::protocol::{Outcome, Request, Response, ToHost};
 use crate::text;
 
@@ -170,18 +170,8 @@ async fn create_post(context: &Context, options: &Value) -> Result<Value, String
         .ok_or("posts.create_post needs channel_id")?;
     let root: Option<PostId> = text("root_id").and_then(|id| id.parse().ok());
     let message = text::without_channel_mentions(text("message").unwrap_or_default());
-    let part = |text| Part {
-        text,
-        ..Part::default()
-    };
     let parts = text::split(&message, identity.post_size);
-    let reply = Reply {
-        channel,
-        root,
-        kind: Kind::Notice,
-        calls: Vec::new(),
-        parts: parts.into_iter().map(part).collect(),
-    };
+    let reply = Reply::notice(channel, root, parts.into_iter().map(Part::of).collect());
     let mut first = None;
     for delivery in context.ledger.unrecorded(reply) {
         let post = context.outbox.post(&delivery, &identity).await?;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::id::UserId;
-use crate::ledger::{Delivery, Kind};
+use crate::id::{PostId, UserId};
+use crate::ledger::Delivery;
 use crate::mattermost::model::{NewPost, Post};
 use crate::timestamp::Timestamp;
 
@@ -27,18 +27,28 @@ fn props(delivery: &Delivery) -> Value {
         "calls": delivery.calls.iter().map(ToString::to_string).collect::<Vec<_>>(),
         // One word may call several modules: these tell their outcomes apart.
         "names": delivery.calls.iter().map(|call| &call.name).collect::<Vec<_>>(),
-        "kind": match delivery.kind {
-            Kind::Progress => "progress",
-            Kind::Outcome => "outcome",
-            Kind::Notice => "notice",
-        },
+        "kind": delivery.kind,
         "part": delivery.part,
         "parts": delivery.parts,
     })
 }
 
-fn key(post: &Post) -> Option<&str> {
+/// The key by which a post of ours is known; anybody may have written the props.
+#[must_use]
+pub fn key(post: &Post) -> Option<&str> {
     post.props.get("matterbot")?.get("key")?.as_str()
+}
+
+/// The outcome that `post` says it is: the first call that it answers, as its post and its place there.
+#[must_use]
+pub fn answered(post: &Post) -> Option<(PostId, u16)> {
+    let props = post.props.get("matterbot")?;
+    if props.get("kind")?.as_str()? != "outcome" {
+        return None;
+    }
+    let call = props.get("calls")?.as_array()?.first()?.as_str()?;
+    let (post, ordinal) = call.split_once(':')?;
+    Some((post.parse().ok()?, ordinal.parse().ok()?))
 }
 
 /// Whether `post`, which was read, is the one that `delivery` asked for. Its text does not count: plugins rewrite it.

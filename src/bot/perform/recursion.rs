@@ -5,22 +5,15 @@ use std::sync::Arc;
 use crate::bot::context::Context;
 use crate::bot::event::Event;
 use crate::bot::identity::Room;
+use crate::bot::outbox::shape;
 use crate::command::table;
-use crate::id::PostId;
 use crate::ledger::CallKey;
 use crate::mattermost::model::Post;
 
 /// Tells the loop of `answered`, a post of ours, if it answers calls of modules that somebody else asked for.
 pub(super) async fn follow(context: Arc<Context>, answered: Box<(Room, Post)>) {
-    let props = answered.1.props.get("matterbot");
-    let is_ours = props
-        .and_then(|props| props.get("key")?.as_str())
-        .is_some_and(|key| context.ledger.is_ours(key));
-    let call = props.and_then(|props| {
-        let call = props.get("calls")?.as_array()?.first()?.as_str()?;
-        let (post, ordinal) = call.split_once(':')?;
-        Some((post.parse::<PostId>().ok()?, ordinal.parse::<u16>().ok()?))
-    });
+    let is_ours = shape::key(&answered.1).is_some_and(|key| context.ledger.is_ours(key));
+    let call = shape::answered(&answered.1);
     let (true, Some((post, ordinal)), Some(identity)) = (is_ours, call, context.identity()) else {
         return;
     };

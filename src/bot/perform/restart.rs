@@ -10,6 +10,7 @@ use crate::bot::recovery::Unsettled;
 use crate::bot::reply;
 use crate::bot::restart::{Manner, Request, Return};
 use crate::bot::serve::{Outcome, answer, record};
+use crate::bot::unrecorded::entry_of;
 use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement};
 use crate::lifecycle::marker::{self, Marker};
 use crate::timestamp::Timestamp;
@@ -20,8 +21,7 @@ pub(super) async fn leave_marker(context: &Arc<Context>, marker: Marker) -> Resu
     let write = move || {
         marker::obstacle(&shared.directory, Timestamp::now())
             .map_err(|obstacle| obstacle.to_string())?;
-        marker::leave(&shared.directory, &marker)
-            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+        marker::leave(&shared.directory, &marker).map_err(|error| causes(&error).to_string())
     };
     match tokio::task::spawn_blocking(write).await {
         Ok(result) => result,
@@ -37,10 +37,9 @@ pub(super) async fn announce(context: Arc<Context>, request: Box<Request>, joine
         kind: Kind::Progress,
         ..answer(&context, ticket, &reply::restarting(joined))
     };
-    match context.ledger.queue(vec![reply]).await {
-        Ok(deliveries) => context.outbox.send(deliveries),
-        Err(error) => tracing::warn!(error = %causes(&error), "the restart could not be announced"),
-    }
+    context
+        .post(reply, "the restart could not be announced")
+        .await;
 }
 
 /// Tells whoever asked that there is no restart.
@@ -106,17 +105,7 @@ pub(super) async fn announce_return(
 
 /// `call` asked for the restart that is over.
 fn settlement(call: Call, back: &Return, text: &str) -> Settlement {
-    let part = Part {
-        text: text.to_owned(),
-        ..Part::default()
-    };
-    let notice = Reply {
-        channel: call.channel,
-        root: Some(call.root),
-        kind: Kind::Outcome,
-        calls: vec![call.key.clone()],
-        parts: vec![part],
-    };
+    let notice = Reply::outcome(&call, vec![Part::of(text.to_owned())]);
     let is_told = back.manner != Manner::Silent;
     Settlement {
         call,
@@ -135,15 +124,7 @@ fn entry(call: &Call, manner: Manner) -> Entry {
         Manner::Silent => "restarted, and too late to tell",
     };
     Entry {
-        at: Timestamp::now(),
-        post: call.key.post,
-        ordinal: call.key.ordinal,
-        channel: call.channel,
-        user: call.user,
-        command: format!("@{}", call.key.name),
-        module: None,
-        verdict: Verdict::Allowed,
-        reason: None,
         outcome: Some(outcome.to_owned()),
+        ..entry_of(call, format!("@{}", call.key.name), Verdict::Allowed)
     }
 }

@@ -230,13 +230,7 @@ async fn one(context: &Arc<Context>, (ticket, asker): (&Ticket, &str), module: &
     };
     let entry = context.entry(ticket, Verdict::Allowed, reason.as_deref(), Some(word));
     let call = row(ticket, module);
-    let told = Reply {
-        channel: call.channel,
-        root: Some(call.root),
-        kind: Kind::Outcome,
-        calls: vec![call.key.clone()],
-        parts: posts,
-    };
+    let told = Reply::outcome(&call, posts);
     let settlement = Settlement {
         call,
         state,
@@ -342,10 +336,9 @@ async fn progress(context: &Context, ticket: &Ticket, module: &Called, text: &st
         calls: vec![ticket.key_of(&module.name)],
         parts: parts(context, &module.name, &text::without_channel_mentions(text)),
     };
-    match context.ledger.queue(vec![told]).await {
-        Ok(deliveries) => context.outbox.send(deliveries),
-        Err(unwritable) => tracing::warn!(%unwritable, "a word of a module was not posted"),
-    }
+    context
+        .post(told, "what a module said meanwhile was not posted")
+        .await;
 }
 
 /// Why the call failed, for the ledger, and what its asker is told; what the module says of it is for the log alone.

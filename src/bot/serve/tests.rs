@@ -120,7 +120,9 @@ async fn a_call_whose_serving_panics_has_failed_and_its_lane_goes_on() {
     assert_eq!(left.undelivered.len(), 2);
     for answer in left.undelivered {
         assert!(
-            answer.text.starts_with("I failed at `@status`"),
+            answer
+                .text
+                .starts_with("`@status` failed because of a defect of mine."),
             "{}",
             answer.text
         );

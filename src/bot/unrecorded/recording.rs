@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::ledger::{Delivery, Settlement, Unwritable};
+use crate::ledger::{Delivery, Reply, Settlement, Unwritable};
 
 use super::Record;
 
@@ -24,6 +24,14 @@ impl Context {
         self.decided(record.entry);
         self.outbox.send(deliveries);
         Ok(())
+    }
+
+    /// Posts `reply`, for which nobody waits; if the ledger does not take it, the log says that it was `undone`.
+    pub async fn post(&self, reply: Reply, undone: &str) {
+        match self.ledger.queue(vec![reply]).await {
+            Ok(deliveries) => self.outbox.send(deliveries),
+            Err(error) => tracing::warn!(error = %causes(&error), "{undone}"),
+        }
     }
 
     /// The same for a call that must not run again: its outcome is kept if it cannot be written now.

@@ -240,7 +240,8 @@ fn our_answers_are_looked_at_for_words_of_modules_only_if_that_is_wanted() {
     ] {
         bench.state.rules.recursion = recursion;
         let mut post = bench.post(bench.me, "@dice");
-        let props = json!({"key": "k", "kind": kind});
+        let call = format!("{}:0", PostId::random());
+        let props = json!({"key": "k", "kind": kind, "calls": [call]});
         post.props.insert("matterbot".to_owned(), props);
         let effects = bench.posted(post);
         let followed = matches!(
