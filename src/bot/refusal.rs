@@ -148,7 +148,7 @@ fn file_advice(path: &Path, error: &io::Error) -> Option<String> {
             };
             let barrier = barrier.display();
             Some(format!(
-                "the bot runs as user id {us}, whose own this has to be: type `sudo chown {us} {barrier}` and \
+                "the bot runs as user id {us}, which has to own this: type `sudo chown {us} {barrier}` and \
                  `sudo chmod {mode} {barrier}`"
             ))
         }

@@ -111,7 +111,7 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
         )),
         Fate::TooOld(age) if age > UNANSWERED => None,
         Fate::TooOld(age) => Some(format!(
-            "I come to {command} only {} after you asked, so it was not run. Please ask again.",
+            "I got to {command} only {} after you asked, so it was not run. Please ask again.",
             duration(age)
         )),
         Fate::Edited => Some("Edited messages are not run; post it again.".to_owned()),
@@ -243,7 +243,7 @@ pub fn interrupted(word: &str, is_restart: bool) -> String {
     }
     let command = inline_code(word);
     format!(
-        "I was interrupted while {command} ran. How much of it happened I do not know; please check, and ask again."
+        "I was interrupted while {command} ran. I do not know how much of it took effect; please check, and ask again."
     )
 }
 
@@ -260,10 +260,7 @@ pub fn defect(ticket: &Ticket) -> String {
 /// The last restart is too young.
 #[must_use]
 pub fn cooldown(left: Duration) -> String {
-    format!(
-        "I have restarted only just now. Please wait {}.",
-        wait(left)
-    )
+    format!("I restarted only a moment ago. Please wait {}.", wait(left))
 }
 
 /// Too many restarts.
@@ -279,7 +276,7 @@ pub fn budget(count: u32, window: Duration, left: Duration) -> String {
 /// There is nobody who keeps companions.
 #[must_use]
 pub fn no_ward() -> String {
-    "I can restart only myself: no other service is in my care.".to_owned()
+    "I can restart only myself: I look after no other service.".to_owned()
 }
 
 /// The audit's line could not be written.

@@ -220,7 +220,7 @@ fn trouble(condition: Option<Condition>, room: Option<Room>, now: Timestamp) -> 
         (None, Some(Room::Full)) => Some("the disk of the state directory is full".to_owned()),
         (None, Some(Room::ReadOnly)) => Some("the state directory is mounted read-only".to_owned()),
         (None, _) if silent > SILENCE => Some(format!(
-            "it has not said for {} how it is: it hangs, or its disk takes nothing",
+            "it has not said for {} how it is: it hangs, or its disk takes no writes",
             reply::duration(silent)
         )),
         (None, _) => None,

@@ -236,7 +236,7 @@ async fn help_knows_the_modules_that_are_available_here() {
     // Of what he cannot call here nobody is told.
     let unknown = answer(pat, lab, "@help @dice").await;
     assert!(
-        unknown.starts_with("I know no command `@dice` for you here."),
+        unknown.starts_with("There is no command `@dice` that you can use here."),
         "{unknown}"
     );
     scenario.finish(&mut bot).await;

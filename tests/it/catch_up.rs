@@ -101,7 +101,7 @@ async fn what_is_too_old_expires() {
     bot.restart_process();
     let expired = status.outcome().await;
     assert!(
-        expired.starts_with("I come to `@status` only 1 min ")
+        expired.starts_with("I got to `@status` only 1 min ")
             && expired.ends_with("so it was not run. Please ask again."),
         "{expired}"
     );

@@ -156,7 +156,7 @@ async fn a_bot_that_starts_on_a_full_disk_serves_when_there_is_room() {
     let status = pat.asks(lab, "@status").await.outcome().await;
     assert!(status.contains("the ledger cannot be written"), "{status}");
     let help = pat.asks(lab, "@help audit").await.outcome().await;
-    assert!(help.starts_with("I know no command"), "{help}");
+    assert!(help.starts_with("There is no command"), "{help}");
     let restart = olga.asks(lab, "@restart").await;
     let text = notice(&restart).await;
     assert!(text.starts_with("I cannot write my ledger"), "{text}");

@@ -60,7 +60,7 @@ async fn help_explains_one_command_and_suggests_for_a_typing_error() {
     ] {
         let help = pat.asks(lab, message).await.outcome().await;
         assert!(
-            help.starts_with("I know no command ") && !help.contains("Did you mean"),
+            help.starts_with("There is no command ") && !help.contains("Did you mean"),
             "{message}: {help}"
         );
     }

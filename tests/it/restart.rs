@@ -192,10 +192,7 @@ async fn a_restart_waits_for_the_cooldown_and_the_budget() {
     let (olga, otto, lab) = (&scenario.olga, &scenario.otto, &scenario.lab);
     assert_restarted(&texts(&olga.asks(lab, "@restart").await).await);
     let soon = otto.asks(lab, "@restart").await.outcome().await;
-    assert!(
-        soon.starts_with("I have restarted only just now."),
-        "{soon}"
-    );
+    assert!(soon.starts_with("I restarted only a moment ago."), "{soon}");
     scenario.finish(&mut bot).await;
 
     let settings = json!({"Lifecycle": {"cooldown": "0s", "budget": {"count": 2, "window": "1h"}}});
@@ -227,7 +224,7 @@ async fn nobody_keeps_companions_here() {
         let answer = scenario.olga.asks(&scenario.lab, message).await;
         assert_eq!(
             answer.outcome().await,
-            "I can restart only myself: no other service is in my care."
+            "I can restart only myself: I look after no other service."
         );
     }
     // Whoever may not is told no more than that.

@@ -66,7 +66,7 @@ async fn it_tells_of_a_bot_that_runs_and_of_one_that_was_killed() {
     program.end().await;
     let text = status(&home, RUNS_NOT).await;
     assert!(
-        text.contains("for SIGUSR1, asked for by 0 in chat"),
+        text.contains("for SIGUSR1, asked for by 0 people in chat"),
         "{text}"
     );
     assert!(

@@ -92,13 +92,13 @@ pub fn module_failed(
 ) -> String {
     let (command, module) = (command(ticket), inline_code(module));
     let what = match reason {
-        FailureReason::Deadline => "took too long and was ended",
-        FailureReason::Died => "ended before it answered",
-        FailureReason::Malformed => "gave an answer that I cannot read",
-        FailureReason::Raised | FailureReason::Unknown => "failed",
+        FailureReason::Deadline => format!("took too long to answer {command} and was stopped"),
+        FailureReason::Died => format!("ended before it answered {command}"),
+        FailureReason::Malformed => format!("answered {command} in a form that I cannot read"),
+        FailureReason::Raised | FailureReason::Unknown => format!("failed at {command}"),
     };
     format!(
-        "The module {module} {what} at {command}. Those who maintain this bot find the reason in its log under \
+        "The module {module} {what}. Those who maintain this bot find the reason in its log under \
          `{reference}`."
     )
 }

@@ -51,11 +51,13 @@ pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
 pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
     let word = inline_code(word);
     if suggestions.is_empty() {
-        return format!("I know no command {word} for you here. `@help` lists those that I know.");
+        return format!(
+            "There is no command {word} that you can use here. `@help` lists those that you can."
+        );
     }
     let names: Vec<String> = suggestions.iter().map(|name| inline_code(name)).collect();
     format!(
-        "I know no command {word} for you here. Did you mean {}?",
+        "There is no command {word} that you can use here. Did you mean {}?",
         names.join(" or ")
     )
 }
@@ -171,7 +173,7 @@ fn named(names: &[String]) -> String {
 #[must_use]
 pub fn status_unknown(name: &str) -> String {
     format!(
-        "I know nothing named {}: no other service is in my care, so there is only `bot`.",
+        "I know nothing named {}: I look after no other service, so there is only `bot`.",
         inline_code(name)
     )
 }

@@ -55,7 +55,7 @@ fn bot(survey: &Survey, now: Timestamp) -> String {
     }
     let mut text = match survey.pid {
         Some(pid) => format!("running: process {pid}"),
-        None => "running: a process that does not say which".to_owned(),
+        None => "running, as a process that does not say its id".to_owned(),
     };
     if let Some(version) = &survey.version {
         write!(text, ", version {version}").ok();
@@ -80,7 +80,10 @@ fn restart(marker: &RestartMarker) -> String {
             written_at,
             reason,
             requests,
-        } => format!("left at {written_at} for {reason}, asked for by {requests} in chat"),
+        } => {
+            let people = reply::counted(*requests, "person", "people");
+            format!("left at {written_at} for {reason}, asked for by {people} in chat")
+        }
         RestartMarker::Refused { reason } => format!("one that is not believed: {reason}"),
     }
 }

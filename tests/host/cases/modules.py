@@ -205,7 +205,7 @@ def who_asked_is_told_when_the_host_is_killed_and_the_next_call_is_answered(host
     host.run("kill", "-KILL", str(main_pid(host)))
     gone(host, earlier, 2)
     for post in asked:
-        olga.answer(post, "The module `errand` ended before it answered at `@errand`.", BACK_WITHIN)
+        olga.answer(post, "The module `errand` ended before it answered `@errand`.", BACK_WITHIN)
     wait.until(lambda: main_pid(host) not in (0, earlier[0]), BACK_WITHIN, "another host")
     rolls(host)
     assert [len(olga.answers(post)) for post in asked] == [1, 1]

@@ -13,7 +13,7 @@ async fn a_module_that_dies_is_told_of_and_called_again() {
     let mut rig = Rig::dice().await;
     let answer = rig.answer(&rig.scenario.olga, "@dice exit").await;
     assert!(
-        answer.starts_with("The module `dice` ended before it answered at `@dice`."),
+        answer.starts_with("The module `dice` ended before it answered `@dice`."),
         "{answer}"
     );
     assert_eq!(
