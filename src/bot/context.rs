@@ -69,6 +69,8 @@ pub struct Context {
     pub unrecorded: Unrecorded,
     /// What the bot starts over with.
     pub reopened: Reopened,
+    /// The calls, which a drain waits for; they are stopped when it begins, so that those which only wait are given up.
+    pub calls: Tasks,
     /// What is given up at the end.
     pub chores: Tasks,
     /// When this process was started, by this host's clock.

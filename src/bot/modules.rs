@@ -133,9 +133,39 @@ impl Modules {
         *self.condition.borrow() == Condition::Absent
     }
 
-    /// Waits until a call of `module` may run, of which at most `workers` do at once, and no more than the module takes;
-    /// those that wait have their turn in order. After a change of that number what runs counts no more.
-    pub async fn turn(&self, module: &str, workers: usize) -> Option<OwnedSemaphorePermit> {
+    /// Waits until a call of each of `modules` may run, of which at most `workers` do at once, and no more than the module
+    /// takes; gives their turns in the same order. None is held while another one is waited for, so that a module whose
+    /// calls hang holds up no other. After a change of those numbers what runs counts no more.
+    pub async fn turns<'a>(
+        &self,
+        modules: impl Iterator<Item = &'a str> + Clone,
+        workers: usize,
+    ) -> Vec<OwnedSemaphorePermit> {
+        let turns: Vec<_> = modules
+            .map(|module| self.semaphore(module, workers))
+            .collect();
+        let mut waited: Option<(usize, OwnedSemaphorePermit)> = None;
+        loop {
+            let mut held = Vec::with_capacity(turns.len());
+            let full = turns.iter().enumerate().find(|(index, turn)| {
+                let turn = match waited.take_if(|(waited, _)| waited == index) {
+                    Some((_, turn)) => Ok(turn),
+                    None => Arc::clone(turn).try_acquire_owned(),
+                };
+                turn.map(|turn| held.push(turn)).is_err()
+            });
+            let Some((index, turn)) = full else {
+                return held;
+            };
+            drop((held, waited.take()));
+            // It is never closed.
+            let turn = Arc::clone(turn).acquire_owned().await;
+            waited = turn.ok().map(|turn| (index, turn));
+        }
+    }
+
+    /// The turns of `module`.
+    fn semaphore(&self, module: &str, workers: usize) -> Arc<Semaphore> {
         let taken = self
             .connection()
             .serving
@@ -144,17 +174,13 @@ impl Modules {
                 workers.min(served.description.concurrency)
             });
         let workers = taken.max(1);
-        let turns = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || (workers, Arc::new(Semaphore::new(workers)));
-            let known = turns.entry(module.to_owned()).or_insert_with(new);
-            if known.0 != workers {
-                *known = new();
-            }
-            Arc::clone(&known.1)
-        };
-        // It is never closed.
-        turns.acquire_owned().await.ok()
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || (workers, Arc::new(Semaphore::new(workers)));
+        let known = turns.entry(module.to_owned()).or_insert_with(new);
+        if known.0 != workers {
+            *known = new();
+        }
+        Arc::clone(&known.1)
     }
 
     /// Calls `module`, in the code that is served now; gives what it says, at last an answer or a failure.

@@ -40,8 +40,6 @@ const RETURN_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Performer {
     context: Arc<Context>,
-    /// Calls: what a drain waits for; everything else is one of the context's chores.
-    calls: Tasks,
     logging: Arc<Logging>,
     /// Markers are written one after the other, in the order of asking.
     marker: Arc<Mutex<()>>,
@@ -49,17 +47,11 @@ pub struct Performer {
 }
 
 impl Performer {
-    /// A performer; `calls` are drained before the end.
+    /// A performer.
     #[must_use]
-    pub fn new(
-        context: Arc<Context>,
-        calls: Tasks,
-        logging: Arc<Logging>,
-        unsettled: Unsettled,
-    ) -> Self {
+    pub fn new(context: Arc<Context>, logging: Arc<Logging>, unsettled: Unsettled) -> Self {
         Self {
             context,
-            calls,
             logging,
             marker: Arc::default(),
             unsettled: Arc::new(unsettled),
@@ -113,7 +105,7 @@ impl Performer {
 
     /// Does `work`, which a drain waits for.
     fn call(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.calls.spawn(work));
+        drop(self.context.calls.spawn(work));
     }
 
     /// Does `work`, which is given up at the end.
@@ -220,7 +212,7 @@ impl Performer {
         let (context, turn) = (Arc::clone(&self.context), Arc::clone(&self.marker));
         let result = Err("the restart marker could not be written".to_owned());
         self.spawn(
-            &self.calls,
+            &self.context.calls,
             Event::MarkerLeft { named, result },
             async move {
                 let _turn = turn.lock().await;
@@ -235,7 +227,7 @@ impl Performer {
         match &request.asker {
             Some(ticket) => {
                 let (key, written) = (ticket.key(), true);
-                self.spawn(&self.calls, Event::Ended { key, written }, work);
+                self.spawn(&self.context.calls, Event::Ended { key, written }, work);
             }
             None => self.call(work),
         }
@@ -252,16 +244,23 @@ impl Performer {
     fn announce_return(&self, back: Box<Return>) {
         let context = Arc::clone(&self.context);
         let work = restart::announce_return(context, back, Arc::clone(&self.unsettled));
-        self.spawn(&self.calls, Event::Returned { told: false }, work);
+        self.spawn(&self.context.calls, Event::Returned { told: false }, work);
     }
 
     fn drain(&self) {
-        let (context, calls) = (Arc::clone(&self.context), self.calls.clone());
+        let context = Arc::clone(&self.context);
+        context.calls.stop();
         let failed = Event::Drained { all: false };
         self.spawn(&self.context.chores, failed, async move {
-            let all = calls.drain(context.settings().config.lifecycle.drain).await;
+            let all = context
+                .calls
+                .drain(context.settings().config.lifecycle.drain)
+                .await;
             if !all {
-                tracing::warn!(running = calls.running(), "the drain's time is over");
+                tracing::warn!(
+                    running = context.calls.running(),
+                    "the drain's time is over"
+                );
             }
             context.tell(Event::Drained { all });
         });

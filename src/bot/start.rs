@@ -289,6 +289,7 @@ impl Bot {
             newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),
+            calls: Tasks::new(),
             chores: Tasks::new(),
             started_at: Timestamp::now(),
             events: tell,
@@ -306,12 +307,7 @@ impl Bot {
         }
         Self {
             keeper: host::keep(&context),
-            performer: Performer::new(
-                Arc::clone(&context),
-                Tasks::new(),
-                logging,
-                estate.unsettled,
-            ),
+            performer: Performer::new(Arc::clone(&context), logging, estate.unsettled),
             context,
             state: State::new(rules, estate.marks, estate.marker, estate.interrupted),
             gateway: Gateway::new(api, fastrand::u64(..)),

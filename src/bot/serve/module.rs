@@ -95,7 +95,24 @@ impl Refusal {
 
 /// Finds the modules that are called, starts them together and sees each to its outcome.
 pub(super) async fn run(context: &Arc<Context>, ticket: &Ticket) -> Result<Ending, Unwritable> {
-    let called = match resolve(context, ticket).await {
+    acknowledging(context, ticket, serve(context, ticket)).await
+}
+
+async fn serve(context: &Arc<Context>, ticket: &Ticket) -> Result<Ending, Unwritable> {
+    let may_start = async {
+        let called = resolve(context, ticket).await?;
+        let names = called.iter().map(|module| module.name.as_str());
+        let workers = context.settings().config.matterbot.command_workers;
+        let turns = context.modules.turns(names, workers).await;
+        Ok::<Vec<_>, Refusal>(called.into_iter().zip(turns).collect())
+    };
+    let may_start = tokio::select! {
+        biased;
+        // What only waits when the drain begins has no row, so that the successor finds it.
+        () = context.calls.stopped() => return Ok(Ending::LeftOpen),
+        may_start = may_start => may_start,
+    };
+    let called = match may_start {
         Ok(called) => called,
         Err(refusal) => {
             // The row of an earlier decision may bear the name of another module.
@@ -106,19 +123,19 @@ pub(super) async fn run(context: &Arc<Context>, ticket: &Ticket) -> Result<Endin
             return Ok(Ending::Settled);
         }
     };
-    let rows = called.iter().map(|module| row(ticket, module)).collect();
+    let rows = called.iter();
+    let rows = rows.map(|(module, _)| row(ticket, module)).collect();
     match context.ledger.start_together(rows).await? {
         Started::New => context.tell(Event::Started(ticket.id())),
         Started::Known(_) => return Ok(Ending::Settled),
     }
-    let calls = async {
-        let asker = asker(context, ticket).await;
-        let calls = called
-            .iter()
-            .map(|module| one(context, (ticket, &asker), module));
-        join_all(calls).await
-    };
-    let silent = acknowledging(context, ticket, calls).await;
+    let asker = asker(context, ticket).await;
+    let calls = called.into_iter().map(async |(module, turn)| {
+        let is_silent = one(context, (ticket, &asker), &module).await;
+        drop(turn);
+        is_silent
+    });
+    let silent = join_all(calls).await;
     if silent.into_iter().all(|silent| silent) {
         react(context, ticket, SILENT_SUCCESS).await;
     }
@@ -243,14 +260,12 @@ async fn one(context: &Arc<Context>, (ticket, asker): (&Ticket, &str), module: &
     is_silent
 }
 
-/// Waits for the module's turn, calls it, and makes posts of what it says; or says why not, for the log and for the asker.
+/// Calls the module, and makes posts of what it says; or says why not, for the log and for the asker.
 async fn call(
     context: &Arc<Context>,
     (ticket, asker): (&Ticket, &str),
     module: &Called,
 ) -> Result<Vec<Part>, (String, String)> {
-    let workers = context.settings().config.matterbot.command_workers;
-    let _turn = context.modules.turn(&module.name, workers).await;
     let patience = context.settings().config.matterbot.command_timeout;
     let call = message((ticket, asker), module, patience);
     let id = call.id.clone();

@@ -66,6 +66,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         newcomers: Newcomers::default(),
         unrecorded: Unrecorded::default(),
         reopened: Reopened::default(),
+        calls: Tasks::new(),
         chores: Tasks::new(),
         started_at: Timestamp::now(),
         events: tell,

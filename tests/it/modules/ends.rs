@@ -7,6 +7,7 @@ use serde_json::json;
 use super::rig::{GREETED, Rig};
 use crate::support::namespace::unshare;
 use crate::support::program::gone;
+use crate::support::scenario::Call;
 
 #[tokio::test]
 async fn a_module_that_dies_is_told_of_and_called_again() {
@@ -64,6 +65,76 @@ async fn a_restart_ends_although_a_module_hangs_and_its_asker_is_told() {
         rig.answer(&rig.scenario.pat, "@dice echo back").await,
         "back"
     );
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+/// A module with one worker runs `first`; `second` waits for its turn.
+async fn with_one_that_waits(rig: &Rig) -> (Call, Call) {
+    let scenario = &rig.scenario;
+    let first = scenario.pat.asks(&scenario.lab, "@dice wait first").await;
+    rig.waiting("dice", 1).await;
+    let second = scenario.olga.asks(&scenario.lab, "@dice wait second").await;
+    // Posts are heard in order, so that her call waits by now.
+    let status = scenario.admin.asks(&scenario.lab, "@status").await;
+    status.outcome().await;
+    (first, second)
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_when_a_drain_begins_is_the_successors() {
+    let settings = json!({"Matterbot": {"command_workers": 1}});
+    let mut rig = Rig::new(&[("dice", json!({}))], settings).await;
+    let (first, second) = with_one_that_waits(&rig).await;
+    let scenario = &rig.scenario;
+    let restart = scenario.admin.asks(&scenario.lab, "@restart").await;
+    rig.bot.says("restart: restarting", 1).await;
+    rig.go("dice");
+    assert_eq!(first.outcome().await, "waited first");
+    let back = restart.outcome().await;
+    assert!(!back.contains("cut off"), "{back}");
+    assert_eq!(second.outcome().await, "waited second");
+    assert_eq!(rig.waiting("dice", 2).await, ["first", "second"]);
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_when_the_bot_is_killed_is_the_successors() {
+    let settings = json!({"Matterbot": {"command_workers": 1}});
+    let mut rig = Rig::new(&[("dice", json!({}))], settings).await;
+    let (first, second) = with_one_that_waits(&rig).await;
+    rig.bot.kill().await;
+    rig.go("dice");
+    rig.bot.restart_process();
+    let told = first.outcome().await;
+    assert!(
+        told.starts_with("I was interrupted while `@dice` ran."),
+        "{told}"
+    );
+    assert_eq!(second.outcome().await, "waited second");
+    assert_eq!(rig.waiting("dice", 2).await, ["first", "second"]);
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_word_of_several_modules_holds_no_turn_of_one_while_it_waits_for_another() {
+    let modules = [
+        ("busy", json!({"binds": ["@busy", "@both"]})),
+        ("free", json!({"binds": ["@free", "@both"]})),
+    ];
+    let settings = json!({"Matterbot": {"command_workers": 1}});
+    let mut rig = Rig::new(&modules, settings).await;
+    let scenario = &rig.scenario;
+    let busy = scenario.pat.asks(&scenario.lab, "@busy wait here").await;
+    rig.waiting("busy", 1).await;
+    let both = scenario.olga.asks(&scenario.lab, "@both echo both").await;
+    assert_eq!(rig.answer(&scenario.admin, "@free echo free").await, "free");
+    rig.go("busy");
+    assert_eq!(busy.outcome().await, "waited here");
+    let answers = async || {
+        let answers = both.posts().await;
+        (answers.len() == 2).then_some(())
+    };
+    scenario.olga.until("both modules answer", answers).await;
     rig.scenario.finish(&mut rig.bot).await;
 }
 

@@ -44,6 +44,13 @@ def act(call):
             out.write(f"{os.getpid()} {child.pid}")
         os.rename(out.name, out.name[:-4])
         time.sleep(1000)
+    if word == "wait":
+        folder = os.path.dirname(os.path.abspath(__file__))
+        with open(os.path.join(folder, "started"), "a") as out:
+            out.write(rest[0] + "\n")
+        while not os.path.exists(os.path.join(folder, "go")):
+            time.sleep(0.005)
+        return [{"text": "waited " + rest[0]}]
     if word == "ask":
         say({"type": "request", "id": call["id"], "call": call["id"], "method": rest[0], "arguments": json.loads(rest[1])})
         while call["id"] not in responses:

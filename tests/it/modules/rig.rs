@@ -77,6 +77,22 @@ impl Rig {
         matterbot::module::descent::kill(host.pid);
     }
 
+    /// Until calls of `module` that wait have started so often; gives what they were called with, in order.
+    pub(super) async fn waiting(&self, module: &str, calls: usize) -> Vec<String> {
+        let path = self.folder.path().join(module).join("started");
+        let read = async || {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let started: Vec<String> = text.lines().map(str::to_owned).collect();
+            (started.len() >= calls).then_some(started)
+        };
+        poll("the calls have started", read).await
+    }
+
+    /// Lets the calls of `module` that wait go on.
+    pub(super) fn go(&self, module: &str) {
+        fs::write(self.folder.path().join(module).join("go"), "").unwrap();
+    }
+
     /// The processes of a call that hangs: the module's, and one that it started.
     pub(super) async fn hanging(&self, module: &str) -> String {
         let path: PathBuf = self.folder.path().join(module).join("hanging");

@@ -46,7 +46,7 @@ async fn whatever_a_module_does_its_asker_is_told_and_nobody_else_waits() {
         ("end", "ended before it answered"),
         ("crash", "ended before it answered"),
         ("kill", "ended before it answered"),
-        ("huge", "an answer that I cannot read"),
+        ("huge", "in a form that I cannot read"),
         ("fork", "7"),
         ("prints", "printed"),
         ("threads", "True"),
