@@ -80,7 +80,11 @@ pub struct State {
     marks: Marks,
     sweep: Sweep,
     late: Late,
-    /// Events that came before we knew who we are.
+    /// How often its users asked in a channel at the time that catch-up reads now.
+    missed_rates: HashMap<ChannelId, Rate>,
+    /// Posts that show already that their calls are limited.
+    limited: Remembered<PostId>,
+    /// Events that came before we knew who we are, and the server's clock.
     early: Vec<ServerEvent>,
     connection: Connection,
     health: Health,
@@ -180,8 +184,8 @@ struct Connection {
     first: Option<Instant>,
     /// Whether a ping was answered since.
     alive: bool,
-    /// The server's clock minus ours, in milliseconds.
-    clock_offset: i64,
+    /// The server's clock minus ours, in milliseconds, once it has told.
+    clock_offset: Option<i64>,
     /// When the token was first refused, and how often since.
     refusals: Option<(Instant, u32)>,
     token_worked: bool,
@@ -251,6 +255,8 @@ impl State {
             marks,
             sweep: Sweep::default(),
             late: Late::default(),
+            missed_rates: HashMap::new(),
+            limited: Remembered::default(),
             early: Vec::new(),
             connection,
             health: Health::default(),
@@ -297,7 +303,11 @@ impl State {
 
     /// The server's clock.
     fn server_now(&self, now: Now) -> Timestamp {
-        Timestamp(now.wall.0.saturating_add(self.connection.clock_offset))
+        Timestamp(
+            now.wall
+                .0
+                .saturating_add(self.connection.clock_offset.unwrap_or(0)),
+        )
     }
 
     fn tick(&mut self, now: Now) -> Vec<Effect> {

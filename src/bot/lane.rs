@@ -95,22 +95,21 @@ impl<T> Lanes<T> {
         self.ready(user)
     }
 
-    /// Takes out what waits of `user` and is `unwanted`; gives it, and what is to be started now.
-    pub fn withdraw(
-        &mut self,
-        user: UserId,
-        mut unwanted: impl FnMut(&T) -> bool,
-    ) -> (Vec<T>, Vec<T>) {
-        let Some(calls) = self.users.get_mut(&user) else {
-            return (Vec::new(), Vec::new());
-        };
-        let (out, kept) = std::mem::take(&mut calls.waiting)
-            .into_iter()
-            .partition(|(_, _, call)| unwanted(call));
-        calls.waiting = kept;
-        let out: VecDeque<_> = out;
-        let out = out.into_iter().map(|(_, _, call)| call).collect();
-        (out, self.ready(user))
+    /// Takes out what waits and is `unwanted`; gives it, and what is to be started now.
+    pub fn withdraw(&mut self, mut unwanted: impl FnMut(&T) -> bool) -> (Vec<T>, Vec<T>) {
+        let (mut out, mut ready) = (Vec::new(), Vec::new());
+        let users: Vec<UserId> = self.users.keys().copied().collect();
+        for user in users {
+            if let Some(calls) = self.users.get_mut(&user) {
+                let waiting = std::mem::take(&mut calls.waiting).into_iter();
+                let (gone, kept): (VecDeque<_>, _) =
+                    waiting.partition(|(_, _, call)| unwanted(call));
+                calls.waiting = kept;
+                out.extend(gone.into_iter().map(|(_, _, call)| call));
+            }
+            ready.extend(self.ready(user));
+        }
+        (out, ready)
     }
 
     /// Takes out what may start now of `user`, in the order of asking.
@@ -256,16 +255,14 @@ mod tests {
         for call in 11..=13 {
             assert_eq!(bench.enter(call, 0, usize::from(call - 10)), NONE);
         }
-        let (withdrawn, ready) = bench.lanes.withdraw(bench.user, |call| *call == 11);
+        let (withdrawn, ready) = bench.lanes.withdraw(|call| *call == 11);
         assert_eq!((withdrawn, ready), (vec![11], vec![]));
         assert_eq!(bench.started(10), NONE, "its slot is taken");
         assert_eq!(bench.ended(10), [12]);
-        let (none, _) = bench.lanes.withdraw(UserId::random(), |_| true);
-        assert_eq!(none, NONE);
         // What waited behind something withdrawn may start.
         assert_eq!(bench.enter(1, 0, 0), NONE);
         assert_eq!(bench.started(12), NONE);
-        let (withdrawn, ready) = bench.lanes.withdraw(bench.user, |call| *call == 13);
+        let (withdrawn, ready) = bench.lanes.withdraw(|call| *call == 13);
         assert_eq!((withdrawn, ready), (vec![13], vec![1]));
     }
 }

@@ -115,7 +115,10 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
             duration(age)
         )),
         Fate::Edited => Some("Edited messages are not run; post it again.".to_owned()),
-        Fate::RateStillOver | Fate::Deleted | Fate::Run | Fate::Join => None,
+        Fate::TooMany(most) => Some(format!(
+            "I take at most {most} of these from one message, so {command} and what follows it there was not run."
+        )),
+        Fate::RateStillOver { .. } | Fate::Deleted | Fate::Run | Fate::Join => None,
     }
 }
 

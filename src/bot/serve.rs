@@ -183,7 +183,7 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
     if is_known(context, ticket).await? {
         return Ok(Ending::Settled);
     }
-    if ticket.fate == Fate::RateStillOver && ticket.answer_owed() {
+    if ticket.fate == (Fate::RateStillOver { is_shown: false }) && ticket.answer_owed() {
         react(context, ticket, TOO_MANY).await;
     }
     // Whoever may not run it is told no more of it than at any other time.
@@ -205,7 +205,10 @@ async fn decline(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritabl
 pub fn declined(fate: Fate) -> (CallState, Verdict, &'static str) {
     match fate {
         Fate::WrongChannel => (CallState::Denied, Verdict::Denied, "channel"),
-        Fate::RateOver | Fate::RateStillOver => (CallState::Denied, Verdict::Limited, "rate"),
+        Fate::RateOver | Fate::RateStillOver { .. } => {
+            (CallState::Denied, Verdict::Limited, "rate")
+        }
+        Fate::TooMany(_) => (CallState::Denied, Verdict::Limited, "too many"),
         Fate::WasAway | Fate::MissedAct => (CallState::Expired, Verdict::Expired, "away"),
         Fate::TooOld(_) => (CallState::Expired, Verdict::Expired, "age"),
         _ => (CallState::Denied, Verdict::Denied, "deleted"),

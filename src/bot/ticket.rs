@@ -45,7 +45,12 @@ pub enum Fate {
     /// The asker's rate is over, for the first time in a while.
     RateOver,
     /// The asker's rate is still over.
-    RateStillOver,
+    RateStillOver {
+        /// Another call of the same post shows it already.
+        is_shown: bool,
+    },
+    /// It and what follows it are more calls than are taken from one message, which are so many.
+    TooMany(usize),
     /// It was asked while we were away, and is of the kind that catch-up never runs.
     WasAway,
     /// The same, of a module that changes something.

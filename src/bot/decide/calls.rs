@@ -90,8 +90,10 @@ impl<T> Default for Remembered<T> {
 }
 
 impl<T: Copy + Eq + Hash> Remembered<T> {
-    pub(super) fn insert(&mut self, item: T) {
-        if self.known.insert(item) {
+    /// Remembers `item`; false if it was known.
+    pub(super) fn insert(&mut self, item: T) -> bool {
+        let is_new = self.known.insert(item);
+        if is_new {
             self.order.push_back(item);
         }
         if self.order.len() > REMEMBERED
@@ -99,6 +101,7 @@ impl<T: Copy + Eq + Hash> Remembered<T> {
         {
             self.known.remove(&oldest);
         }
+        is_new
     }
 
     pub(super) fn contains(&self, item: &T) -> bool {

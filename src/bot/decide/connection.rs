@@ -22,7 +22,7 @@ const FINAL_REFUSALS: u32 = 5;
 /// ...over at least this time, from a server that is otherwise well.
 const FINAL_REFUSAL_TIME: Duration = Duration::from_secs(60);
 
-/// So many events may wait until we know who we are.
+/// At most this many events wait until we know who we are and what time it is.
 const MOST_EARLY: usize = 256;
 
 impl State {
@@ -85,7 +85,8 @@ impl State {
     fn alive(&mut self, now: Now, server_time: Option<Timestamp>) -> Vec<Effect> {
         // A server that does not tell its clock is taken to share ours.
         let server_time = server_time.unwrap_or(now.wall);
-        self.connection.clock_offset = server_time.0.saturating_sub(now.wall.0);
+        let offset = server_time.0.saturating_sub(now.wall.0);
+        let is_first = self.connection.clock_offset.replace(offset).is_none();
         if !std::mem::replace(&mut self.connection.alive, true) {
             // An empty ledger starts from the first hello; what came before it is nobody's. The successor of this
             // process takes the settling time off again.
@@ -99,6 +100,9 @@ impl State {
                 self.connection.heard_since = Some(connected);
                 effects.push(Effect::FirstProofOfLife(connected.plus(SETTLING)));
             }
+            if is_first {
+                effects.extend(self.early(now));
+            }
             effects.extend(self.sweep(now));
             return effects;
         }
@@ -111,9 +115,7 @@ impl State {
             self.phase = Phase::Serving;
         }
         let mut effects = vec![Effect::Tell(Happening::Connected)];
-        for event in std::mem::take(&mut self.early) {
-            effects.extend(self.server_event(now, event));
-        }
+        effects.extend(self.early(now));
         effects.extend(self.gap(now));
         if self.back.is_some() {
             effects.push(Effect::AwaitReturn);
@@ -121,9 +123,17 @@ impl State {
         effects
     }
 
+    /// Decides the events that waited, if nothing keeps them waiting any more.
+    fn early(&mut self, now: Now) -> Vec<Effect> {
+        let early = std::mem::take(&mut self.early).into_iter();
+        early
+            .flat_map(|event| self.server_event(now, event))
+            .collect()
+    }
+
     fn server_event(&mut self, now: Now, event: ServerEvent) -> Vec<Effect> {
-        let Some(identity) = &self.identity else {
-            // It waits until we know who we are; more than this is read by the sweep that follows.
+        let (Some(identity), Some(_)) = (&self.identity, self.connection.clock_offset) else {
+            // It waits until we know who we are, and how old it is; more than this is read by the sweep that follows.
             if self.early.len() < MOST_EARLY {
                 self.early.push(event);
             }

@@ -22,6 +22,10 @@ use super::{InHand, Phase, State};
 /// A lifecycle command younger than this is left to its event until the next look.
 const LEFT_TO_ITS_EVENT: Duration = Duration::from_secs(10);
 
+/// An event that is older than this was missed like a post without one: this process was stopped, or its host, while the
+/// event waited in the socket.
+const FRESH: Duration = Duration::from_secs(60);
+
 /// At most so many calls of built-ins are taken from one message; more of them are no wish but a flood...
 const BUILTINS_A_MESSAGE: usize = 5;
 /// ...and so many words of modules: people paste lists to look up, and the rate limits them as well.
@@ -125,7 +129,7 @@ impl State {
 
     /// The commands of `post` that are taken, not yet decided.
     fn calls(&self, room: &Room, post: &Arc<Post>) -> Vec<Ticket> {
-        let (mut builtins, mut binds) = (0, 0);
+        let (mut builtins, mut binds, mut surplus) = (0, 0, None);
         let is_bind = |word: &str| self.catalogue.is_bind(word);
         let mut found = self.rules.vocabulary.parse(&post.message, is_bind);
         found.retain(|invocation| {
@@ -134,16 +138,20 @@ impl State {
                 Target::Bind => (&mut binds, BINDS_A_MESSAGE),
             };
             *count += 1;
+            if *count > most && invocation.sigil {
+                surplus.get_or_insert((invocation.clone(), Fate::TooMany(most)));
+            }
             *count <= most
         });
+        let found = found.into_iter().map(|invocation| (invocation, Fate::Run));
         found
-            .into_iter()
-            .map(|invocation| Ticket {
+            .chain(surplus)
+            .map(|(invocation, fate)| Ticket {
                 modules: self.modules_of(room, &invocation),
                 post: Arc::clone(post),
                 room: room.clone(),
                 invocation,
-                fate: Fate::Run,
+                fate,
                 found: false,
             })
             .collect()
@@ -163,8 +171,8 @@ impl State {
         if !(self.serves() || joins && source == Source::Event) {
             return Vec::new();
         }
-        ticket.found = source == Source::CatchUp;
-        ticket.fate = self.fate(now, &ticket, source, age);
+        ticket.found = source == Source::CatchUp || age > FRESH;
+        ticket.fate = self.fate(now, &ticket, age);
         if joins && ticket.fate == Fate::Run {
             ticket.fate = Fate::Join;
         } else if !self.serves() {
@@ -213,20 +221,41 @@ impl State {
 
     /// The checks that need nobody else; whatever is answered counts towards the rate. The role comes when it is
     /// served.
-    fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
-        let found = source == Source::CatchUp;
-        match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() => {
-                Fate::WrongChannel
-            }
-            Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
-            Verdict::Go if found && ticket.is_lifecycle() => Fate::WasAway,
-            Verdict::Go if found && self.acts(ticket) => Fate::MissedAct,
-            Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
-            Verdict::Go => Fate::Run,
-            Verdict::FirstOver => Fate::RateOver,
-            Verdict::Over => Fate::RateStillOver,
+    fn fate(&mut self, now: Now, ticket: &Ticket, age: Duration) -> Fate {
+        if ticket.found && age > UNANSWERED {
+            return Fate::TooOld(age);
         }
+        match self.rate(now, ticket) {
+            Verdict::FirstOver => return Fate::RateOver,
+            Verdict::Over => {
+                let is_shown = !self.limited.insert(ticket.post.id);
+                return Fate::RateStillOver { is_shown };
+            }
+            Verdict::Go => {}
+        }
+        if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() {
+            Fate::WrongChannel
+        } else if ticket.found && ticket.is_lifecycle() {
+            Fate::WasAway
+        } else if ticket.found && self.acts(ticket) {
+            Fate::MissedAct
+        } else if ticket.found && age > self.rules.max_age {
+            Fate::TooOld(age)
+        } else {
+            ticket.fate
+        }
+    }
+
+    /// Counts the call; one that was missed, by when it was asked, for it is read together with all others.
+    fn rate(&mut self, now: Now, ticket: &Ticket) -> Verdict {
+        let (user, asked_at) = (ticket.post.user_id, ticket.post.create_at);
+        if !ticket.found {
+            return self.rules.rate.check(user, now.since_boot);
+        }
+        let rates = self.missed_rates.entry(ticket.post.channel_id);
+        let rate = rates.or_insert_with(|| self.rules.rate.anew());
+        let asked_at = u64::try_from(asked_at.0).unwrap_or(0);
+        rate.check(user, Duration::from_millis(asked_at))
     }
 
     /// `post_edited`: an edit never runs, and pins and other changes come as edits too.
@@ -255,7 +284,7 @@ impl State {
         };
         let id = ticket.id();
         let handled = self.in_hand.contains_key(&id) || self.remembered.contains(&id);
-        let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Go;
+        let mut over = || self.rules.rate.check(post.user_id, now.since_boot) != Verdict::Go;
         if handled || age > self.rules.max_age || over() {
             return Vec::new();
         }
@@ -268,10 +297,11 @@ impl State {
         )
     }
 
-    /// `post_deleted`: what still waits in a lane is denied without an answer.
+    /// `post_deleted`: what still waits in a lane is denied without an answer. The replies to a root are deleted with it,
+    /// without events of their own.
     pub(super) fn deleted(&mut self, now: Now, post: &Post) -> Vec<Effect> {
-        let is_of = |ticket: &Ticket| ticket.post.id == post.id;
-        let (mut withdrawn, ready) = self.lanes.withdraw(post.user_id, is_of);
+        let is_of = |ticket: &Ticket| ticket.post.id == post.id || ticket.root() == post.id;
+        let (mut withdrawn, ready) = self.lanes.withdraw(is_of);
         for ticket in &mut withdrawn {
             // It no longer waits in the lane, so its end must not start the next one there.
             if let Some(held) = self.in_hand.get_mut(&ticket.id()) {

@@ -116,6 +116,7 @@ impl State {
         let channel = looked.channel;
         if looked.reading == Reading::Begins {
             self.unwritten.remove(&channel);
+            self.missed_rates.remove(&channel);
             if let Some(back) = &mut self.back {
                 back.unread.insert(channel);
             }

@@ -12,8 +12,9 @@ use crate::lifecycle::Status;
 use crate::lifecycle::signals::{Signal, Stopper};
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
+use crate::timestamp::Timestamp;
 
-use super::{Bench, finish, one, sweeps, tickets};
+use super::{AHEAD, Bench, finish, one, sweeps, tickets};
 
 #[test]
 fn every_hello_is_followed_by_a_sweep() {
@@ -270,19 +271,30 @@ fn who_stops_does_not_become_ready() {
 }
 
 #[test]
-fn what_is_asked_between_hello_and_our_identity_is_served() {
-    let mut bench = Bench::new();
-    let connected = Update::Connected {
-        connection_id: String::new(),
-        server_version: String::new(),
+fn what_is_asked_before_we_know_who_we_are_and_what_time_it_is_is_served_then() {
+    let alive = |bench: &Bench| {
+        Event::Gateway(Update::Alive {
+            server_time: Some(Timestamp(bench.now().wall.0 + AHEAD)),
+            version: None,
+        })
     };
-    bench.decide(Event::Gateway(connected));
-    assert!(tickets(&bench.say(UserId::random(), "@restart")).is_empty());
-    let identity = bench.identity();
-    assert_eq!(
-        one(&bench.decide(Event::Identified(Box::new(identity)))).fate,
-        Fate::Run
-    );
+    let identified = |bench: &Bench| Event::Identified(Box::new(bench.identity()));
+    for told_first in [true, false] {
+        let mut bench = Bench::new();
+        let connected = Update::Connected {
+            connection_id: String::new(),
+            server_version: String::new(),
+        };
+        bench.decide(Event::Gateway(connected));
+        assert!(tickets(&bench.say(UserId::random(), "@restart")).is_empty());
+        let (first, then) = if told_first {
+            (identified(&bench), alive(&bench))
+        } else {
+            (alive(&bench), identified(&bench))
+        };
+        assert!(tickets(&bench.decide(first)).is_empty());
+        assert_eq!(one(&bench.decide(then)).fate, Fate::Run);
+    }
 }
 
 #[test]

@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::identity::Room;
+use crate::bot::lane::Lanes;
 use crate::bot::reply;
 use crate::bot::ticket::Fate;
+use crate::command::rate::Rate;
 use crate::id::TeamId;
 use crate::id::UserId;
 use crate::ledger::CallKey;
@@ -179,7 +181,97 @@ fn a_rate_is_answered_in_words_once() {
         fates.push(ticket.fate);
         bench.end(&ticket, true);
     }
-    assert_eq!(fates[4..], [Fate::Run, Fate::RateOver, Fate::RateStillOver]);
+    assert_eq!(
+        fates[4..],
+        [
+            Fate::Run,
+            Fate::RateOver,
+            Fate::RateStillOver { is_shown: false }
+        ]
+    );
+}
+
+#[test]
+fn what_was_missed_counts_by_when_it_was_asked() {
+    let mut bench = Bench::serving();
+    let pat = UserId::random();
+    let mut posts = Vec::new();
+    for _ in 0..20 {
+        posts.push(bench.wait(3).post(pat, "@status"));
+    }
+    let at_once: Vec<Post> = (0..7).map(|_| bench.wait(0).post(pat, "@status")).collect();
+    bench.wait(20);
+    let fates = |effects: &[Effect]| -> Vec<Fate> {
+        let tickets = tickets(effects).into_iter();
+        tickets.map(|ticket| ticket.fate).collect()
+    };
+    bench.state.lanes = Lanes::new(usize::MAX);
+    let mut found = Vec::new();
+    for post in posts {
+        let effects = bench.found(vec![post]);
+        found.extend(fates(&effects));
+        bench.end(&one(&effects), true);
+    }
+    assert_eq!(found, [Fate::Run].repeat(20));
+    bench.wait(60);
+    let mut found = Vec::new();
+    for post in at_once {
+        let effects = bench.found(vec![post]);
+        found.extend(fates(&effects));
+        bench.end(&one(&effects), true);
+    }
+    let over = Fate::RateStillOver { is_shown: false };
+    assert_eq!(
+        found,
+        [Fate::Run, Fate::RateOver, over, over, over, over, over]
+    );
+}
+
+#[test]
+fn an_event_that_lay_in_the_socket_is_no_fresher_than_what_catch_up_finds() {
+    for (seconds, word, fate) in [
+        (59, "@restart", Fate::Run),
+        (61, "@restart", Fate::WasAway),
+        (61, "@status", Fate::Run),
+        (601, "@status", Fate::TooOld(Duration::from_secs(601))),
+    ] {
+        let mut bench = Bench::serving();
+        let post = bench.post(UserId::random(), word);
+        let ticket = one(&bench.wait(seconds).posted(post));
+        assert_eq!(ticket.fate, fate, "{word} after {seconds} s");
+    }
+}
+
+#[test]
+fn more_commands_in_one_message_than_are_taken_are_told_of_once() {
+    let mut bench = Bench::serving();
+    bench.state.rules.rate = Rate::new(0, Duration::from_secs(10));
+    let mut ready = tickets(&bench.say(UserId::random(), &"@help\n".repeat(9)));
+    let mut fates = Vec::new();
+    while let Some(ticket) = ready.pop() {
+        fates.push(ticket.fate);
+        ready.extend(tickets(&bench.end(&ticket, true)));
+    }
+    let mut expected = vec![Fate::Run; 5];
+    expected.push(Fate::TooMany(5));
+    assert_eq!(fates, expected);
+}
+
+#[test]
+fn what_waits_in_a_thread_is_denied_when_its_root_is_deleted() {
+    let mut bench = Bench::serving();
+    let (olga, pat) = (UserId::random(), UserId::random());
+    let root = bench.post(olga, "talk");
+    let mut first = bench.post(pat, "@help");
+    let mut second = bench.post(pat, "@help");
+    first.root_id = Some(root.id);
+    second.root_id = Some(root.id);
+    let running = one(&bench.posted(first));
+    assert!(tickets(&bench.posted(second.clone())).is_empty());
+    let deleted = ServerEvent::PostDeleted(Box::new(root));
+    let denied = one(&bench.decide(Event::Gateway(Update::Event(deleted))));
+    assert_eq!((denied.post.id, denied.fate), (second.id, Fate::Deleted));
+    assert_eq!(running.fate, Fate::Run);
 }
 
 #[test]

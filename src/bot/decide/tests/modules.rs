@@ -174,8 +174,10 @@ fn a_list_is_taken_whole_and_a_flood_is_not() {
     let effects = bench.say(olga, &"@dice\n".repeat(120));
     assert_eq!(
         (tickets(&effects).len(), bench.state.in_hand.len()),
-        (1, 100)
+        (1, 101)
     );
+    let last = bench.state.in_hand.keys().map(|(_, word)| *word).max();
+    assert_eq!(last, Some(100), "the first one too many is told of");
 }
 
 #[test]
