@@ -62,8 +62,6 @@ pub struct Timing {
 pub enum Update {
     /// `hello` was read: the connection is authenticated. Always a gap, the first one too.
     Connected {
-        /// The connection's identifier; may be empty.
-        connection_id: String,
         /// Version, build number and configuration hash.
         server_version: String,
     },
@@ -71,8 +69,6 @@ pub enum Update {
     Alive {
         /// The server's clock when it answered.
         server_time: Option<Timestamp>,
-        /// The server's version, such as `11.6.0`.
-        version: Option<String>,
     },
     /// Something happened; never [`Event::Other`] nor [`Event::Hello`].
     Event(Event),
@@ -213,7 +209,6 @@ impl Gateway {
             Ok(established) => {
                 self.state = State::Open(Box::new(established.socket));
                 Update::Connected {
-                    connection_id: established.connection_id,
                     server_version: established.server_version,
                 }
             }
@@ -233,16 +228,10 @@ impl Gateway {
         match heard {
             Ok(Heard::Event(event)) => Update::Event(event),
             Ok(Heard::Gap) => Update::Gap,
-            Ok(Heard::Alive {
-                server_time,
-                version,
-            }) => {
+            Ok(Heard::Alive { server_time }) => {
                 self.lost.reset();
                 self.refused.reset();
-                Update::Alive {
-                    server_time,
-                    version,
-                }
+                Update::Alive { server_time }
             }
             Err(cause) => self.disconnected(cause),
         }

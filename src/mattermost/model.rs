@@ -20,9 +20,6 @@ pub struct Post {
     /// When it was written.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub create_at: Timestamp,
-    /// When anything of it changed last; a reply changes its root, a reaction its post.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub update_at: Timestamp,
     /// When its text was edited last; zero: never.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub edit_at: Timestamp,
@@ -54,15 +51,9 @@ pub struct Post {
     /// What clients and integrations attached; any user may write most of its keys.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub props: Map<String, Value>,
-    /// The identifiers of its files.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub file_ids: Vec<String>,
     /// What the server adds to what is stored.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub metadata: PostMetadata,
-    /// The idempotency key that its creator sent; only in the answer to that and in the event.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub pending_post_id: String,
     /// The server that it came from over a shared channel; none: from this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
@@ -163,23 +154,6 @@ pub struct Team {
     /// The name in its address.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub name: String,
-    /// The name that people see.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub display_name: String,
-}
-
-/// Someone's emoji under a post (`model.Reaction`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Reaction {
-    /// Who reacted.
-    #[serde(deserialize_with = "lenient::id")]
-    pub user_id: UserId,
-    /// To what.
-    #[serde(deserialize_with = "lenient::id")]
-    pub post_id: PostId,
-    /// The emoji's name without colons.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub emoji_name: String,
 }
 
 /// A post that is to be created; the author is whom the token belongs to.

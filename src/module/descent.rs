@@ -121,15 +121,6 @@ pub fn kill_tree(root: u32) {
     processes.kill(&found);
 }
 
-/// Takes away those children of ours that have ended and are none of `own`, for which somebody else waits.
-pub fn reap_inherited(own: &BTreeSet<u32>) {
-    for child in Processes::read().children(std::process::id()) {
-        if child.ended && !own.contains(&child.pid) {
-            reap(child.pid);
-        }
-    }
-}
-
 /// The process that `process` belongs to by its environment, which it may have changed.
 #[must_use]
 pub fn mark(process: u32) -> Option<u32> {

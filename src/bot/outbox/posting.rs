@@ -146,7 +146,7 @@ impl<'a> Posting<'a> {
             File::None | File::Wanted(_) => {}
         }
         self.ledger.attempted(self.delivery.id, Timestamp::now());
-        let answer = self.api.create_post_with(leave, &post).await;
+        let answer = self.api.create_post(leave, &post).await;
         self.ledger
             .attempt_ended(self.delivery.id, Timestamp::now());
         let answer = read(answer, self.delivery, self.me);

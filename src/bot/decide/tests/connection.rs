@@ -29,7 +29,6 @@ fn every_hello_is_followed_by_a_sweep() {
         retry_in: Duration::ZERO,
     }));
     let connected = Update::Connected {
-        connection_id: String::new(),
         server_version: String::new(),
     };
     assert_eq!(
@@ -37,10 +36,7 @@ fn every_hello_is_followed_by_a_sweep() {
         0,
         "its clock is not known yet"
     );
-    let alive = Update::Alive {
-        server_time: None,
-        version: None,
-    };
+    let alive = Update::Alive { server_time: None };
     assert_eq!(sweeps(&bench.decide(Event::Gateway(alive))), 1);
 }
 
@@ -50,7 +46,6 @@ fn the_server_is_asked_once_who_we_are_however_often_it_is_connected_to() {
     let mut asked = 0;
     for _ in 0..3 {
         let connected = Update::Connected {
-            connection_id: String::new(),
             server_version: String::new(),
         };
         let effects = bench.decide(Event::Gateway(connected));
@@ -72,7 +67,6 @@ fn an_empty_ledger_hears_of_the_first_hello_before_anything_is_served() {
     let mut bench = Bench::new();
     let now = bench.now().wall;
     let effects = bench.decide(Event::Gateway(Update::Connected {
-        connection_id: String::new(),
         server_version: String::new(),
     }));
     let is_written = |effect: &Effect| matches!(effect, Effect::ProofOfLife(_));
@@ -100,7 +94,6 @@ fn an_empty_ledger_begins_with_the_first_hello_of_a_connection_that_broke_too() 
     let mut bench = Bench::new();
     let hello = |bench: &mut Bench| {
         bench.decide(Event::Gateway(Update::Connected {
-            connection_id: String::new(),
             server_version: String::new(),
         }))
     };
@@ -273,7 +266,6 @@ fn who_stops_does_not_become_ready() {
 fn what_is_asked_between_hello_and_our_identity_is_served() {
     let mut bench = Bench::new();
     let connected = Update::Connected {
-        connection_id: String::new(),
         server_version: String::new(),
     };
     bench.decide(Event::Gateway(connected));
