@@ -148,14 +148,13 @@ fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The folder that the configuration names; its token is of no concern here.
+/// The folder that the configuration names.
 fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
     let path = config::find(options.path.as_deref()).context(
         "name the folder of the modules with --folder, or a configuration that tells it",
     )?;
-    let environment = Environment::of_process().with_any_token();
-    let loaded = config::load(&path, &environment, options.strict)?;
-    Ok(loaded.config.modules.commanddir)
+    let (modules, _) = config::modules(&path, &Environment::of_process())?;
+    Ok(modules.commanddir)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
