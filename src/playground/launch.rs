@@ -16,6 +16,7 @@ use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::state_directory::{Lock, StateDirectory};
 use crate::lifecycle::terminal::{greet, print_error};
+use crate::module::trampoline;
 
 use super::{Options, Playground, StartError};
 
@@ -46,23 +47,6 @@ const DICE: [(&str, &str); 2] = [
         "defaults.py",
         include_str!("../../examples/modules/dice/defaults.py"),
     ),
-];
-
-/// What a supervisor around the playground gave it, and its bot must not take for its own.
-const SUPERVISORS: [&str; 13] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-    "INVOCATION_ID",
-    "SYSTEMD_EXEC_PID",
-    "JOURNAL_STREAM",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-    "CREDENTIALS_DIRECTORY",
-    "STATE_DIRECTORY",
-    "MATTERBOT_TOKEN",
-    "MATTERBOT_MODULES_SOCKET",
 ];
 
 /// Runs the server, and the bot unless it is not wanted, until a signal or the bot's end.
@@ -280,11 +264,8 @@ fn write_config(
 /// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us; it ends when we do,
 /// also when we are killed.
 fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Child> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the playground's one child, its environment scrubbed here"
-    )]
-    let mut command = Command::new(origin.program());
+    // What a supervisor around the playground gave it, the bot must not take for its own.
+    let mut command = Command::from(trampoline::scrubbed(origin.program()));
     command
         .arg("--config")
         .arg(config)
@@ -292,9 +273,6 @@ fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Chil
         .args(debug.then_some("--debug"))
         .process_group(0)
         .kill_on_drop(true);
-    for variable in SUPERVISORS {
-        command.env_remove(variable);
-    }
     command
         .spawn()
         .with_context(|| format!("starting {}", origin.program().display()))
