@@ -41,6 +41,7 @@ use tokio::time::sleep_until;
 use crate::lifecycle::Status;
 use crate::lifecycle::reexec::Origin;
 use crate::module::{descent, trampoline};
+use crate::tasks;
 
 use event::Event;
 use host::Host;
@@ -70,10 +71,7 @@ pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
     }
     descent::become_subreaper().context("becoming the parent of what modules leave behind")?;
     // The threads that start children must not end before this process does: there is only one.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the module host")?;
+    let runtime = tasks::runtime().context("starting the module host")?;
     let served = runtime.block_on(serve(origin.program()));
     // A folder that is still being read on a disk that hangs holds nothing up.
     runtime.shutdown_background();

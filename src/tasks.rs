@@ -1,11 +1,14 @@
-//! The one place that spawns tasks, so that a drain knows what still runs; and what becomes of work that panics.
+//! The one place that makes runtimes and spawns tasks, so that a drain knows what still runs; and what becomes of work
+//! that panics.
 
 use std::any::Any;
 use std::future::Future;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
@@ -75,6 +78,14 @@ impl Tasks {
             .await
             .is_ok()
     }
+}
+
+/// A runtime of one thread, which serves everything: the work is waiting.
+///
+/// # Errors
+/// The kernel gives no event queue.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Work that panicked, with what the panic said; where it was, the panic's own message tells.

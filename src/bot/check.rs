@@ -14,9 +14,9 @@ use crate::ledger;
 use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::{print, print_error};
 use crate::lifecycle::{Status, linger, marker};
+use crate::tasks;
 use crate::timestamp::Timestamp;
 
-use super::process::runtime;
 use super::reply::{counted, duration};
 use super::{StartFailure, refusal};
 
@@ -98,7 +98,7 @@ pub fn run(
         }
     }
     if let Some(config) = config {
-        let runtime = runtime()?;
+        let runtime = tasks::runtime()?;
         findings.state(&config, for_restart);
         runtime.block_on(findings.ask(&config, arguments.online));
         if arguments.modules {

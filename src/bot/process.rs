@@ -8,7 +8,7 @@ use crate::config::{self, Config, Environment};
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::{Outcome, Status};
 use crate::logging::{self, Logging};
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 use super::supervision::Launch;
 use super::{Bot, Ended, StartFailure};
@@ -91,21 +91,11 @@ async fn live(
 fn run(
     bot: impl Future<Output = Result<Outcome, StartFailure>> + Send + 'static,
 ) -> Result<Outcome, StartFailure> {
-    let runtime = runtime()?;
+    let runtime = tasks::runtime()?;
     let ended = runtime.block_on(async { Tasks::new().spawn(bot).await });
     runtime.shutdown_timeout(LAST_FILES);
     // Nobody cancels it, so that it can only have panicked, which the process is to end with.
     ended.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
-}
-
-/// One thread serves everything: the work is waiting.
-///
-/// # Errors
-/// The kernel gives no event queue.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::module::harness::Harness;
 use crate::module::protocol::{
     Answer, Call, FailureReason, FromHost, Loading, Log, Stage, Staged, ToHost,
 };
+use crate::tasks;
 
 /// The only generation.
 const GENERATION: u64 = 1;
@@ -51,10 +52,7 @@ pub fn run(
     origin: &Origin,
 ) -> anyhow::Result<Status> {
     let (stage, timeout) = prepare(options, arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    tasks::runtime()?.block_on(async {
         let harness = Harness::start(origin.program(), tell).context("starting the module host")?;
         let mut trial = Trial(harness);
         let status = trial.run(stage, &arguments.text.join(" "), timeout).await;

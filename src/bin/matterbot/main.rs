@@ -10,7 +10,7 @@ use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::{self, print_error};
 use matterbot::lifecycle::{Status, parent};
-use matterbot::{module_host, playground, scaffold};
+use matterbot::{module_host, playground, scaffold, tasks};
 
 use arguments::{Arguments, Command};
 
@@ -77,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Playground(arguments)) => {
             let debug = options.debug;
             let run = playground::launch::run(arguments, debug, &origin);
-            Ok(process::runtime()?.block_on(run)?)
+            Ok(tasks::runtime()?.block_on(run)?)
         }
         Some(Command::Try(text)) => Ok(module_host::trial::run(options, text, &origin)?),
         Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),
