@@ -15,6 +15,7 @@ mod column;
 mod file;
 mod inspect;
 mod mark;
+mod migrations;
 mod outbox;
 mod prune;
 mod reader;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
+pub use call::{Call, CallKey, CallState, Recent, Started};
 pub use file::{OpenError, wants_room};
 pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
@@ -42,6 +43,7 @@ pub use restore::{Restored, is_sound, restore};
 pub use retention::{Forgotten, Pass, RETENTION, SHORTEST_RETENTION};
 pub use run::Run;
 pub use schema::check;
+pub use store::Settlement;
 pub use survey::{Owed, Query, Record, Survey, Undeliverable, Waiting, survey};
 pub use watermark::Watermark;
 

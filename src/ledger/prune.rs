@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::file::{COMPANIONS, LedgerFile, NAME, OpenError};
-use super::retention::{FORGETTABLE, Forgotten, Pass};
+use super::retention::{FORGETTABLE, Forgotten, OTHERS, Pass};
 use super::schema;
 use crate::timestamp::Timestamp;
 
@@ -170,7 +170,7 @@ impl Pass {
             number,
         )?;
         let mut others = [0; 3];
-        for (count, table) in others.iter_mut().zip(Self::others()) {
+        for (count, table) in others.iter_mut().zip(OTHERS) {
             // No limit: all of it.
             *count = connection.query_row(
                 &format!("SELECT count(*) FROM {table}"),

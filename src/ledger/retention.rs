@@ -28,8 +28,8 @@ const BATCH: u32 = 100;
 pub(super) const FORGETTABLE: &str = "state <> 'running' AND recorded_at < ?1 AND asked_at < ?2
      AND id < (SELECT max(id) FROM call)";
 
-/// The other tables, in the order of a pass: what may go of each, given the limit of our clock.
-const OTHERS: [&str; 3] = [
+/// The other tables, in the order of a pass, with what may go of each: `?1` is the limit of our clock, `?2` the most rows.
+pub(super) const OTHERS: [&str; 3] = [
     "undeliverable WHERE id IN (SELECT id FROM undeliverable WHERE at < ?1 LIMIT ?2)",
     "restart WHERE nonce IN (SELECT nonce FROM restart WHERE settled_at < ?1 LIMIT ?2)",
     // What counts starts reads the latest runs, however old they are.
@@ -94,11 +94,6 @@ impl Pass {
             thorough: true,
             ..Self::new(now, keep)
         }
-    }
-
-    /// The other tables, with what may go of each: `?1` is the limit of our clock, `?2` the most rows.
-    pub(super) fn others() -> [&'static str; 3] {
-        OTHERS
     }
 
     /// Whether nothing is left to do.

@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::call::{CallKey, CallState};
-use super::column::CallKeys;
 use super::file::{LedgerFile, OpenError};
-use super::outbox::Kind;
+use super::outbox::{CallKeys, Kind};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::timestamp::Timestamp;
 
