@@ -61,11 +61,10 @@ impl Kind {
 /// that take anything. Words that name no kind do not count: a module with none but such takes anything.
 #[must_use]
 pub fn takes(module: &Module, kind: Option<Kind>) -> bool {
-    let mut known = module.accepts.iter().flatten().filter(|word| {
-        let word = word.as_str();
-        Kind::ALL.iter().any(|kind| kind.word() == word)
-    });
-    let mut known = known.by_ref().peekable();
+    let words = module.accepts.iter().flatten();
+    let mut known = words
+        .filter(|word| Kind::ALL.iter().any(|kind| kind.word() == word.as_str()))
+        .peekable();
     known.peek().is_none() || known.any(|word| kind.is_some_and(|kind| kind.word() == word))
 }
 
