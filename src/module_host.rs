@@ -38,7 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::module::{descent, trampoline};
 use crate::tasks;
@@ -61,7 +61,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Standard input is no unix stream socket, or the kernel refuses what a host needs.
-pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
+pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<ExitStatus> {
     if arguments.trampoline {
         let (program, arguments) = arguments
             .program
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
     let served = runtime.block_on(serve(origin.program()));
     // A folder that is still being read on a disk that hangs holds nothing up.
     runtime.shutdown_background();
-    served.map(|()| Status::Stopped)
+    served.map(|()| ExitStatus::Success)
 }
 
 async fn serve(program: &Path) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use crate::config::{self, Environment};
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::terminal::print;
 
 /// The arguments of `matterbot module`.
@@ -81,7 +81,7 @@ impl Language {
 ///
 /// # Errors
 /// There is a module of this name, or the folder cannot be written.
-pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<Status> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let Command::New(new) = &arguments.command;
     let folder = match &new.folder {
         Some(folder) => folder.clone(),
@@ -106,7 +106,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
          Put into service:  @reload (in the chat, as an admin)\n\
          Make available:    @bind {name} (in each channel that is to have it)"
     ));
-    Ok(Status::Stopped)
+    Ok(ExitStatus::Success)
 }
 
 /// A name that is a folder, a package of Python and a word in the chat.

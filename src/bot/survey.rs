@@ -12,7 +12,7 @@ use crate::config::{self, Environment};
 use crate::ledger::{self, Run};
 use crate::lifecycle::state_directory::{Holder, Room, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
-use crate::lifecycle::{Status, marker};
+use crate::lifecycle::{ExitStatus, marker};
 use crate::timestamp::Timestamp;
 
 use super::condition::{self, Condition};
@@ -93,12 +93,12 @@ enum RestartMarker {
 ///
 /// # Errors
 /// The configuration or the state directory cannot be read.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let path = config::state_directory(&path, &Environment::of_process())
         .map_err(StartFailure::configuration)?;
     let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
-        status: Status::Unknown,
+        status: ExitStatus::Unknown,
         ..unreadable(error).into()
     })?;
     let error = survey.ledger.error.take();
@@ -114,9 +114,9 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         ));
     }
     Ok(match survey.state {
-        State::Serving => Status::Stopped,
-        State::NotServing => Status::Failure,
-        State::NotRunning => Status::NotRunning,
+        State::Serving => ExitStatus::Success,
+        State::NotServing => ExitStatus::Failure,
+        State::NotRunning => ExitStatus::NotRunning,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::command::catalogue::{Catalogue, Loaded, Roster};
 use crate::command::indicator;
 use crate::command::parse::{Invocation, Target, Vocabulary};
 use crate::config::{self, Environment};
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::terminal::{print, print_error};
 use crate::module::harness::Harness;
@@ -50,7 +50,7 @@ pub fn run(
     options: &config::Options,
     arguments: &Arguments,
     origin: &Origin,
-) -> anyhow::Result<Status> {
+) -> anyhow::Result<ExitStatus> {
     let (stage, timeout) = prepare(options, arguments)?;
     tasks::runtime()?.block_on(async {
         let harness = Harness::start(origin.program(), tell).context("starting the module host")?;
@@ -91,7 +91,12 @@ fn prepare(options: &config::Options, arguments: &Arguments) -> anyhow::Result<(
 struct Trial(Harness);
 
 impl Trial {
-    async fn run(&mut self, stage: Stage, text: &str, timeout: Duration) -> anyhow::Result<Status> {
+    async fn run(
+        &mut self,
+        stage: Stage,
+        text: &str,
+        timeout: Duration,
+    ) -> anyhow::Result<ExitStatus> {
         let folder = stage.folder.clone();
         let catalogue = catalogue(self.0.load(stage).await?, text);
         let generations = catalogue
@@ -106,9 +111,9 @@ impl Trial {
             if catalogue.modules().next().is_none() {
                 print_error(format_args!("no module of {} was loaded", folder.display()));
             }
-            return Ok(Status::Usage);
+            return Ok(ExitStatus::Usage);
         }
-        let mut status = Status::Stopped;
+        let mut status = ExitStatus::Success;
         let are_several = calls.len() > 1;
         for (number, (module, invocation)) in calls.into_iter().enumerate() {
             if are_several {
@@ -116,7 +121,7 @@ impl Trial {
             }
             let call = call(number, invocation, timeout);
             if !self.call(&module, call).await? {
-                status = Status::Failure;
+                status = ExitStatus::Failure;
             }
         }
         Ok(status)

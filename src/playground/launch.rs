@@ -5,13 +5,13 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::state_directory::{Lock, StateDirectory};
@@ -53,7 +53,11 @@ const DICE: [(&str, &str); 2] = [
 ///
 /// # Errors
 /// The address is taken, the directory cannot be written, or the bot cannot be started.
-pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow::Result<Status> {
+pub async fn run(
+    arguments: &Arguments,
+    debug: bool,
+    origin: &Origin,
+) -> anyhow::Result<ExitStatus> {
     let mut signals = Signals::listen().context("listening to signals")?;
     let directory = match &arguments.state {
         Some(directory) => Directory::kept(directory)?,
@@ -71,7 +75,7 @@ pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow:
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
-        return Ok(Status::Stopped);
+        return Ok(ExitStatus::Success);
     }
     let modules = match &arguments.modules {
         Some(folder) => fs::canonicalize(folder)
@@ -269,7 +273,7 @@ fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Chil
     command
         .arg("--config")
         .arg(config)
-        .args(["--parent", &std::process::id().to_string()])
+        .args(["--parent", &process::id().to_string()])
         .args(debug.then_some("--debug"))
         .process_group(0)
         .kill_on_drop(true);
@@ -298,10 +302,10 @@ fn pass_on(bot: &Child, signal: Signal) {
     }
 }
 
-fn outcome(ended: ExitStatus) -> Status {
+fn outcome(ended: process::ExitStatus) -> ExitStatus {
     match ended.code() {
-        Some(0) => Status::Stopped,
-        Some(78) => Status::Configuration,
-        _ => Status::Failure,
+        Some(0) => ExitStatus::Success,
+        Some(78) => ExitStatus::Configuration,
+        _ => ExitStatus::Failure,
     }
 }

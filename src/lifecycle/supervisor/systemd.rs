@@ -7,7 +7,7 @@ use zbus::OwnedObjectPath;
 use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 
-use super::super::Status;
+use super::super::ExitStatus;
 use crate::timestamp::Timestamp;
 
 /// How long the manager may take to answer all questions.
@@ -67,7 +67,7 @@ pub(super) async fn proof(starts: Option<&[Timestamp]>, now: Timestamp) -> Resul
 
 /// Whether `unit` starts its main process `pid` again after status 75.
 fn judge(unit: &Unit, pid: u32, starts: Option<&[Timestamp]>, now: Timestamp) -> Result<(), Doubt> {
-    let status = i32::from(Status::Restart.code());
+    let status = i32::from(ExitStatus::Restart.code());
     let Unit { id, restart, .. } = unit;
     if unit.main_pid != pid {
         let reason = format!(

@@ -7,8 +7,8 @@ use crate::bot::event::Event;
 use crate::bot::ticket::Fate;
 use crate::bot::watermark::SETTLING;
 use crate::id::UserId;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::Outcome;
-use crate::lifecycle::Status;
 use crate::lifecycle::signals::{Signal, Stopper};
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
@@ -166,7 +166,7 @@ fn a_token_that_never_worked_is_given_up_after_a_minute_of_refusals_from_a_healt
     );
     assert_eq!(
         finish(&bench.wait(14).decide(refused(true))),
-        Some(Outcome::Exit(Status::Configuration))
+        Some(Outcome::Exit(ExitStatus::Configuration))
     );
 
     let mut bench = Bench::new();
