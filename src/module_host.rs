@@ -21,6 +21,7 @@ mod event;
 mod forking;
 mod greeting;
 mod host;
+mod id;
 mod importing;
 mod interpreter;
 mod process;

@@ -7,34 +7,19 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::module::protocol::{Call, Failure, FailureReason, FromHost, Hook, ToModule};
+use crate::module::protocol::{Call, FailureReason, Hook, ToModule};
 
 use super::connection::Outlet;
-use super::event::{CodeId, Printer, ProcessId};
 use super::host::{Host, Start, Waiting};
+use super::id::{CodeId, Printer, ProcessId};
 use super::process::{self, Condition, Process};
-use super::said;
-use super::strays;
+use super::said::failure;
 
 /// How long a process that was started may take to its greeting.
 pub(super) const GREETING: Duration = Duration::from_secs(10);
 
 /// A line for the bot, with the room that it takes.
 pub(super) type Told = (Vec<u8>, Option<OwnedSemaphorePermit>);
-
-/// The failure of `call`, as a line for the bot.
-pub(super) fn failure(call: &str, reason: FailureReason, trace: String) -> Vec<u8> {
-    said::line(&FromHost::Error(Failure {
-        call: call.to_owned(),
-        reason,
-        trace: strays::shorten(trace),
-    }))
-}
-
-/// The end of a call whose module said what is no answer.
-pub(super) fn malformed(call: &str, why: String) -> Vec<u8> {
-    failure(call, FailureReason::Malformed, why)
-}
 
 impl Host {
     pub(super) fn call(&mut self, module: &str, generation: u64, call: Call, now: Instant) {

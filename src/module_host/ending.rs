@@ -11,9 +11,10 @@ use crate::module::descent::{self, Processes};
 use crate::module::protocol::FailureReason;
 
 use super::calling;
-use super::event::{CodeId, Printer, ProcessId};
 use super::host::Host;
+use super::id::{CodeId, Printer, ProcessId};
 use super::process::Condition;
+use super::said::failure;
 
 /// How long a process that was told to end may take.
 const ENDING: Duration = Duration::from_secs(2);
@@ -210,7 +211,7 @@ impl Host {
         };
         let calls = process.calls.iter();
         for (call, _) in calls.filter(|(_, deadline)| deadline.is_some()) {
-            let line = calling::failure(call, reason, trace.clone());
+            let line = failure(call, reason, trace.clone());
             self.bot.send(line, None);
         }
         if !process.greeted {

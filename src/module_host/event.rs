@@ -5,20 +5,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::module::folder::Folder;
 use crate::module::protocol::ToHost;
 
+use super::id::{InterpreterId, Printer, ProcessId};
 use super::interpreter::FromInterpreter;
 use super::said::Said;
-
-/// A process that runs a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ProcessId(pub(super) u64);
-
-/// A process that imports modules in Python and forks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct InterpreterId(pub(super) u64);
-
-/// One state of a module's files, in however many generations it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CodeId(pub(super) u64);
 
 /// What happened.
 #[derive(Debug)]
@@ -51,13 +40,4 @@ pub(super) enum Event {
     Time,
     /// SIGTERM or SIGINT.
     Stop,
-}
-
-/// Who prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Printer {
-    /// A module.
-    Module(ProcessId),
-    /// An interpreter, or a module while it is imported.
-    Interpreter(InterpreterId),
 }

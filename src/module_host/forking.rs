@@ -14,9 +14,9 @@ use crate::module::protocol::{FailureReason, Stage};
 
 use super::calling::GREETING;
 use super::connection::Outlet;
-use super::event::{CodeId, InterpreterId, Printer, ProcessId};
 use super::host::Host;
-use super::interpreter::{Interpreter, Purpose};
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
+use super::interpreter::{Imports, Interpreter, Purpose};
 use super::process::{Condition, Process};
 
 /// How long the import of all modules may take; the interpreter cuts off each that takes too long by itself.
@@ -50,13 +50,15 @@ impl Host {
         let interpreter = InterpreterId(self.number());
         let until = now + IMPORT;
         let (name, number, descriptors) = self.prepare_fork(id, interpreter, until)?;
-        let started = Interpreter::start(
-            &self.ourselves,
+        let imports = Imports {
             stage,
-            (Purpose::Own(number), until),
-            (Some(&[&*name]), &[]),
-            (interpreter, &self.ears),
-        );
+            only: Some(&[&*name]),
+            skip: &[],
+            until,
+        };
+        let purpose = Purpose::Own(number);
+        let started =
+            Interpreter::start(&self.ourselves, purpose, &imports, interpreter, &self.ears);
         match started {
             Ok(mut started) => {
                 started.descriptors = descriptors;

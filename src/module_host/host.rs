@@ -14,7 +14,8 @@ use crate::tasks::Tasks;
 
 use super::connection::{self, Outlet, Room};
 use super::ending::Sweeping;
-use super::event::{CodeId, Event, InterpreterId, Printer, ProcessId};
+use super::event::Event;
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
 use super::interpreter::Interpreter;
 use super::process::{Condition, Ears, Process};
 use super::said::{self, Said};
@@ -183,12 +184,8 @@ impl Host {
             }
             Said::Done(call, line) => self.done(id, &call, Some((line, room)), now),
             Said::Malformed(call, why) => {
-                self.done(
-                    id,
-                    &call,
-                    Some((super::calling::malformed(&call, why), None)),
-                    now,
-                );
+                let told = (said::malformed(&call, why), None);
+                self.done(id, &call, Some(told), now);
             }
             Said::Request(line) => self.bot.send(line, room),
             Said::Log(log) => self.log(&name, &log.level, log.text),

@@ -8,9 +8,9 @@ use crate::module::protocol::Loading;
 use crate::module::{descent, trampoline};
 
 use super::ending::{LAST_LINES, LAST_WORDS};
-use super::event::{InterpreterId, ProcessId};
 use super::forking::IMPORT;
 use super::host::{Host, Start};
+use super::id::{InterpreterId, ProcessId};
 use super::interpreter::{FromInterpreter, Purpose, State};
 
 /// How long an interpreter that was told to end may take.

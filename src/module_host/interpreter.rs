@@ -21,7 +21,8 @@ use crate::module::lines::LineReader;
 use crate::module::protocol::{LINE_LIMIT, Log, Stage, StagedModule};
 use crate::module::{python, trampoline};
 
-use super::event::{Event, InterpreterId, Printer, ProcessId};
+use super::event::Event;
+use super::id::{InterpreterId, Printer, ProcessId};
 use super::process::Ears;
 
 /// How much of what it prints is remembered, in bytes; the last line may go beyond.
@@ -84,6 +85,19 @@ pub(super) enum Purpose {
     Generation(u64),
     /// For one module that cannot be forked; the interpreter becomes this process.
     Own(ProcessId),
+}
+
+/// What an interpreter is to import.
+#[derive(Debug)]
+pub(super) struct Imports<'a> {
+    /// Modules of this stage...
+    pub(super) stage: &'a Stage,
+    /// ...of which only these, if it is not `None`...
+    pub(super) only: Option<&'a [&'a str]>,
+    /// ...and none of these...
+    pub(super) skip: &'a [String],
+    /// ...until then.
+    pub(super) until: Instant,
 }
 
 /// What an interpreter is doing.
@@ -150,17 +164,18 @@ pub(super) fn lost(stage: &Stage) -> Option<String> {
 }
 
 impl Interpreter {
-    /// Starts `python`, which imports the modules of `stage`: `only` those, and not those to `skip`.
+    /// Starts the interpreter of the stage, which makes `imports`.
     ///
     /// # Errors
     /// It cannot be executed.
     pub(super) fn start(
         ourselves: &Path,
-        stage: &Stage,
-        (purpose, until): (Purpose, Instant),
-        (only, skip): (Option<&[&str]>, &[String]),
-        (id, ears): (InterpreterId, &Ears),
+        purpose: Purpose,
+        imports: &Imports<'_>,
+        id: InterpreterId,
+        ears: &Ears,
     ) -> io::Result<Self> {
+        let stage = imports.stage;
         let (ours, theirs) = StdUnixStream::pair()?;
         let mut command = trampoline::command(ourselves, &of_stage(stage));
         let (output, their_output) = io::pipe()?;
@@ -182,7 +197,7 @@ impl Interpreter {
         drop(ears.tasks.spawn(write_orders(write, orders)));
         let interpreter = Self {
             purpose,
-            state: State::Importing(until),
+            state: State::Importing(imports.until),
             pid: Some(child.id()),
             end: String::new(),
             printing: 2,
@@ -194,8 +209,8 @@ impl Interpreter {
         let import = ToInterpreter::Import {
             folder: &stage.folder,
             workers: stage.workers,
-            only,
-            skip,
+            only: imports.only,
+            skip: imports.skip,
         };
         interpreter.order(line(&import)?, Vec::new());
         Ok(interpreter)

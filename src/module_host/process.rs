@@ -16,7 +16,8 @@ use crate::module::protocol::{FailureReason, LINE_LIMIT};
 use crate::module::trampoline;
 
 use super::connection::{Outlet, Room};
-use super::event::{CodeId, Event, InterpreterId, Printer, ProcessId};
+use super::event::Event;
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
 use super::said::{self, Said};
 use super::strays::{self, Gate};
 

@@ -9,10 +9,11 @@ use serde::de::{Deserializer, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::module::protocol::{Description, FromHost, FromModule, LINE_LIMIT, Log};
+use crate::module::protocol::{
+    Description, Failure, FailureReason, FromHost, FromModule, LINE_LIMIT, Log,
+};
 
-use super::calling;
-use super::event::ProcessId;
+use super::id::ProcessId;
 use super::strays;
 
 /// The longest greeting, in bytes: those of all modules together are one line for the bot.
@@ -131,8 +132,8 @@ pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Sai
             Err(error) => Said::Malformed(call, format!("its progress is none: {error}")),
         },
         ("error", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
-            Ok(FromModule::Error(failure)) => {
-                let line = calling::failure(&call, failure.reason, failure.trace);
+            Ok(FromModule::Error(Failure { reason, trace, .. })) => {
+                let line = failure(&call, reason, trace);
                 Said::Done(call, line)
             }
             Ok(_) => Said::Stray(strays::clip(&line)),
@@ -204,6 +205,20 @@ pub(super) fn is_response(line: &[u8]) -> bool {
 pub(super) fn line(said: &FromHost) -> Vec<u8> {
     // These types have no keys that could fail.
     serde_json::to_vec(said).unwrap_or_default()
+}
+
+/// The failure of `call`, as a line for the bot.
+pub(super) fn failure(call: &str, reason: FailureReason, trace: String) -> Vec<u8> {
+    line(&FromHost::Error(Failure {
+        call: call.to_owned(),
+        reason,
+        trace: strays::shorten(trace),
+    }))
+}
+
+/// The end of a call whose module said what is no answer.
+pub(super) fn malformed(call: &str, why: String) -> Vec<u8> {
+    failure(call, FailureReason::Malformed, why)
 }
 
 /// A text that is checked to be one, and not kept.
