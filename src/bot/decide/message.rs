@@ -223,14 +223,14 @@ impl State {
     fn fate(&mut self, now: Now, ticket: &Ticket, source: Source, age: Duration) -> Fate {
         let found = source == Source::CatchUp;
         match self.rules.rate.check(ticket.post.user_id, now.instant) {
-            Verdict::Go if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() => {
+            Verdict::Allowed if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() => {
                 Fate::WrongChannel
             }
-            Verdict::Go if found && age > UNANSWERED => Fate::TooOld(age),
-            Verdict::Go if found && ticket.is_lifecycle() => Fate::WasAway,
-            Verdict::Go if found && self.acts(ticket) => Fate::MissedAct,
-            Verdict::Go if found && age > self.rules.max_age => Fate::TooOld(age),
-            Verdict::Go => Fate::Run,
+            Verdict::Allowed if found && age > UNANSWERED => Fate::TooOld(age),
+            Verdict::Allowed if found && ticket.is_lifecycle() => Fate::WasAway,
+            Verdict::Allowed if found && self.acts(ticket) => Fate::MissedAct,
+            Verdict::Allowed if found && age > self.rules.max_age => Fate::TooOld(age),
+            Verdict::Allowed => Fate::Run,
             Verdict::FirstOver => Fate::RateOver,
             Verdict::Over => Fate::RateStillOver,
         }
@@ -262,7 +262,7 @@ impl State {
         };
         let id = ticket.id();
         let handled = self.in_hand.contains_key(&id) || self.remembered.contains(&id);
-        let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Go;
+        let mut over = || self.rules.rate.check(post.user_id, now.instant) != Verdict::Allowed;
         if handled || age > self.rules.max_age || over() {
             return Vec::new();
         }
