@@ -13,5 +13,5 @@ use matterbot::mattermost::model::{NewPost, Post};
 
 /// Creates a post as the bot does: once the limiter allows it.
 async fn create_post(api: &Api, post: &NewPost) -> Result<Post, ApiError> {
-    api.create_post(api.leave().await, post).await
+    api.create_post(api.acquire_permit().await, post).await
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
-use super::call::{Call, Leave};
+use super::call::{Call, Permit};
 use super::{Api, ApiError};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::mattermost::model::{NewPost, Post, PostPage};
@@ -172,9 +172,9 @@ impl Api {
     ///
     /// # Errors
     /// As any call; 500 `api.post.deduplicate_create_post.pending` if another request with the same key is under way.
-    pub async fn create_post(&self, leave: Leave, post: &NewPost) -> Result<Post, ApiError> {
+    pub async fn create_post(&self, permit: Permit, post: &NewPost) -> Result<Post, ApiError> {
         let call = Call::post(&["posts"], post)?;
-        let answer = self.once_with(leave, &call, self.timeouts.create_post);
+        let answer = self.once_with(permit, &call, self.timeouts.create_post);
         answer.await?.decode()
     }
 
