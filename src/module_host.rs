@@ -24,10 +24,10 @@ mod host;
 mod id;
 mod importing;
 mod interpreter;
+mod log_limit;
+mod module_line;
 mod process;
-mod said;
 mod staging;
-mod strays;
 pub mod trial;
 
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ use tokio::time::sleep_until;
 
 use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
-use crate::module::{descent, trampoline};
+use crate::module::{process_tree, trampoline};
 use crate::tasks;
 
 use event::Event;
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<ExitStatus>
             .context("--trampoline without a program")?;
         return Err(trampoline::jump(program, arguments).into());
     }
-    descent::become_subreaper().context("becoming the parent of what modules leave behind")?;
+    process_tree::become_subreaper().context("becoming the parent of what modules leave behind")?;
     // The threads that start children must not end before this process does: there is only one.
     let runtime = tasks::runtime().context("starting the module host")?;
     let served = runtime.block_on(serve(origin.program()));
@@ -128,7 +128,7 @@ impl Signals {
     async fn next(&mut self) -> Event {
         loop {
             tokio::select! {
-                _ = self.child.recv() => return Event::Children,
+                _ = self.child.recv() => return Event::ChildExited,
                 _ = self.terminate.recv() => return Event::Stop,
                 _ = self.interrupt.recv() => return Event::Stop,
                 _ = self.hang_up.recv() => {}

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, Signal};
 
-/// Names the process, by its id, to which all belong that it starts; see [`super::descent`].
+/// Names the process, by its id, to which all belong that it starts; see [`super::process_tree`].
 pub const MARK: &str = "MATTERBOT_MODULE_PID";
 
 /// Variables that are ours or speak to a supervisor, and no business of a child: by name...

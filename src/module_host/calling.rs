@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use crate::module::protocol::{Call, FailureReason, Hook, ToModule};
 
-use super::connection::Outlet;
+use super::connection::LineWriter;
 use super::host::{Host, Start, Waiting};
 use super::id::{CodeId, Printer, ProcessId};
+use super::module_line::failure;
 use super::process::{self, Condition, Process};
-use super::said::failure;
 
 /// How long a process that was started may take to its greeting.
 pub(super) const GREETING: Duration = Duration::from_secs(10);
@@ -120,11 +120,11 @@ impl Host {
                 let number = ProcessId(self.number());
                 let broken = |error: std::io::Error| format!("its pipes cannot be used: {error}");
                 let input = tokio::net::unix::pipe::Sender::from_owned_fd(started.input);
-                let input = Outlet::new(&self.ears.tasks, input.map_err(broken)?);
+                let input = LineWriter::new(&self.readers.tasks, input.map_err(broken)?);
                 let output = process::receiver(started.output).map_err(broken)?;
-                self.ears.hear(number, Arc::clone(&name), output);
+                self.readers.read_module(number, Arc::clone(&name), output);
                 let printer = Printer::Module(number);
-                let prints = self.ears.hear_prints(printer, started.errors);
+                let prints = self.readers.read_prints(printer, started.errors);
                 prints.map_err(broken)?;
                 let until = Condition::Starting(now + GREETING);
                 let mut process = Process::new(id, name, until, input);
@@ -167,7 +167,7 @@ impl Host {
             return;
         };
         let Some(deadline) = process.calls.remove(call) else {
-            if process.gate.pass(now.into_std()).is_some() {
+            if process.bucket.pass(now.into_std()).is_some() {
                 let text = format!("it answered the call {call}, which it was not given");
                 let name = Arc::clone(&process.name);
                 self.log(&name, "warning", text);

@@ -48,7 +48,7 @@ impl Host {
         if let Condition::Starting(_) = process.condition {
             process.condition = Condition::Serving;
         }
-        process.last_words.clear();
+        process.recent_output.clear();
         let code = process.code;
         if self
             .codes

@@ -23,10 +23,10 @@ use crate::module::{python, trampoline};
 
 use super::event::Event;
 use super::id::{InterpreterId, Printer, ProcessId};
-use super::process::Ears;
+use super::process::Readers;
 
 /// How much of what it prints is remembered, in bytes; the last line may go beyond.
-const LAST_WORDS: usize = 16 * 1024;
+const RECENT_OUTPUT: usize = 16 * 1024;
 
 /// What an interpreter says.
 #[derive(Debug, Deserialize)]
@@ -131,7 +131,7 @@ pub(super) struct Interpreter {
     /// The descriptors for the module that it is to become.
     pub(super) descriptors: Vec<OwnedFd>,
     /// What it printed last, for the case that it imports nothing.
-    pub(super) last_words: String,
+    pub(super) recent_output: String,
 }
 
 /// The system's interpreter.
@@ -173,7 +173,7 @@ impl Interpreter {
         purpose: Purpose,
         imports: &Imports<'_>,
         id: InterpreterId,
-        ears: &Ears,
+        readers: &Readers,
     ) -> io::Result<Self> {
         let stage = imports.stage;
         let (ours, theirs) = StdUnixStream::pair()?;
@@ -189,12 +189,12 @@ impl Interpreter {
         drop(command);
         ours.set_nonblocking(true)?;
         let (read, write) = UnixStream::from_std(ours)?.into_split();
-        ears.hear_interpreter(id, read);
+        readers.read_interpreter(id, read);
         let printer = Printer::Interpreter(id);
-        ears.hear_prints(printer, output.into())?;
-        ears.hear_prints(printer, errors.into())?;
+        readers.read_prints(printer, output.into())?;
+        readers.read_prints(printer, errors.into())?;
         let (control, orders) = mpsc::unbounded_channel();
-        drop(ears.tasks.spawn(write_orders(write, orders)));
+        drop(readers.tasks.spawn(write_orders(write, orders)));
         let interpreter = Self {
             purpose,
             state: State::Importing(imports.until),
@@ -203,7 +203,7 @@ impl Interpreter {
             printing: 2,
             control: Some(control),
             descriptors: Vec::new(),
-            last_words: String::new(),
+            recent_output: String::new(),
         };
         interpreter.order(python::program(), Vec::new());
         let import = ToInterpreter::Import {
@@ -234,9 +234,9 @@ impl Interpreter {
 
     /// Remembers a printed line, for the case that it imports nothing.
     pub(super) fn remember(&mut self, text: &str) {
-        if self.state != State::Ready && self.last_words.len() < LAST_WORDS {
-            self.last_words.push_str(text);
-            self.last_words.push('\n');
+        if self.state != State::Ready && self.recent_output.len() < RECENT_OUTPUT {
+            self.recent_output.push_str(text);
+            self.recent_output.push('\n');
         }
     }
 
@@ -261,10 +261,10 @@ fn line(order: &ToInterpreter<'_>) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-impl Ears {
+impl Readers {
     /// Tells what an interpreter says, to its end.
-    fn hear_interpreter(&self, id: InterpreterId, control: OwnedReadHalf) {
-        let ears = self.clone();
+    fn read_interpreter(&self, id: InterpreterId, control: OwnedReadHalf) {
+        let readers = self.clone();
         drop(self.tasks.spawn(async move {
             let mut lines = LineReader::new(control, LINE_LIMIT);
             while let Ok(Some(line)) = lines.next().await {
@@ -275,9 +275,9 @@ impl Ears {
                         Event::Printed(Printer::Interpreter(id), text)
                     }
                 };
-                ears.tell(event);
+                readers.tell(event);
             }
-            ears.tell(Event::InterpreterSilent(id));
+            readers.tell(Event::InterpreterOutputClosed(id));
         }));
     }
 }

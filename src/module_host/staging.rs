@@ -45,7 +45,7 @@ impl Host {
         }
         self.rosters.insert(generation, BTreeMap::new());
         self.stagings.insert(generation, Staging::new(stage));
-        let events = self.ears.events.clone();
+        let events = self.readers.events.clone();
         // It reads files, which may take a while.
         drop(tokio::task::spawn_blocking(move || {
             let found = folder::scan(&folder);
@@ -149,7 +149,7 @@ impl Host {
             until: now + IMPORT,
         };
         let purpose = Purpose::Generation(generation);
-        let started = Interpreter::start(&self.ourselves, purpose, &imports, id, &self.ears);
+        let started = Interpreter::start(&self.ourselves, purpose, &imports, id, &self.readers);
         match started {
             Ok(interpreter) => {
                 self.interpreters.insert(id, interpreter);

@@ -16,10 +16,10 @@ use crate::config::{self, Environment};
 use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::terminal::{print, print_error};
-use crate::module::harness::Harness;
 use crate::module::protocol::{
     Answer, Call, FailureReason, FromHost, Loading, Log, Stage, Staged, ToHost,
 };
+use crate::module::standalone::StandaloneHost;
 use crate::tasks;
 
 /// The only generation.
@@ -53,8 +53,9 @@ pub fn run(
 ) -> anyhow::Result<ExitStatus> {
     let (stage, timeout) = prepare(options, arguments)?;
     tasks::runtime()?.block_on(async {
-        let harness = Harness::start(origin.program(), tell).context("starting the module host")?;
-        let mut trial = Trial(harness);
+        let host =
+            StandaloneHost::start(origin.program(), tell).context("starting the module host")?;
+        let mut trial = Trial(host);
         let status = trial.run(stage, &arguments.text.join(" "), timeout).await;
         if !trial.0.end().await {
             print_error("the module host does not end");
@@ -88,7 +89,7 @@ fn prepare(options: &config::Options, arguments: &Arguments) -> anyhow::Result<(
 }
 
 /// A module host, and what is tried with it.
-struct Trial(Harness);
+struct Trial(StandaloneHost);
 
 impl Trial {
     async fn run(

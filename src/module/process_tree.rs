@@ -1,4 +1,4 @@
-//! Processes by descent: the children of our children, those too that forked twice or left their session.
+//! The tree of processes below us: the children of our children, those too that forked twice or left their session.
 //!
 //! A process whose parent ends becomes a child of ours, since we are a child subreaper (prctl(2)); so nothing that was
 //! ever started below us can leave. Which of our modules left it behind, its session or its environment tells.
