@@ -1,7 +1,7 @@
 //! The module host: one process per command module, without the bot's token.
 //!
 //! Its standard input is a unix stream socket. A connected one leads to the bot; at a listening one it accepts one
-//! connection, and serves that. It reads no configuration. When the connection ends it kills all that stems from it, and
+//! connection, and serves that. It reads no configuration. When the connection ends it kills all its descendants, and
 //! ends.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //!  (folder) ───────▶ code, greeted ─────────▶ code, called ──────────────────────────────▶ (gone)
 //!                                                  │ first call            ▲
 //!                                                  ▼                       │
-//!                        process: starting ──▶ serving ──▶ ending ──▶ killed, and all that stems from it
+//!                        process: starting ──▶ serving ──▶ ending ──▶ killed, and all its descendants
 //!                                                  │ a call past its deadline  ▲
 //!                                                  └──▶ retired ───────────────┘ its other calls have ended
 //! ```

@@ -68,7 +68,7 @@ pub fn takes(module: &Module, kind: Option<Kind>) -> bool {
     known.peek().is_none() || known.any(|word| kind.is_some_and(|kind| kind.word() == word))
 }
 
-/// What kind `parameter` is, defanged or not; none if it is no indicator.
+/// What kind `parameter` is, defanged or not; `None` if it is no indicator.
 #[must_use]
 pub fn classify(parameter: &str) -> Option<Kind> {
     let raw = parameter.trim();

@@ -54,7 +54,7 @@ pub enum CallState {
     Running,
     /// Executed.
     Done,
-    /// Executed in vain.
+    /// Ran and failed.
     Failed,
     /// Refused.
     Denied,

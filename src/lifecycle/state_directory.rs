@@ -125,7 +125,7 @@ impl StateDirectory {
         Ok(directory)
     }
 
-    /// Opens `path` for a command that only looks, whoever runs it; none if it does not exist.
+    /// Opens `path` for a command that only looks, whoever runs it; `None` if it does not exist.
     ///
     /// # Errors
     /// It is a symbolic link, not a directory, or not readable for us.

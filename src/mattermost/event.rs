@@ -82,7 +82,7 @@ pub struct Posted {
     pub channel_name: String,
     /// The name that people see; of a direct message, the one who wrote, with an `@`.
     pub channel_display_name: String,
-    /// The channel's team; none for direct and group messages.
+    /// The channel's team; `None` for direct and group messages.
     pub team_id: Option<TeamId>,
 }
 

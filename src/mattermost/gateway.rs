@@ -91,7 +91,8 @@ pub enum Update {
     },
 }
 
-/// Why there is no connection; `Display` is half a sentence for the operator, the rest is its source.
+/// Why there is no connection; `Display` is a clause (no capital, no full stop) for the operator, the rest is its
+/// source.
 #[derive(Debug, thiserror::Error)]
 pub enum DisconnectCause {
     /// The server cannot be asked who we are, or does not upgrade.

@@ -32,7 +32,7 @@ pub struct Post {
     /// Where it stands.
     #[serde(deserialize_with = "lenient::id")]
     pub channel_id: ChannelId,
-    /// The root of its thread; none if it is a root.
+    /// The root of its thread; `None` if it is a root.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
     pub root_id: Option<PostId>,
     /// Of a row of the edit history: the post that it is an old version of.
@@ -54,7 +54,7 @@ pub struct Post {
     /// What the server adds to what is stored.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub metadata: PostMetadata,
-    /// The server that it came from over a shared channel; none: from this one.
+    /// The server that it came from over a shared channel; `None`: from this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
 }
@@ -102,7 +102,7 @@ pub struct Channel {
     /// Its identifier.
     #[serde(deserialize_with = "lenient::id")]
     pub id: ChannelId,
-    /// Its team; none for direct and group messages.
+    /// Its team; `None` for direct and group messages.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
     pub team_id: Option<TeamId>,
     /// What it is.
@@ -140,7 +140,7 @@ pub struct User {
     /// Whether it is a bot account.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub is_bot: bool,
-    /// The server that the account belongs to; none: this one.
+    /// The server that the account belongs to; `None`: this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
 }

@@ -77,7 +77,7 @@ impl Processes {
         }
     }
 
-    /// All that stem from `root`, without itself, and without `spared` and what stems from them.
+    /// All descendants of `root`, without itself, and without `spared` and their descendants.
     #[must_use]
     pub fn descendants(&self, root: u32, spared: &BTreeSet<u32>) -> Vec<Process> {
         let mut found: Vec<Process> = Vec::new();
@@ -95,9 +95,8 @@ impl Processes {
     }
 }
 
-/// Sends SIGKILL to all that stem from us, but for `spared` and what stems from them, and takes away those that have ended
-/// and are our children. Gives how many are left, which is to be zero after some milliseconds: processes that are being
-/// started, or that the kernel still holds.
+/// Sends SIGKILL to all our descendants but `spared` and theirs, and reaps exited children of ours. Gives how many are
+/// left, which is to be zero after some milliseconds: processes that are being started, or that the kernel still holds.
 #[must_use]
 pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
     let own = std::process::id();
@@ -112,7 +111,7 @@ pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
     left.len()
 }
 
-/// Sends SIGKILL to `root` and to all that stem from it.
+/// Sends SIGKILL to `root` and to all its descendants.
 pub fn kill_tree(root: u32) {
     let processes = Processes::read();
     // The root first: it would start others in the place of those that die.
@@ -140,7 +139,7 @@ pub fn kill(process: u32) {
     }
 }
 
-/// Takes away the child `process`, if it has ended.
+/// Reaps the child `process`, if it has exited.
 fn reap(process: u32) {
     if let Some(pid) = pid(process) {
         // Somebody else may have waited for it.

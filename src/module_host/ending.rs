@@ -30,7 +30,7 @@ pub(super) const END_BY_ITSELF: Duration = Duration::from_millis(500);
 const SWEEPING: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_millis(50);
 
-/// How long the host may take to kill what stems from it.
+/// How long the host may take to kill its descendants.
 const LAST_KILLS: Duration = Duration::from_millis(1500);
 const LAST_KILL: Duration = Duration::from_millis(5);
 
@@ -89,7 +89,7 @@ impl Host {
         }
     }
 
-    /// Kills a process and what stems from it; it takes no more calls.
+    /// Kills a process and its descendants; it takes no more calls.
     pub(super) fn kill(&mut self, id: ProcessId) {
         let Some(process) = self.processes.get_mut(&id) else {
             return;
@@ -140,7 +140,7 @@ impl Host {
         }
     }
 
-    /// Takes away the children that have ended, those too that were left behind.
+    /// Reaps exited children, those too that were left behind.
     pub(super) fn reap(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let Ok(pid) = u32::try_from(pid.as_raw_nonzero().get()) else {
@@ -303,11 +303,11 @@ impl Host {
         }
     }
 
-    /// Kills all that stems from us, until there is none.
+    /// Kills all our descendants, until there are none.
     pub(super) async fn end(self) {
         let until = Instant::now() + LAST_KILLS;
         let none = BTreeSet::new();
-        // The kernel says that there are no children when nothing stems from us: what loses its parent becomes ours.
+        // The kernel says that there are no children when we have no descendants: what loses its parent becomes ours.
         while process_tree::kill_all(&none) > 0
             || !matches!(
                 rustix::process::wait(WaitOptions::NOHANG),

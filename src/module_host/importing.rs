@@ -117,7 +117,7 @@ impl Host {
             .filter_map(|process| process.pid)
             .collect();
         for orphan in orphans {
-            // What stems from it is left behind, and found as such.
+            // Its descendants are left behind, and found as such.
             process_tree::kill(orphan);
             self.exited(orphan, words, now);
         }

@@ -120,13 +120,13 @@ pub(super) enum State {
 pub(super) struct Interpreter {
     pub(super) purpose: Purpose,
     pub(super) state: State,
-    /// Its process; none once that has ended.
+    /// Its process; `None` once that has ended.
     pub(super) pid: Option<u32>,
     /// How it ended, in words.
     pub(super) end: String,
     /// How many streams it prints to.
     pub(super) printing: usize,
-    /// Where it is told; none once it was told to end.
+    /// Where it is told; `None` once it was told to end.
     control: Option<mpsc::UnboundedSender<Order>>,
     /// The descriptors for the module that it is to become.
     pub(super) descriptors: Vec<OwnedFd>,

@@ -1,4 +1,4 @@
-//! How much of what modules print reaches the log: a burst, then so many lines a second, each of bounded length.
+//! How much of what modules print reaches the log: a burst, then a number of lines a second, each of bounded length.
 
 use std::time::Instant;
 

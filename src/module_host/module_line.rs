@@ -187,7 +187,7 @@ fn not_understood(error: impl fmt::Display) -> ModuleLine {
     })
 }
 
-/// The process that a response of the bot is for, and the line for it; none if it is for nobody.
+/// The process that a response of the bot is for, and the line for it; `None` if it is for nobody.
 pub(super) fn response(line: &[u8]) -> Option<(ProcessId, Vec<u8>)> {
     let mut response: RawResponse<'_> = serde_json::from_slice(line).ok()?;
     let (process, id) = response.id.split_once(':')?;

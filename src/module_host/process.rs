@@ -49,7 +49,7 @@ pub(super) struct Process {
     /// The interpreter that forks it.
     pub(super) interpreter: Option<InterpreterId>,
     pub(super) condition: Condition,
-    /// Where it is told; none once it was told to end.
+    /// Where it is told; `None` once it was told to end.
     pub(super) input: Option<LineWriter>,
     /// Whether it takes calls, or has taken any.
     pub(super) greeted: bool,
@@ -61,7 +61,7 @@ pub(super) struct Process {
     pub(super) output_closed: bool,
     /// How many streams it prints to.
     pub(super) printing: usize,
-    /// Why it was killed, and what that makes of its calls; none: its end says it.
+    /// Why it was killed, and what that makes of its calls; `None`: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
     pub(super) recent_output: VecDeque<String>,
     /// What we log of what it does wrong.

@@ -13,10 +13,10 @@ use crate::timestamp::Timestamp;
 /// How long the manager may take to answer all questions.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// So many starts must be left: ours, and one for a crash after it.
+/// How many starts must be left: ours, and one for a crash after it.
 const SPARE_STARTS: usize = 2;
 
-/// Why systemd does not prove to bring us back; half a sentence.
+/// Why systemd does not prove to bring us back; a clause (no capital, no full stop).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
     /// It may bring us back, but it cannot be asked, or its start limit is too near.

@@ -167,8 +167,8 @@ impl Api {
         Ok((posts, list.has_next.unwrap_or(full)))
     }
 
-    /// Creates a post: one attempt, at once, with the limiter's permission taken before. Whether it exists is not known after any error but
-    /// [`ApiError::Refused`] and [`ApiError::RateLimited`], and not even after a 5xx.
+    /// Creates a post: one attempt, at once, with the limiter's permission taken before. Whether it exists is not known
+    /// after any error but [`ApiError::Refused`] and [`ApiError::RateLimited`], and not even after a 5xx.
     ///
     /// # Errors
     /// As any call; 500 `api.post.deduplicate_create_post.pending` if another request with the same key is under way.
