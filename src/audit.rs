@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 pub use entry::{Entry, Verdict};
 use trail::Trail;
 
-use crate::tasks::caught;
+use crate::tasks::catch_panic;
 
 /// The file in the state directory.
 const NAME: &str = "audit.jsonl";
@@ -193,7 +193,7 @@ impl Audit {
 /// The thread: serves `messages` until it is closed, or nobody is left to ask. A message whose serving panics ends alone.
 fn write(mut trail: Trail, messages: &Receiver<Message>, trouble: &Mutex<Option<Trouble>>) {
     while let Ok(message) = messages.recv() {
-        match caught(|| serve(&mut trail, message, trouble)) {
+        match catch_panic(|| serve(&mut trail, message, trouble)) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => return,
             Err(panicked) => {

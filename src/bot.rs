@@ -53,7 +53,7 @@ use tokio::sync::mpsc;
 
 use crate::lifecycle::signals::{Signal, Signals, Stopper};
 use crate::lifecycle::state_directory::Lock;
-use crate::lifecycle::{Outcome, Status, ready};
+use crate::lifecycle::{ExitStatus, Outcome, ready};
 use crate::mattermost::gateway::Gateway;
 use crate::tasks::Tasks;
 
@@ -189,7 +189,7 @@ impl Bot {
         self.keeper.end().await;
         self.context.chores.stop();
         let Some(stores) = self.context.reopened.take() else {
-            return Ended::Process(Outcome::Exit(Status::Failure));
+            return Ended::Process(Outcome::Exit(ExitStatus::Failure));
         };
         let carried = Carried {
             records: self.context.unrecorded.take(),
@@ -205,14 +205,17 @@ impl Bot {
 
     /// `outcome`, unless a stop was asked for since the loop has ended: an exec would lose it.
     async fn unless_stopped(&mut self, outcome: Outcome, stopper: &mut Option<Stopper>) -> Outcome {
-        if !matches!(outcome, Outcome::Reexec | Outcome::Exit(Status::Restart)) {
+        if !matches!(
+            outcome,
+            Outcome::Reexec | Outcome::Exit(ExitStatus::Restart)
+        ) {
             return outcome;
         }
         match self.signals.stop_asked().await {
             None => outcome,
             asked => {
                 *stopper = asked;
-                Outcome::Exit(Status::Stopped)
+                Outcome::Exit(ExitStatus::Success)
             }
         }
     }
@@ -222,8 +225,8 @@ impl Bot {
 async fn close_stores(context: &Context, outcome: Outcome) {
     let word = match outcome {
         Outcome::Reexec => recovery::REEXEC,
-        Outcome::Exit(Status::Restart) => recovery::RESTART,
-        Outcome::Exit(Status::Stopped) => recovery::STOP,
+        Outcome::Exit(ExitStatus::Restart) => recovery::RESTART,
+        Outcome::Exit(ExitStatus::Success) => recovery::STOP,
         Outcome::Exit(_) => recovery::FAILURE,
     };
     // The next process sends the answers.

@@ -38,8 +38,9 @@ use tree::Tree;
 pub use diagnostic::{Diagnostic, Invalid, Position, Severity};
 pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
-pub use matterbot::{FeedMode, Matterbot, Scheme, TokenSource, Welcome};
+pub use matterbot::{FeedMode, Matterbot, Scheme, Welcome};
 pub use modules::Modules;
+pub use token::TokenSource;
 
 pub use crate::lifecycle::supervisor::ServiceManager;
 pub use crate::logging::LogTarget;

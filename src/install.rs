@@ -15,7 +15,7 @@ use facts::Facts;
 use layout::{Layout, Scope};
 use plan::Plan;
 
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::terminal::print;
 
 /// The arguments of `matterbot install`.
@@ -47,7 +47,7 @@ pub struct UninstallArguments {
 ///
 /// # Errors
 /// Where a unit of this name is somebody else's, with the commands to move over; where a step fails.
-pub fn install(arguments: &InstallArguments) -> anyhow::Result<Status> {
+pub fn install(arguments: &InstallArguments) -> anyhow::Result<ExitStatus> {
     let facts = Facts::gather(layout(arguments.user)?)?;
     if !arguments.dry_run {
         facts.require_permission("install")?;
@@ -59,7 +59,7 @@ pub fn install(arguments: &InstallArguments) -> anyhow::Result<Status> {
 ///
 /// # Errors
 /// Where the unit is somebody else's; where a step fails.
-pub fn uninstall(arguments: &UninstallArguments) -> anyhow::Result<Status> {
+pub fn uninstall(arguments: &UninstallArguments) -> anyhow::Result<ExitStatus> {
     let facts = Facts::gather(layout(arguments.user)?)?;
     if !arguments.dry_run {
         facts.require_permission("uninstall")?;
@@ -74,7 +74,7 @@ fn layout(user: bool) -> anyhow::Result<Layout> {
     Layout::new(if user { Scope::User } else { Scope::System })
 }
 
-fn carry_out(plan: &Plan, dry_run: bool) -> anyhow::Result<Status> {
+fn carry_out(plan: &Plan, dry_run: bool) -> anyhow::Result<ExitStatus> {
     for step in &plan.steps {
         print(step);
         if !dry_run {
@@ -89,5 +89,5 @@ fn carry_out(plan: &Plan, dry_run: bool) -> anyhow::Result<Status> {
     for advice in &plan.advice {
         print(format_args!("\n{advice}"));
     }
-    Ok(Status::Stopped)
+    Ok(ExitStatus::Success)
 }

@@ -15,6 +15,7 @@ mod column;
 mod file;
 mod inspect;
 mod mark;
+mod migrations;
 mod outbox;
 mod prune;
 mod reader;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-pub use call::{Call, CallKey, CallState, Recent, Settlement, Started};
+pub use call::{Call, CallKey, CallState, Recent, Started};
 pub use file::{OpenError, wants_room};
 pub use inspect::{Inspection, inspect};
 pub use outbox::{Attachment, Delivery, Kind, Part, Reply};
@@ -42,6 +43,7 @@ pub use restore::{Restored, is_sound, restore};
 pub use retention::{Forgotten, Pass, RETENTION, SHORTEST_RETENTION};
 pub use run::Run;
 pub use schema::check;
+pub use store::Settlement;
 pub use survey::{Owed, Query, Record, Survey, Undeliverable, Waiting, survey};
 pub use watermark::Watermark;
 
@@ -213,32 +215,34 @@ impl Ledger {
             .await
     }
 
-    /// Notes that a request that posts `delivery` begins at `at`; the first such note counts. Rides.
+    /// Notes that a request that posts `delivery` begins at `at`; the first such note counts. Written with the next
+    /// commit.
     pub fn attempted(&self, delivery: i64, at: Timestamp) {
         self.mark(Mark::Attempted(delivery, at));
     }
 
-    /// Notes that a request that posted `delivery` ended at `at`, with an answer or without. Rides.
+    /// Notes that a request that posted `delivery` ended at `at`, with an answer or without. Written with the next
+    /// commit.
     pub fn attempt_ended(&self, delivery: i64, at: Timestamp) {
         self.mark(Mark::AttemptEnded(delivery, at));
     }
 
-    /// Notes that `delivery` is visible as `post`. Rides.
+    /// Notes that `delivery` is visible as `post`. Written with the next commit.
     pub fn delivered(&self, delivery: i64, post: PostId) {
         self.mark(Mark::Delivered(delivery, post));
     }
 
-    /// Notes that `delivery` can never be posted, and why. Rides.
+    /// Notes that `delivery` can never be posted, and why. Written with the next commit.
     pub fn undeliverable(&self, delivery: i64, reason: String) {
         self.mark(Mark::Undeliverable(delivery, reason));
     }
 
-    /// Notes how far a channel was read. Rides.
+    /// Notes how far a channel was read. Written with the next commit.
     pub fn advance(&self, watermark: Watermark) {
         self.mark(Mark::Advance(watermark));
     }
 
-    /// Notes the server's clock at a sign of life. Rides.
+    /// Notes the server's clock at a sign of life. Written with the next commit.
     pub fn proof_of_life(&self, server_time: Timestamp) {
         self.mark(Mark::ProofOfLife(server_time));
     }

@@ -31,16 +31,16 @@ pub mod terminal;
 #[must_use = "an outcome that is dropped neither ends nor restarts the process"]
 pub enum Outcome {
     /// End with this status.
-    Exit(Status),
+    Exit(ExitStatus),
     /// Start anew in the same process (`execve(2)`).
     Reexec,
 }
 
 /// The exit statuses of the programs, in the terms of `sysexits.h` where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// 0: stopped because it was asked to.
-    Stopped,
+pub enum ExitStatus {
+    /// 0: all that was asked is done; of a bot, that it stopped because it was asked to.
+    Success,
     /// 1: everything that has no status of its own.
     Failure,
     /// 3: a service that was asked for does not run, as the Linux Standard Base has it.
@@ -55,12 +55,12 @@ pub enum Status {
     Configuration,
 }
 
-impl Status {
+impl ExitStatus {
     /// The number that the supervisor sees.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
-            Self::Stopped => 0,
+            Self::Success => 0,
             Self::Failure => 1,
             Self::NotRunning => 3,
             Self::Unknown => 4,

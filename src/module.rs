@@ -4,12 +4,12 @@
 //! process without the bot's token; the bot speaks with the host, and the host with one process per module.
 
 pub mod bindmap;
-pub mod descent;
 pub mod folder;
-pub mod harness;
 pub mod lines;
 pub mod link;
+pub mod process_tree;
 pub mod protocol;
 pub mod python;
+pub mod standalone;
 pub mod trampoline;
 pub mod user;

@@ -1,7 +1,7 @@
 //! The module host: one process per command module, without the bot's token.
 //!
 //! Its standard input is a unix stream socket. A connected one leads to the bot; at a listening one it accepts one
-//! connection, and serves that. It reads no configuration. When the connection ends it kills all that stems from it, and
+//! connection, and serves that. It reads no configuration. When the connection ends it kills all its descendants, and
 //! ends.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //!  (folder) ───────▶ code, greeted ─────────▶ code, called ──────────────────────────────▶ (gone)
 //!                                                  │ first call            ▲
 //!                                                  ▼                       │
-//!                        process: starting ──▶ serving ──▶ ending ──▶ killed, and all that stems from it
+//!                        process: starting ──▶ serving ──▶ ending ──▶ killed, and all its descendants
 //!                                                  │ a call past its deadline  ▲
 //!                                                  └──▶ retired ───────────────┘ its other calls have ended
 //! ```
@@ -21,12 +21,13 @@ mod event;
 mod forking;
 mod greeting;
 mod host;
+mod id;
 mod importing;
 mod interpreter;
+mod log_limit;
+mod module_line;
 mod process;
-mod said;
 mod staging;
-mod strays;
 pub mod trial;
 
 use std::ffi::OsString;
@@ -38,9 +39,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
-use crate::module::{descent, trampoline};
+use crate::module::{process_tree, trampoline};
+use crate::tasks;
 
 use event::Event;
 use host::Host;
@@ -60,7 +62,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Standard input is no unix stream socket, or the kernel refuses what a host needs.
-pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
+pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<ExitStatus> {
     if arguments.trampoline {
         let (program, arguments) = arguments
             .program
@@ -68,16 +70,13 @@ pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<Status> {
             .context("--trampoline without a program")?;
         return Err(trampoline::jump(program, arguments).into());
     }
-    descent::become_subreaper().context("becoming the parent of what modules leave behind")?;
+    process_tree::become_subreaper().context("becoming the parent of what modules leave behind")?;
     // The threads that start children must not end before this process does: there is only one.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the module host")?;
+    let runtime = tasks::runtime().context("starting the module host")?;
     let served = runtime.block_on(serve(origin.program()));
     // A folder that is still being read on a disk that hangs holds nothing up.
     runtime.shutdown_background();
-    served.map(|()| Status::Stopped)
+    served.map(|()| ExitStatus::Success)
 }
 
 async fn serve(program: &Path) -> anyhow::Result<()> {
@@ -129,7 +128,7 @@ impl Signals {
     async fn next(&mut self) -> Event {
         loop {
             tokio::select! {
-                _ = self.child.recv() => return Event::Children,
+                _ = self.child.recv() => return Event::ChildExited,
                 _ = self.terminate.recv() => return Event::Stop,
                 _ = self.interrupt.recv() => return Event::Stop,
                 _ = self.hang_up.recv() => {}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use crate::config::{self, Environment};
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::terminal::print;
 
 /// The arguments of `matterbot module`.
@@ -81,7 +81,7 @@ impl Language {
 ///
 /// # Errors
 /// There is a module of this name, or the folder cannot be written.
-pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<Status> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<ExitStatus> {
     let Command::New(new) = &arguments.command;
     let folder = match &new.folder {
         Some(folder) => folder.clone(),
@@ -106,7 +106,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
          Put into service:  @reload (in the chat, as an admin)\n\
          Make available:    @bind {name} (in each channel that is to have it)"
     ));
-    Ok(Status::Stopped)
+    Ok(ExitStatus::Success)
 }
 
 /// A name that is a folder, a package of Python and a word in the chat.
@@ -148,14 +148,13 @@ fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The folder that the configuration names; its token is of no concern here.
+/// The folder that the configuration names.
 fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
     let path = config::find(options.path.as_deref()).context(
         "name the folder of the modules with --folder, or a configuration that tells it",
     )?;
-    let environment = Environment::of_process().with_any_token();
-    let loaded = config::load(&path, &environment, options.strict)?;
-    Ok(loaded.config.modules.commanddir)
+    let (modules, _) = config::modules(&path, &Environment::of_process())?;
+    Ok(modules.commanddir)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {

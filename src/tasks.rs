@@ -1,11 +1,14 @@
-//! The one place that spawns tasks, so that a drain knows what still runs; and what becomes of work that panics.
+//! The one place that makes runtimes and spawns tasks, so that a drain knows what still runs; and what becomes of work
+//! that panics.
 
 use std::any::Any;
 use std::future::Future;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
@@ -77,6 +80,14 @@ impl Tasks {
     }
 }
 
+/// A runtime of one thread, which serves everything: the work is waiting.
+///
+/// # Errors
+/// The kernel gives no event queue.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
 /// Work that panicked, with what the panic said; where it was, the panic's own message tells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("panicked: {0}")]
@@ -86,7 +97,7 @@ pub struct Panicked(String);
 ///
 /// # Errors
 /// It panicked. What it shares with others must be usable all the same.
-pub async fn shielded<F: Future>(work: F) -> Result<F::Output, Panicked> {
+pub async fn catch_panic_async<F: Future>(work: F) -> Result<F::Output, Panicked> {
     let done = AssertUnwindSafe(work).catch_unwind().await;
     done.map_err(|panic| Panicked(message(&*panic)))
 }
@@ -94,8 +105,8 @@ pub async fn shielded<F: Future>(work: F) -> Result<F::Output, Panicked> {
 /// The same for `work` of a thread.
 ///
 /// # Errors
-/// As of [`shielded`].
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+/// As of [`catch_panic_async`].
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     done.map_err(|panic| Panicked(message(&*panic)))
 }
@@ -113,12 +124,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_told_to_whoever_waits() {
-        assert_eq!(shielded(async { 7 }).await, Ok(7));
+        assert_eq!(catch_panic_async(async { 7 }).await, Ok(7));
         let number = 7;
         let told = [
-            shielded(async { panic!("a text") }).await,
-            shielded(async move { panic!("a text with {number}") }).await,
-            shielded(async { std::panic::panic_any(number) }).await,
+            catch_panic_async(async { panic!("a text") }).await,
+            catch_panic_async(async move { panic!("a text with {number}") }).await,
+            catch_panic_async(async { std::panic::panic_any(number) }).await,
         ];
         let expected = ["a text", "a text with 7", "no message"];
         assert_eq!(
@@ -134,7 +145,7 @@ mod tests {
             panic!("later");
         };
         assert_eq!(
-            shielded::<_>(late).await,
+            catch_panic_async::<_>(late).await,
             Err::<(), _>(Panicked("later".to_owned()))
         );
     }

@@ -39,7 +39,7 @@ impl Trail {
         }
     }
 
-    /// Opens the file in `directory` for reading alone, whosever it is; none if there is none.
+    /// Opens the file in `directory` for reading alone, whosever it is; `None` if there is none.
     pub(super) fn look(directory: &Path) -> Result<Option<Self>, AuditError> {
         let path = directory.join(NAME);
         let file = open(&path, OFlags::RDONLY);

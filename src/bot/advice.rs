@@ -1,7 +1,7 @@
 //! Why the server cannot be reached, in words for the operator: what is wrong, with which key, and what to do.
 
 use crate::config::{Matterbot, Scheme};
-use crate::mattermost::api::{ApiError, Obstacle};
+use crate::mattermost::api::{ApiError, TransportCause};
 
 use super::causes::causes;
 
@@ -16,27 +16,27 @@ const QUOTE_LIMIT: usize = 200;
 #[must_use]
 pub fn unreachable(error: &ApiError, matterbot: &Matterbot) -> String {
     let place = place(matterbot);
-    match (error, error.obstacle()) {
-        (_, Some(Obstacle::NobodyListens)) => format!(
+    match (error, error.transport_cause()) {
+        (_, Some(TransportCause::NobodyListens)) => format!(
             "nothing listens at {place}: is the server up, and are Matterbot.host and Matterbot.port right?"
         ),
-        (_, Some(Obstacle::NoSuchName)) => format!(
+        (_, Some(TransportCause::NoSuchName)) => format!(
             "the name {:?} cannot be resolved: correct Matterbot.host, or mend this host's DNS",
             matterbot.host
         ),
-        (_, Some(Obstacle::Slow)) => format!(
+        (_, Some(TransportCause::Slow)) => format!(
             "{place} does not answer in time: is the server up, are Matterbot.host and Matterbot.port right, and does a \
              firewall let us through?"
         ),
-        (_, Some(Obstacle::NoTls)) => format!(
+        (_, Some(TransportCause::NoTls)) => format!(
             "{place} does not speak TLS: set Matterbot.scheme to http, or Matterbot.port to the port of https"
         ),
-        (_, Some(Obstacle::Certificate(reason))) => format!(
+        (_, Some(TransportCause::Certificate(reason))) => format!(
             "the certificate of {place} is not accepted ({}): Matterbot.host has to be a name in it, and this host has \
              to trust its authority (SSL_CERT_FILE names another file of authorities)",
             quote(&reason)
         ),
-        (_, Some(Obstacle::NoHttp)) | (ApiError::NotJson { status: 400, .. }, _)
+        (_, Some(TransportCause::NoHttp)) | (ApiError::NotJson { status: 400, .. }, _)
             if matterbot.scheme == Scheme::Http =>
         {
             format!(

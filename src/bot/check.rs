@@ -13,10 +13,10 @@ use crate::config::{self, Config, Environment, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::{print, print_error};
-use crate::lifecycle::{Status, linger, marker};
+use crate::lifecycle::{ExitStatus, linger, marker};
+use crate::tasks;
 use crate::timestamp::Timestamp;
 
-use super::process::runtime;
 use super::reply::{counted, duration};
 use super::{StartFailure, refusal};
 
@@ -83,7 +83,7 @@ pub fn run(
     arguments: &Arguments,
     for_restart: bool,
     program: &Path,
-) -> Result<Status, StartFailure> {
+) -> Result<ExitStatus, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let loaded = config::load(&path, &Environment::of_process(), options.strict);
     let (config, diagnostics) = match loaded {
@@ -98,7 +98,7 @@ pub fn run(
         }
     }
     if let Some(config) = config {
-        let runtime = runtime()?;
+        let runtime = tasks::runtime()?;
         findings.state(&config, for_restart);
         runtime.block_on(findings.ask(&config, arguments.online));
         if arguments.modules {
@@ -117,12 +117,12 @@ pub fn run(
     }
     print(findings.verdict(&path));
     Ok(match (findings.errors.is_empty(), findings.server) {
-        (false, _) => Status::Configuration,
+        (false, _) => ExitStatus::Configuration,
         // A bot that would come back, and wait for a server that is down, is not kept from restarting.
-        (true, Server::Silent) if options.strict && !for_restart => Status::Failure,
-        (true, _) if findings.no_module => Status::Failure,
-        (true, _) if options.strict && findings.odd_modules => Status::Failure,
-        (true, _) => Status::Stopped,
+        (true, Server::Silent) if options.strict && !for_restart => ExitStatus::Failure,
+        (true, _) if findings.no_module => ExitStatus::Failure,
+        (true, _) if options.strict && findings.odd_modules => ExitStatus::Failure,
+        (true, _) => ExitStatus::Success,
     })
 }
 

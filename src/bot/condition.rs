@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! events ─▶ what is heard of the server ──┐
-//!             the ledger, which is asked ─┴▶ a word in the lock's file, at each change and every 30 s
+//!             the ledger, which is asked ─┴▶ a line in the lock's file, at each change and every 30 s
 //! ```
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::lifecycle::signals::Signal;
-use crate::lifecycle::state_directory::{Lock, Word};
+use crate::lifecycle::state_directory::{Lock, StatusLine};
 use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;
 
@@ -98,10 +98,10 @@ impl Teller {
     #[must_use]
     pub fn start(context: &Arc<Context>, lock: &Lock) -> Self {
         let (teller, heard) = watch::channel(Heard::default());
-        match lock.word() {
-            Ok(word) => {
+        match lock.status_line() {
+            Ok(line) => {
                 let chores = &context.chores;
-                let telling = tell(Arc::clone(context), Arc::new(word), heard);
+                let telling = tell(Arc::clone(context), Arc::new(line), heard);
                 drop(chores.spawn(chores.until_stopped(telling)));
             }
             Err(error) => {
@@ -122,7 +122,7 @@ impl Teller {
 }
 
 /// Says how the bot is until it ends.
-async fn tell(context: Arc<Context>, word: Arc<Word>, mut heard: watch::Receiver<Heard>) {
+async fn tell(context: Arc<Context>, line: Arc<StatusLine>, mut heard: watch::Receiver<Heard>) {
     let mut since = context.started_at;
     let mut served = false;
     loop {
@@ -143,7 +143,7 @@ async fn tell(context: Arc<Context>, word: Arc<Word>, mut heard: watch::Receiver
             connected,
             trouble,
         };
-        say(&word, &condition).await;
+        say(&line, &condition).await;
         // A change that was seen already is not waited for.
         if let Ok(Err(_)) = tokio::time::timeout(EVERY, heard.changed()).await {
             return;
@@ -152,12 +152,12 @@ async fn tell(context: Arc<Context>, word: Arc<Word>, mut heard: watch::Receiver
 }
 
 /// On a thread of its own: a slow disk must not hold the loop.
-async fn say(word: &Arc<Word>, condition: &Condition) {
+async fn say(line: &Arc<StatusLine>, condition: &Condition) {
     let Ok(text) = serde_json::to_string(condition) else {
         return;
     };
-    let word = Arc::clone(word);
-    let said = tokio::task::spawn_blocking(move || word.say(&text)).await;
+    let line = Arc::clone(line);
+    let said = tokio::task::spawn_blocking(move || line.write(&text)).await;
     if let Ok(Err(error)) = said {
         tracing::debug!(%error, "the lock does not say how the bot is");
     }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_word_fits() {
+    fn the_longest_status_line_fits() {
         let condition = Condition {
             at: Timestamp(i64::MAX),
             since: Timestamp(i64::MAX),
@@ -196,8 +196,8 @@ mod tests {
         let directory = open(home.path()).unwrap();
         let lock = directory.lock(Duration::ZERO).unwrap();
         let text = serde_json::to_string(&condition).unwrap();
-        lock.word().unwrap().say(&text).unwrap();
-        let read: Condition = serde_json::from_str(&directory.word().unwrap()).unwrap();
+        lock.status_line().unwrap().write(&text).unwrap();
+        let read: Condition = serde_json::from_str(&directory.status_line().unwrap()).unwrap();
         assert_eq!(read, condition);
     }
 }

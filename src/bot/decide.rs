@@ -36,7 +36,7 @@ use crate::lifecycle::marker::Marker;
 use crate::lifecycle::ready::Readiness;
 use crate::lifecycle::signals::Signal;
 use crate::lifecycle::supervisor::Departure;
-use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::lifecycle::{ExitStatus, Outcome};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::timestamp::Timestamp;
 

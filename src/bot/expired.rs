@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ledger::{CallKey, Kind, Reply, Settlement, Unwritable};
-use crate::tasks::shielded;
+use crate::tasks::catch_panic_async;
 
 use super::context::Context;
 use super::event::Event;
@@ -14,7 +14,7 @@ use super::ticket::Ticket;
 
 /// Settles `tickets`, which are of one channel, and answers them in one post.
 pub async fn settle(context: Arc<Context>, tickets: Vec<Ticket>) {
-    let written = match shielded(record(&context, &tickets)).await {
+    let written = match catch_panic_async(record(&context, &tickets)).await {
         Ok(Ok(())) => true,
         Ok(Err(unwritable)) => {
             tracing::error!(%unwritable, "expired commands are answered later");

@@ -22,7 +22,7 @@ use crate::command::table;
 use crate::id::{ChannelId, PostId};
 use crate::ledger::{CallKey, Delivery, Kind, Ledger};
 use crate::mattermost::api::Api;
-use crate::tasks::{Tasks, shielded};
+use crate::tasks::{Tasks, catch_panic_async};
 use crate::timestamp::Timestamp;
 
 use super::causes::causes;
@@ -128,7 +128,7 @@ impl Outbox {
             return;
         };
         while let Some(delivery) = self.next_of(thread) {
-            match shielded(self.deliver(&delivery, &identity)).await {
+            match catch_panic_async(self.deliver(&delivery, &identity)).await {
                 Ok(End::Delivered(post)) => self.ledger.delivered(delivery.id, post),
                 Ok(End::Undeliverable(reason)) => {
                     tracing::warn!(channel = %delivery.channel, %reason, "an answer cannot be delivered");

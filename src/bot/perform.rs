@@ -13,7 +13,7 @@ use crate::ledger::{CallKey, Unwritable};
 use crate::lifecycle::marker::Marker;
 use crate::logging::Logging;
 use crate::mattermost::model::Post;
-use crate::tasks::{Tasks, shielded};
+use crate::tasks::{Tasks, catch_panic_async};
 use crate::timestamp::Timestamp;
 
 use super::catch_up::Sweep;
@@ -124,7 +124,7 @@ impl Performer {
     ) {
         let context = Arc::clone(&self.context);
         drop(tasks.spawn(async move {
-            if let Err(panicked) = shielded(work).await {
+            if let Err(panicked) = catch_panic_async(work).await {
                 tracing::error!(%panicked, ?instead, "a task failed, by a defect of this program");
                 context.tell(instead);
             }
@@ -317,7 +317,7 @@ async fn identify(context: Arc<Context>) {
         fastrand::u64(..),
     );
     loop {
-        match shielded(Identity::ask(&context.api, &context.settings().config)).await {
+        match catch_panic_async(Identity::ask(&context.api, &context.settings().config)).await {
             Ok(Ok(identity)) => {
                 let known = Some(Arc::new(identity.clone()));
                 context.identity.send_replace(known);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::config::{self, Config, Environment};
 use crate::lifecycle::reexec::Origin;
-use crate::lifecycle::{Outcome, Status};
+use crate::lifecycle::{ExitStatus, Outcome};
 use crate::logging::{self, Logging};
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 use super::supervision::Launch;
 use super::{Bot, Ended, StartFailure};
@@ -22,7 +22,7 @@ const LAST_FILES: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// What keeps the bot from starting, with the exit status for it.
-pub fn serve(options: &config::Options, origin: &Origin) -> Result<Status, StartFailure> {
+pub fn serve(options: &config::Options, origin: &Origin) -> Result<ExitStatus, StartFailure> {
     let environment = Environment::of_process();
     let mut logging: Option<Arc<Logging>> = None;
     let mut mishap = None;
@@ -77,7 +77,7 @@ async fn live(
     loop {
         let (config, logging, launch) = (config.clone(), Arc::clone(&logging), launch.clone());
         let Some(bot) = Bot::start(config, logging, launch, resumption.take()).await? else {
-            return Ok(Outcome::Exit(Status::Stopped));
+            return Ok(Outcome::Exit(ExitStatus::Success));
         };
         match bot.run().await {
             Ended::Process(outcome) => return Ok(outcome),
@@ -91,21 +91,11 @@ async fn live(
 fn run(
     bot: impl Future<Output = Result<Outcome, StartFailure>> + Send + 'static,
 ) -> Result<Outcome, StartFailure> {
-    let runtime = runtime()?;
+    let runtime = tasks::runtime()?;
     let ended = runtime.block_on(async { Tasks::new().spawn(bot).await });
     runtime.shutdown_timeout(LAST_FILES);
     // Nobody cancels it, so that it can only have panicked, which the process is to end with.
     ended.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
-}
-
-/// One thread serves everything: the work is waiting.
-///
-/// # Errors
-/// The kernel gives no event queue.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
 }
 
 #[cfg(test)]
@@ -119,13 +109,13 @@ mod tests {
         let process = std::thread::spawn(move || {
             let outcome = run(async {
                 drop(tokio::task::spawn_blocking(move || released.recv()));
-                Ok(Outcome::Exit(Status::Stopped))
+                Ok(Outcome::Exit(ExitStatus::Success))
             });
             tell.send(outcome.unwrap()).unwrap();
         });
         let outcome = ended.recv_timeout(Duration::from_secs(20));
         drop(release);
-        assert_eq!(outcome, Ok(Outcome::Exit(Status::Stopped)));
+        assert_eq!(outcome, Ok(Outcome::Exit(ExitStatus::Success)));
         process.join().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::TokenSource;
 use crate::lifecycle::signals::{Signal, Stopper};
-use crate::lifecycle::{Outcome, Status};
+use crate::lifecycle::{ExitStatus, Outcome};
 use crate::mattermost::gateway::{DisconnectCause, Update};
 use crate::timestamp::Timestamp;
 
@@ -56,11 +56,11 @@ pub fn report(context: &Context, event: &Event) {
 pub fn ended(context: &Context, outcome: Outcome, stopper: Option<Stopper>) {
     let after = duration(Timestamp::now().since(context.started_at));
     match (outcome, stopper) {
-        (Outcome::Exit(Status::Stopped), Some(stopper)) => {
+        (Outcome::Exit(ExitStatus::Success), Some(stopper)) => {
             tracing::info!("stopped after {after}: {stopper}");
         }
-        (Outcome::Exit(Status::Stopped), None) => tracing::info!("stopped after {after}"),
-        (Outcome::Exit(Status::Restart), _) => {
+        (Outcome::Exit(ExitStatus::Success), None) => tracing::info!("stopped after {after}"),
+        (Outcome::Exit(ExitStatus::Restart), _) => {
             tracing::info!("ended after {after} with status 75, to be started again");
         }
         (Outcome::Reexec, _) => tracing::info!("this process replaces itself now, after {after}"),

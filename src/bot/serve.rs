@@ -10,7 +10,7 @@ use crate::audit::Verdict;
 use crate::command::role::{self, Denied, Grant};
 use crate::command::{Builtin, Role};
 use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
-use crate::tasks::{Panicked, shielded};
+use crate::tasks::{Panicked, catch_panic_async};
 use crate::text::{self, Rendered};
 
 use super::builtin::{self, Answer};
@@ -36,7 +36,7 @@ pub async fn serve(context: Arc<Context>, ticket: Ticket, status: Status) {
 
 /// Sees `attempt` to its end, a panic too: the loop must learn of it, and the asker of the outcome.
 async fn finish(context: &Arc<Context>, ticket: &Ticket, attempt: impl Future<Output = Ending>) {
-    let ending = match shielded(attempt).await {
+    let ending = match catch_panic_async(attempt).await {
         Ok(ending) => ending,
         Err(panicked) => failed(context, ticket, &panicked).await,
     };

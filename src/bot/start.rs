@@ -21,7 +21,7 @@ use crate::lifecycle::marker::{self, Marker};
 use crate::lifecycle::notify::Notify;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::state_directory::{Lock, StateDirectory};
-use crate::lifecycle::{Status, crash_backoff};
+use crate::lifecycle::{ExitStatus, crash_backoff};
 use crate::logging::Logging;
 use crate::mattermost::api::{Api, Connection};
 use crate::mattermost::gateway::Gateway;
@@ -62,7 +62,7 @@ pub struct Resumption {
 #[derive(Debug)]
 pub struct StartFailure {
     /// 78 for what only a person can mend.
-    pub status: Status,
+    pub status: ExitStatus,
     /// What, where, what to do.
     pub error: anyhow::Error,
     /// Whether whoever reads standard error has seen it in the log.
@@ -73,7 +73,7 @@ impl StartFailure {
     /// A failure that only a person can mend: another start would fail as well.
     pub fn configuration(error: impl Into<anyhow::Error>) -> Self {
         Self {
-            status: Status::Configuration,
+            status: ExitStatus::Configuration,
             error: error.into(),
             seen: false,
         }
@@ -93,7 +93,7 @@ impl StartFailure {
 impl<E: Into<anyhow::Error>> From<E> for StartFailure {
     fn from(error: E) -> Self {
         Self {
-            status: Status::Failure,
+            status: ExitStatus::Failure,
             error: error.into(),
             seen: false,
         }

@@ -7,7 +7,7 @@ use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::supervisor::{self, Departure, Proof};
-use crate::lifecycle::{Outcome, Status, preflight, ready};
+use crate::lifecycle::{ExitStatus, Outcome, preflight, ready};
 use crate::timestamp::Timestamp;
 
 use super::context::Context;
@@ -142,8 +142,8 @@ pub fn stopping(notify: Notify, drain: Duration) {
 pub fn ending(notify: Notify, outcome: Outcome) {
     let text = match outcome {
         Outcome::Reexec => return notify.status("Restarting in the same process"),
-        Outcome::Exit(Status::Restart) => "Leaving to be started again",
-        Outcome::Exit(Status::Stopped) => "Stopping",
+        Outcome::Exit(ExitStatus::Restart) => "Leaving to be started again",
+        Outcome::Exit(ExitStatus::Success) => "Stopping",
         Outcome::Exit(_) => "Stopping after an error; the log has it",
     };
     notify.stopping(text, END_MARGIN);

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::config::{self, Environment};
 use crate::ledger::{self, Run};
-use crate::lifecycle::state_directory::{Holder, Room, StateDirectory, StateDirectoryError};
+use crate::lifecycle::state_directory::{DiskSpace, Holder, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
-use crate::lifecycle::{Status, marker};
+use crate::lifecycle::{ExitStatus, marker};
 use crate::timestamp::Timestamp;
 
 use super::condition::{self, Condition};
@@ -93,12 +93,12 @@ enum RestartMarker {
 ///
 /// # Errors
 /// The configuration or the state directory cannot be read.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
     let path = config::state_directory(&path, &Environment::of_process())
         .map_err(StartFailure::configuration)?;
     let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
-        status: Status::Unknown,
+        status: ExitStatus::Unknown,
         ..unreadable(error).into()
     })?;
     let error = survey.ledger.error.take();
@@ -114,9 +114,9 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
         ));
     }
     Ok(match survey.state {
-        State::Serving => Status::Stopped,
-        State::NotServing => Status::Failure,
-        State::NotRunning => Status::NotRunning,
+        State::Serving => ExitStatus::Success,
+        State::NotServing => ExitStatus::Failure,
+        State::NotRunning => ExitStatus::NotRunning,
     })
 }
 
@@ -192,13 +192,13 @@ impl Survey {
         if let Some(run) = self.runs.first().filter(|run| Some(run.pid) == pid) {
             (self.version, self.started_at) = (Some(run.version.clone()), Some(run.started_at));
         }
-        let word = directory.word();
-        let condition = word.and_then(|word| serde_json::from_str(&word).ok());
+        let line = directory.status_line();
+        let condition = line.and_then(|line| serde_json::from_str(&line).ok());
         self.connected = condition
             .as_ref()
             .map(|condition: &Condition| condition.connected);
         self.since = condition.as_ref().map(|condition| condition.since);
-        self.reason = trouble(condition, directory.room().ok(), now);
+        self.reason = trouble(condition, directory.disk_space().ok(), now);
         self.state = match self.reason {
             None => State::Serving,
             Some(_) => State::NotServing,
@@ -207,7 +207,11 @@ impl Survey {
 }
 
 /// Why a bot that runs does not serve, as far as it says, and as its disk and its silence tell.
-fn trouble(condition: Option<Condition>, room: Option<Room>, now: Timestamp) -> Option<String> {
+fn trouble(
+    condition: Option<Condition>,
+    space: Option<DiskSpace>,
+    now: Timestamp,
+) -> Option<String> {
     let Some(condition) = condition else {
         return Some(
             "it is starting, and has not said yet how it is: after starts that failed it waits up to a minute"
@@ -215,10 +219,12 @@ fn trouble(condition: Option<Condition>, room: Option<Room>, now: Timestamp) -> 
         );
     };
     let silent = now.since(condition.at);
-    match (condition.trouble, room) {
+    match (condition.trouble, space) {
         (Some(trouble), _) => Some(trouble),
-        (None, Some(Room::Full)) => Some("the disk of the state directory is full".to_owned()),
-        (None, Some(Room::ReadOnly)) => Some("the state directory is mounted read-only".to_owned()),
+        (None, Some(DiskSpace::Full)) => Some("the disk of the state directory is full".to_owned()),
+        (None, Some(DiskSpace::ReadOnly)) => {
+            Some("the state directory is mounted read-only".to_owned())
+        }
         (None, _) if silent > SILENCE => Some(format!(
             "it has not said for {} how it is: it hangs, or its disk takes no writes",
             reply::duration(silent)
@@ -242,17 +248,20 @@ mod tests {
             })
         };
         let now = Timestamp(1_000_000);
-        let says = |condition, room| trouble(condition, Some(room), now).unwrap_or_default();
-        assert_eq!(says(condition(990_000, None), Room::Some), "");
+        let says = |condition, space| trouble(condition, Some(space), now).unwrap_or_default();
+        assert_eq!(says(condition(990_000, None), DiskSpace::Available), "");
         assert_eq!(
-            says(condition(1_990_000, None), Room::Some),
+            says(condition(1_990_000, None), DiskSpace::Available),
             "",
             "a clock that was set"
         );
-        assert!(says(condition(800_000, None), Room::Some).contains("not said for 3 min 20 s"));
-        assert!(says(condition(990_000, None), Room::Full).contains("full"));
-        assert!(says(condition(990_000, None), Room::ReadOnly).contains("read-only"));
-        assert_eq!(says(condition(0, Some("lost")), Room::Full), "lost");
-        assert!(says(None, Room::Some).contains("starting"));
+        assert!(
+            says(condition(800_000, None), DiskSpace::Available)
+                .contains("not said for 3 min 20 s")
+        );
+        assert!(says(condition(990_000, None), DiskSpace::Full).contains("full"));
+        assert!(says(condition(990_000, None), DiskSpace::ReadOnly).contains("read-only"));
+        assert_eq!(says(condition(0, Some("lost")), DiskSpace::Full), "lost");
+        assert!(says(None, DiskSpace::Available).contains("starting"));
     }
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::config::{self, Environment};
 use crate::id::PostId;
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::state_directory::{Lock, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::print;
 use crate::timestamp::Timestamp;
@@ -47,14 +47,14 @@ enum Command {
 ///
 /// # Errors
 /// The state directory or the ledger cannot be used, or the bot runs where it must not.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     let done = match &arguments.command {
         Command::List(arguments) => list::run(options, arguments),
         Command::Show(arguments) => show::run(options, arguments),
         Command::Prune(arguments) => prune::run(options, arguments),
         Command::Restore(arguments) => restore::run(options, arguments),
     };
-    done.map(|()| Status::Stopped)
+    done.map(|()| ExitStatus::Success)
         .map_err(|failure| who_may(failure).naming(options))
 }
 

@@ -29,7 +29,7 @@ pub struct Module {
     pub binds: Vec<String>,
     /// The names of the channels that it is available in; [`ANY`] is every channel.
     pub channels: Vec<String>,
-    /// The types of the first parameter that it takes; none: anything.
+    /// The types of the first parameter that it takes; `None`: anything.
     pub accepts: Option<Vec<String>>,
     /// What `@help` tells: the empty key is the module itself.
     pub help: BTreeMap<String, Help>,
@@ -37,7 +37,7 @@ pub struct Module {
     pub risk: Risk,
     /// What it wants to be told: `scan_message`, `on_join`, `reconcile`.
     pub hooks: Vec<String>,
-    /// The generation in which it is called; none: `bindmap.json` knows it, but it is not loaded.
+    /// The generation in which it is called; `None`: `bindmap.json` knows it, but it is not loaded.
     pub generation: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The modules of `bindmap` and of `roster`, which is none until the modules have been greeted.
+    /// The modules of `bindmap` and of `roster`, which is `None` until the modules have been greeted.
     ///
     /// A loaded module tells its words and what it takes, the file its channels; a module that is missing keeps what the
     /// file says.

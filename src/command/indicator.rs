@@ -61,15 +61,14 @@ impl Kind {
 /// that take anything. Words that name no kind do not count: a module with none but such takes anything.
 #[must_use]
 pub fn takes(module: &Module, kind: Option<Kind>) -> bool {
-    let mut known = module.accepts.iter().flatten().filter(|word| {
-        let word = word.as_str();
-        Kind::ALL.iter().any(|kind| kind.word() == word)
-    });
-    let mut known = known.by_ref().peekable();
+    let words = module.accepts.iter().flatten();
+    let mut known = words
+        .filter(|word| Kind::ALL.iter().any(|kind| kind.word() == word.as_str()))
+        .peekable();
     known.peek().is_none() || known.any(|word| kind.is_some_and(|kind| kind.word() == word))
 }
 
-/// What kind `parameter` is, defanged or not; none if it is no indicator.
+/// What kind `parameter` is, defanged or not; `None` if it is no indicator.
 #[must_use]
 pub fn classify(parameter: &str) -> Option<Kind> {
     let raw = parameter.trim();

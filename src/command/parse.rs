@@ -346,7 +346,7 @@ fn without_sigil(word: &str) -> &str {
     word.strip_prefix(SIGILS).unwrap_or(word)
 }
 
-/// How far `typed` is from `known`: the typing errors, or 1 for a beginning of two letters; none if too far.
+/// How far `typed` is from `known`: the typing errors, or 1 for a beginning of two letters; `None` if too far.
 fn distance(typed: &str, known: &str) -> Option<usize> {
     if typed.chars().count() >= 2 && known.starts_with(typed) {
         return Some(usize::from(typed != known));

@@ -9,7 +9,7 @@ use crate::id::UserId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Below the limit.
-    Go,
+    Allowed,
     /// The first call over the limit within a window: it is answered in words.
     FirstOver,
     /// Another call over the limit: it only gets a reaction.
@@ -65,7 +65,7 @@ impl Rate {
     /// calls over the limit do not count.
     pub fn check(&mut self, user: UserId, now: Duration) -> Verdict {
         if self.count == 0 {
-            return Verdict::Go;
+            return Verdict::Allowed;
         }
         self.forget(now);
         let window = self.window;
@@ -79,7 +79,7 @@ impl Rate {
         }
         if calls.times.len() < self.count {
             calls.times.push_back(now);
-            return Verdict::Go;
+            return Verdict::Allowed;
         }
         if calls
             .told

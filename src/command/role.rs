@@ -20,7 +20,7 @@ use crate::mattermost::model::User;
 const GUEST: &str = "system_guest";
 
 /// Role words that a server gives to everybody; listed as a role they would admit everybody, so they admit nobody.
-const CATCH_ALL: [&str; 2] = ["system_user", GUEST];
+pub const CATCH_ALL: [&str; 2] = ["system_user", GUEST];
 
 /// Who holds which role: ids of users, or words of the server's `roles`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub struct Row {
     pub arguments: &'static str,
     /// Who may.
     pub role: Role,
-    /// What it does, as half a sentence for a list.
+    /// What it does, as a clause (no capital, no full stop) for a list.
     pub summary: &'static str,
     /// Changes what runs: never run from catch-up, and only after its ledger row and audit line are on disk.
     pub lifecycle: bool,

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::locate::Unreadable;
-
 /// Whether the bot can start in spite of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
@@ -30,6 +28,14 @@ pub struct Position {
     pub line: usize,
     /// The column.
     pub column: usize,
+}
+
+/// Why a file is no YAML, or more than we take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub(super) position: Position,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
 }
 
 /// One error or warning; no text in it is the value of `password`.

@@ -1,6 +1,6 @@
 //! What differs between the configuration that is in force and the one in the file, key by key.
 
-use super::{Config, Lifecycle, Matterbot};
+use super::Config;
 
 /// A key whose value is another one now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,24 @@ pub enum Counts {
     AtRestart,
 }
 
-type Key = (&'static str, Counts, fn(&Config, &Config) -> bool);
+/// A key that the bot reads.
+struct Key {
+    name: &'static str,
+    counts: Counts,
+    differs: fn(&Config, &Config) -> bool,
+    /// Makes the value of the first that of the second.
+    copy: fn(&mut Config, &Config),
+}
 
 /// A row of [`KEYS`]: the key, when it counts, and the fields that hold it.
 macro_rules! key {
     ($name:literal, $counts:ident, $($field:ident).+) => {
-        ($name, Counts::$counts, |old, new| old.$($field).+ != new.$($field).+)
+        Key {
+            name: $name,
+            counts: Counts::$counts,
+            differs: |old, new| old.$($field).+ != new.$($field).+,
+            copy: |to, from| to.$($field).+.clone_from(&from.$($field).+),
+        }
     };
 }
 
@@ -111,10 +123,10 @@ const KEYS: [Key; 42] = [
 #[must_use]
 pub fn changed(old: &Config, new: &Config) -> Vec<Changed> {
     KEYS.iter()
-        .filter(|(_, _, differ)| differ(old, new))
-        .map(|(key, counts, _)| Changed {
-            key,
-            counts: *counts,
+        .filter(|key| (key.differs)(old, new))
+        .map(|key| Changed {
+            key: key.name,
+            counts: key.counts,
         })
         .collect()
 }
@@ -122,28 +134,14 @@ pub fn changed(old: &Config, new: &Config) -> Vec<Changed> {
 /// What is in force after a reload: `new`, but what counts from a restart on as in `old`.
 #[must_use]
 pub fn adopt(old: &Config, new: Config) -> Config {
-    Config {
+    let mut adopted = Config {
         file: old.file.clone(),
-        matterbot: Matterbot {
-            host: old.matterbot.host.clone(),
-            port: old.matterbot.port,
-            scheme: old.matterbot.scheme,
-            basepath: old.matterbot.basepath.clone(),
-            teamname: old.matterbot.teamname.clone(),
-            logfile: old.matterbot.logfile.clone(),
-            bindmap: old.matterbot.bindmap.clone(),
-            feedmap: old.matterbot.feedmap.clone(),
-            msglength: old.matterbot.msglength,
-            ..new.matterbot
-        },
-        modules: new.modules,
-        lifecycle: Lifecycle {
-            channels: old.lifecycle.channels.clone(),
-            state_dir: old.lifecycle.state_dir.clone(),
-            ..new.lifecycle
-        },
-        debug: old.debug,
+        ..new
+    };
+    for key in KEYS.iter().filter(|key| key.counts == Counts::AtRestart) {
+        (key.copy)(&mut adopted, old);
     }
+    adopted
 }
 
 #[cfg(test)]

@@ -23,16 +23,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The same with a token that no server knows: for whoever reads the configuration and needs none, where the real one
-    /// comes from elsewhere.
-    #[must_use]
-    pub fn with_any_token(self) -> Self {
-        Self {
-            token: Some(Secret::new("unknown")),
-            ..self
-        }
-    }
-
     /// The variables of this process. This is their only reader.
     #[must_use]
     pub fn of_process() -> Self {

@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{Invalid, Position};
-use super::locate::Unreadable;
+use super::diagnostic::{Invalid, Position, Unreadable};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;

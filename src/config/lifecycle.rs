@@ -34,7 +34,7 @@ pub struct Lifecycle {
     pub ack_after: Duration,
 }
 
-/// So many in such a time.
+/// At most this many in this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// How many.

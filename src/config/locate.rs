@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::diagnostic::Position;
+use super::diagnostic::{Position, Unreadable};
 
 /// The names of the sections and of the key; an item of a list is `[index]`.
 pub(super) type KeyPath = Vec<String>;
@@ -37,14 +37,6 @@ struct Place {
     position: Position,
     /// The text of a scalar without quotes, exactly as it is written.
     plain: Option<String>,
-}
-
-/// Why a file is no YAML, or more than we take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) position: Position,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
 }
 
 /// A mapping or a list that is being read.

@@ -1,6 +1,5 @@
 //! The section `Matterbot`: the server, the account, who may, and upstream's behaviour of the bot.
 
-use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use crate::id::ChannelId;
 
 use super::section::Section;
 use super::server::{self, API_PATH};
+use super::token::TokenSource;
 use super::{rename, roles, token};
 use crate::lifecycle::supervisor::ServiceManager;
 use crate::logging::LogTarget;
@@ -85,27 +85,6 @@ pub enum Scheme {
     Https,
     /// Plain text.
     Http,
-}
-
-/// Where the token was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
-    /// In this file of the credentials directory.
-    Credential(PathBuf),
-    /// In `MATTERBOT_TOKEN`.
-    Variable,
-    /// In the configuration, under `password`.
-    File,
-}
-
-impl fmt::Display for TokenSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
-            Self::Variable => formatter.write_str("the variable MATTERBOT_TOKEN"),
-            Self::File => formatter.write_str("Matterbot.password"),
-        }
-    }
 }
 
 /// Who may subscribe channels to feeds.

@@ -18,7 +18,7 @@ pub struct Modules {
     /// The interpreter of Python modules; a bare name is looked up in `PATH`. None: that of the checkout that
     /// `commanddir` is in (`.venv`), else `python3`.
     pub python: Option<PathBuf>,
-    /// Where a module host listens; none: the bot starts one.
+    /// Where a module host listens; `None`: the bot starts one.
     pub socket: Option<PathBuf>,
     /// The pause between two rounds of the feeds.
     pub timer: Duration,

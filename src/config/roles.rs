@@ -3,9 +3,8 @@
 use super::diagnostic::Severity;
 use super::notes::Text;
 use super::section::Section;
-
-/// Roles that everybody has: among admins or operators they would admit the whole server.
-const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
+use crate::command::role::CATCH_ALL;
+use crate::id::UserId;
 
 /// The other roles that an account can have on a whole server (`model/role.go`).
 const ROLES: [&str; 10] = [
@@ -31,7 +30,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
         let path = section.item_path(key, index);
         let lower = entry.to_lowercase();
         let mut words = lower.split(|character: char| !is_of_role(character));
-        if let Some(role) = words.find(|word| EVERYBODY.contains(word)) {
+        if let Some(role) = words.find(|word| CATCH_ALL.contains(word)) {
             let text = Text::new(format!(
                 "everybody has the role {role}: the whole server would be admitted"
             ));
@@ -91,11 +90,10 @@ fn nearest(lower: &str) -> Option<&'static str> {
         .map(|(_, role)| role)
 }
 
+/// Servers write their ids in small letters, and compare them letter by letter.
 fn is_user_id(text: &str) -> bool {
-    text.len() == 26
-        && text
-            .chars()
-            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
+    text.parse::<UserId>().is_ok()
+        && !text.contains(|character: char| character.is_ascii_uppercase())
 }
 
 fn is_of_role(character: char) -> bool {

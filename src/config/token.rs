@@ -1,18 +1,40 @@
 //! Where the token comes from: a systemd credential, a variable, or the file.
 
+use std::fmt;
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use super::diagnostic::Severity;
 use super::environment::Environment;
 use super::file::{Exposure, File};
-use super::matterbot::TokenSource;
 use super::notes::Text;
 use super::section::{Section, is_placeholder};
 use crate::secret::Secret;
 
 /// The longest credential that is read, in bytes; systemd allows more, but no token needs it.
 const LONGEST: usize = 4096;
+
+/// Where the token was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In this file of the credentials directory.
+    Credential(PathBuf),
+    /// In `MATTERBOT_TOKEN`.
+    Variable,
+    /// In the configuration, under `password`.
+    File,
+}
+
+impl fmt::Display for TokenSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(path) => write!(formatter, "the credential {}", path.display()),
+            Self::Variable => formatter.write_str("the variable MATTERBOT_TOKEN"),
+            Self::File => formatter.write_str("Matterbot.password"),
+        }
+    }
+}
 
 /// Finds the token, in this order: `$CREDENTIALS_DIRECTORY/token`, `MATTERBOT_TOKEN`, `password` in the file.
 ///

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::diagnostic::Position;
-use super::locate::{Lines, Unreadable};
+use super::diagnostic::Unreadable;
+use super::locate::Lines;
 
 /// One value. It may be the password, so it has no `Debug`.
 #[derive(Clone)]

@@ -35,10 +35,8 @@ impl Folders {
     /// Reads the configuration at `path`, and looks at the folders that it names.
     #[must_use]
     pub fn of_configuration(path: &Path) -> Self {
-        // The service gets its token from elsewhere; what it is does not matter here.
-        let environment = Environment::default().with_any_token();
-        match config::load(path, &environment, false) {
-            Ok(loaded) => Self::Known(Known::of_modules(&loaded.config.modules)),
+        match config::modules(path, &Environment::default()) {
+            Ok((modules, _)) => Self::Known(Known::of_modules(&modules)),
             Err(_) => Self::Unknown,
         }
     }

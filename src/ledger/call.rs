@@ -6,7 +6,6 @@ use rusqlite::OptionalExtension;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::outbox::Reply;
 use crate::id::{ChannelId, PostId, UserId};
 use crate::timestamp::Timestamp;
 
@@ -55,7 +54,7 @@ pub enum CallState {
     Running,
     /// Executed.
     Done,
-    /// Executed in vain.
+    /// Ran and failed.
     Failed,
     /// Refused.
     Denied,
@@ -72,19 +71,6 @@ pub enum Started {
     New,
     /// It had a row before and must not run again.
     Known(CallState),
-}
-
-/// The outcome of one call, with the replies that tell of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// The call; it needs no start row.
-    pub call: Call,
-    /// Its outcome, never [`CallState::Running`].
-    pub state: CallState,
-    /// What the operator should know beyond the state, for example the reason of a denial.
-    pub detail: String,
-    /// What to post about it. A summary of many calls goes with any one of them.
-    pub replies: Vec<Reply>,
 }
 
 /// A call as the budgets count it.

@@ -3,7 +3,7 @@
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
-use super::call::{CallKey, CallState};
+use super::call::CallState;
 use super::outbox::Kind;
 use crate::id::{ChannelId, PostId, UserId};
 use crate::timestamp::Timestamp;
@@ -68,22 +68,3 @@ word_column!(CallState {
 });
 
 word_column!(Kind { Progress = "progress", Outcome = "outcome", Notice = "notice" });
-
-/// The calls of a reply, as JSON.
-pub(super) struct CallKeys(pub(super) Vec<CallKey>);
-
-impl ToSql for CallKeys {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let json = serde_json::to_string(&self.0)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        Ok(json.into())
-    }
-}
-
-impl FromSql for CallKeys {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?)
-            .map(Self)
-            .map_err(FromSqlError::other)
-    }
-}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 
-use super::schema::STEPS;
+use super::migrations::MIGRATIONS;
 
 /// The ledger's file in the state directory.
 pub(super) const NAME: &str = "ledger.db";
@@ -208,7 +208,7 @@ impl LedgerFile {
 
     /// The copy with the newest schema that this program knows.
     pub(super) fn newest_copy(&self) -> Option<PathBuf> {
-        (1..=STEPS.len())
+        (1..=MIGRATIONS.len())
             .rev()
             .map(|version| self.copy_path(version))
             .find(|path| path.is_file())

@@ -1,10 +1,10 @@
 //! The outbox: replies are durable before they are sent.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use serde::Serialize;
 
 use super::call::{self, Call, CallKey};
-use super::column::CallKeys;
 use crate::id::{ChannelId, PostId, random_token};
 use crate::timestamp::Timestamp;
 
@@ -123,6 +123,25 @@ pub struct Delivery {
     pub first_attempt_at: Option<Timestamp>,
     /// When the last attempt ended; the same holds.
     pub last_attempt_ended_at: Option<Timestamp>,
+}
+
+/// The calls of a reply, as JSON.
+pub(super) struct CallKeys(pub(super) Vec<CallKey>);
+
+impl ToSql for CallKeys {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let json = serde_json::to_string(&self.0)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        Ok(json.into())
+    }
+}
+
+impl FromSql for CallKeys {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?)
+            .map(Self)
+            .map_err(FromSqlError::other)
+    }
 }
 
 /// Queues the parts of `reply`, the first as row `first`.

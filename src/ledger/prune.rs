@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::file::{COMPANIONS, LedgerFile, NAME, OpenError};
-use super::retention::{FORGETTABLE, Forgotten, Pass};
+use super::retention::{FORGETTABLE, Forgotten, OTHERS, Pass};
 use super::schema;
 use crate::timestamp::Timestamp;
 
@@ -19,7 +19,7 @@ const BATCHES_PER_COMMIT: usize = 50;
 pub struct Pruned {
     /// The rows.
     pub forgotten: Forgotten,
-    /// So many calls are old enough and stay: they have no outcome, or are the last of all.
+    /// How many calls are old enough and stay: they have no outcome, or are the last of all.
     pub kept: usize,
     /// Whether the server's clock was ever read; without it no call may go.
     pub clock_known: bool,
@@ -31,7 +31,7 @@ pub struct Pruned {
     pub obstacle: Option<String>,
 }
 
-/// Forgets what is older than `keep` in the ledger in `directory`; none if there is no ledger.
+/// Forgets what is older than `keep` in the ledger in `directory`; `None` if there is no ledger.
 ///
 /// The caller holds the lock of the state directory.
 ///
@@ -170,7 +170,7 @@ impl Pass {
             number,
         )?;
         let mut others = [0; 3];
-        for (count, table) in others.iter_mut().zip(Self::others()) {
+        for (count, table) in others.iter_mut().zip(OTHERS) {
             // No limit: all of it.
             *count = connection.query_row(
                 &format!("SELECT count(*) FROM {table}"),

@@ -36,7 +36,7 @@ struct Trace {
 }
 
 impl LedgerFile {
-    /// Reads by `read` what belongs together; none if there is no ledger yet. The connection has a schema that this
+    /// Reads by `read` what belongs together; `None` if there is no ledger yet. The connection has a schema that this
     /// program knows, and `read` may be called again if somebody got in the way.
     pub(super) fn read<T>(
         &self,

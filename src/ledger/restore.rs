@@ -23,15 +23,11 @@ pub struct Restored {
 /// See [`OpenError`]; a ledger that was set aside stays so.
 pub fn restore(directory: &Path) -> Result<Restored, OpenError> {
     let file = LedgerFile::new(directory)?;
-    let io = |source| OpenError::Io {
-        path: file.path.clone(),
-        source,
-    };
     let copy = file.newest_copy();
     let staged = copy.as_deref().map(|copy| stage(&file, copy)).transpose()?;
     let set_aside = set_aside(&file)?;
     if let Some(staged) = staged {
-        std::fs::rename(staged, &file.path).map_err(io)?;
+        std::fs::rename(staged, &file.path).map_err(|source| file.io(source))?;
     }
     file.sync_directory()?;
     Ok(Restored { set_aside, copy })
@@ -43,11 +39,7 @@ fn stage(file: &LedgerFile, copy: &Path) -> Result<PathBuf, OpenError> {
         directory: file.directory.clone(),
         path: file.directory.join(format!("{NAME}.restore")),
     };
-    let io = |source| OpenError::Io {
-        path: staged.path.clone(),
-        source,
-    };
-    std::fs::copy(copy, &staged.path).map_err(io)?;
+    std::fs::copy(copy, &staged.path).map_err(|source| staged.io(source))?;
     let connection = staged.connect()?;
     staged.check_pages(&connection)?;
     staged.in_context(connection.execute_batch(

@@ -19,7 +19,7 @@ pub const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Nothing younger is ever deleted, whatever a person asks for: catch-up reads a day back.
 pub const SHORTEST_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// So many rows are looked at, and at most deleted, in one transaction. Each may dirty a page of the index.
+/// How many rows are looked at, and at most deleted, in one transaction. Each may dirty a page of the index.
 const BATCH: u32 = 100;
 
 /// Which calls may go, given the limits of our clock (`?1`) and of the server's (`?2`).
@@ -28,8 +28,9 @@ const BATCH: u32 = 100;
 pub(super) const FORGETTABLE: &str = "state <> 'running' AND recorded_at < ?1 AND asked_at < ?2
      AND id < (SELECT max(id) FROM call)";
 
-/// The other tables, in the order of a pass: what may go of each, given the limit of our clock.
-const OTHERS: [&str; 3] = [
+/// The other tables, in the order of a pass, with what may go of each: `?1` is the limit of our clock, `?2` the most
+/// rows.
+pub(super) const OTHERS: [&str; 3] = [
     "undeliverable WHERE id IN (SELECT id FROM undeliverable WHERE at < ?1 LIMIT ?2)",
     "restart WHERE nonce IN (SELECT nonce FROM restart WHERE settled_at < ?1 LIMIT ?2)",
     // What counts starts reads the latest runs, however old they are.
@@ -94,11 +95,6 @@ impl Pass {
             thorough: true,
             ..Self::new(now, keep)
         }
-    }
-
-    /// The other tables, with what may go of each: `?1` is the limit of our clock, `?2` the most rows.
-    pub(super) fn others() -> [&'static str; 3] {
-        OTHERS
     }
 
     /// Whether nothing is left to do.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use rustix::fs::{Mode, OFlags};
 
 use super::file::{LedgerFile, OpenError};
+use super::migrations::MIGRATIONS;
 use super::store::Store;
 use super::{Recovered, outbox, run};
 
@@ -16,13 +17,6 @@ const ALWAYS_CHECKED: u64 = 16 * 1024 * 1024;
 /// Marks the file as ours (`PRAGMA application_id`), the letters `mbld`.
 const APPLICATION_ID: i32 = 0x6d62_6c64;
 
-/// The steps from nothing to the schema that this program knows; `PRAGMA user_version` counts the steps done.
-pub(super) const STEPS: &[&str] = &[
-    include_str!("schema.sql"),
-    // Files that were uploaded before their post was queued, by identifier.
-    "ALTER TABLE outbox ADD COLUMN files TEXT NOT NULL DEFAULT '';",
-];
-
 /// Opens, checks and migrates the ledger in `directory`, and reads what an earlier process left.
 pub(super) fn open(directory: &Path) -> Result<(Store, Recovered), OpenError> {
     let file = LedgerFile::new(directory)?;
@@ -31,7 +25,7 @@ pub(super) fn open(directory: &Path) -> Result<(Store, Recovered), OpenError> {
     file.check_schema(&connection)?;
     file.in_context(configure(&connection))?;
     file.check_content(&connection)?;
-    file.migrate(&mut connection, STEPS)?;
+    file.migrate(&mut connection, MIGRATIONS)?;
     let store = file.in_context(Store::new(connection))?;
     let recovered = file.in_context(store.recovered())?;
     Ok((store, recovered))
@@ -48,7 +42,7 @@ pub fn check(directory: &Path) -> Result<(), OpenError> {
 impl LedgerFile {
     /// Fails unless the database is empty, or is ours and of a schema that this program knows.
     pub(super) fn check_schema(&self, connection: &Connection) -> Result<(), OpenError> {
-        let known = STEPS.len();
+        let known = MIGRATIONS.len();
         let found = self.in_context(version(connection))?;
         let (application, tables): (i32, i64) = self.in_context(connection.query_row(
             "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id",
@@ -178,8 +172,8 @@ mod tests {
     use super::*;
 
     const NEXT: &[&str] = &[
-        STEPS[0],
-        STEPS[1],
+        MIGRATIONS[0],
+        MIGRATIONS[1],
         "ALTER TABLE run ADD COLUMN note TEXT; UPDATE run SET note = version;",
     ];
 

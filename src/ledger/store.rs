@@ -5,11 +5,24 @@ use std::cell::Cell;
 use rusqlite::{Connection, params};
 
 use super::Recovered;
-use super::call::{self, Settlement};
+use super::call::{self, Call, CallState};
 use super::outbox::{self, Delivery, Reply};
 use super::run;
 use super::watermark;
 use crate::timestamp::Timestamp;
+
+/// The outcome of one call, with the replies that tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The call; it needs no start row.
+    pub call: Call,
+    /// Its outcome, never [`CallState::Running`].
+    pub state: CallState,
+    /// What the operator should know beyond the state, for example the reason of a denial.
+    pub detail: String,
+    /// What to post about it. A summary of many calls goes with any one of them.
+    pub replies: Vec<Reply>,
+}
 
 /// The connection, and what is known beside it.
 #[derive(Debug)]

@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::call::{CallKey, CallState};
-use super::column::CallKeys;
 use super::file::{LedgerFile, OpenError};
-use super::outbox::Kind;
+use super::outbox::{CallKeys, Kind};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::timestamp::Timestamp;
 
@@ -19,7 +18,7 @@ use crate::timestamp::Timestamp;
 pub enum Query {
     /// The newest ones, of one state or of any; what was said is left out.
     Newest {
-        /// At most so many.
+        /// At most this many.
         count: u32,
         /// Only those that stand there.
         state: Option<CallState>,
@@ -94,7 +93,7 @@ pub struct Waiting {
     pub kind: Kind,
     /// Which part of the reply, from 1.
     pub part: u32,
-    /// Of so many.
+    /// How many parts the reply has.
     pub parts: u32,
     /// When it was queued.
     pub queued_at: Timestamp,
@@ -121,14 +120,14 @@ pub struct Undeliverable {
     pub kind: Kind,
     /// Which part of the reply, from 1.
     pub part: u32,
-    /// Of so many.
+    /// How many parts the reply has.
     pub parts: u32,
     /// The message, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Reads the calls that `query` asks for in the ledger in `directory`; none if there is no ledger. A bot may be using
+/// Reads the calls that `query` asks for in the ledger in `directory`; `None` if there is no ledger. A bot may be using
 /// it; nothing is changed, and no lock taken.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::mark::{Mark, Marks};
 use super::store::Store;
 use super::{RIDE, Unwritable};
-use crate::tasks::caught;
+use crate::tasks::catch_panic;
 
 /// The pages that our commits dirty stay below SQLite's own checkpoint (1000 pages), which would make a commit wait.
 const COMMITS_PER_CHECKPOINT: u32 = 200;
@@ -37,7 +37,7 @@ pub(super) fn job<T: Send + 'static>(
 ) -> (Job, oneshot::Receiver<Result<T, Unwritable>>) {
     let (sender, receiver) = oneshot::channel();
     let job: Job = Box::new(move |store| {
-        let done = store.and_then(|store| match caught(|| work(store)) {
+        let done = store.and_then(|store| match catch_panic(|| work(store)) {
             Ok(done) => done.map_err(Unwritable::from),
             // Its transaction is rolled back, and the thread goes on.
             Err(panicked) => {

@@ -21,7 +21,7 @@ const OUTPUT_LIMIT: u64 = 16 * 1024;
 /// How much of its first sentence is quoted, in characters.
 const QUOTE_LIMIT: usize = 300;
 
-/// Why a restart would not bring us back; `Display` is half a sentence for whoever asked.
+/// Why a restart would not bring us back; `Display` is a clause (no capital, no full stop) for whoever asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// The program cannot be executed.

@@ -94,9 +94,7 @@ impl Signals {
             _ = self.user.recv() => Signal::Restart,
         }
     }
-}
 
-impl Signals {
     /// The stop that was asked for and not returned by [`Signals::next`] yet: after the last call of that, and before an
     /// exec that would lose it.
     pub async fn stop_asked(&mut self) -> Option<Stopper> {

@@ -1,8 +1,8 @@
 //! The state directory: ours, writable by nobody else, and locked by the one process that serves from it.
 
+mod disk_space;
 mod file;
-mod room;
-mod word;
+mod status_line;
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-pub use room::Room;
-pub use word::Word;
+pub use disk_space::DiskSpace;
+pub use status_line::StatusLine;
 
-use word::{write_pid, written_pid};
+use status_line::{write_pid, written_pid};
 
 /// How often a held lock is tried again; the kernel has no lock request with a time limit.
 const LOCK_POLL: Duration = Duration::from_millis(20);
@@ -125,7 +125,7 @@ impl StateDirectory {
         Ok(directory)
     }
 
-    /// Opens `path` for a command that only looks, whoever runs it; none if it does not exist.
+    /// Opens `path` for a command that only looks, whoever runs it; `None` if it does not exist.
     ///
     /// # Errors
     /// It is a symbolic link, not a directory, or not readable for us.

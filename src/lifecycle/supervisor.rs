@@ -38,7 +38,7 @@ pub enum ServiceManager {
 pub enum Departure {
     /// It ends with status 75, because somebody brings us back.
     Exit(Proof),
-    /// It replaces itself (`execve(2)`), because nobody proved to; why not, as half a sentence.
+    /// It replaces itself (`execve(2)`), because nobody proved to; why not, as a clause (no capital, no full stop).
     Reexec(String),
 }
 
@@ -60,7 +60,8 @@ pub enum Proof {
 /// known, nothing is proved of a unit that has such a limit.
 ///
 /// # Errors
-/// The configuration names a supervisor that demonstrably does not bring us back; why, as half a sentence.
+/// The configuration names a supervisor that demonstrably does not bring us back; why, as a clause (no capital, no full
+/// stop).
 pub async fn departure(
     manager: ServiceManager,
     starts: Option<&[Timestamp]>,

@@ -4,10 +4,10 @@ mod answer;
 mod call;
 mod channels;
 mod error;
-mod obstacle;
 mod posts;
 mod raw;
 mod system;
+mod transport_cause;
 mod upgrade;
 mod users;
 
@@ -18,9 +18,9 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use tokio::sync::watch;
 
-pub use call::Leave;
+pub use call::Permit;
 pub use error::ApiError;
-pub use obstacle::Obstacle;
+pub use transport_cause::TransportCause;
 
 use super::limiter::{Limiter, Share};
 use crate::secret::Secret;

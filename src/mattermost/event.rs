@@ -8,7 +8,7 @@ mod frame;
 mod scalar;
 
 use crate::id::{ChannelId, TeamId, UserId};
-use crate::mattermost::model::{ChannelKind, Post, Reaction};
+use crate::mattermost::model::{ChannelKind, Post};
 use crate::timestamp::Timestamp;
 
 /// A text frame from the server.
@@ -29,8 +29,6 @@ pub enum Frame {
         ok: bool,
         /// To a ping: the server's clock.
         server_time: Option<Timestamp>,
-        /// To a ping: the server's version.
-        version: Option<String>,
         /// If refused: why.
         error: Option<ReplyError>,
     },
@@ -50,12 +48,8 @@ pub struct ReplyError {
 pub enum Event {
     /// The connection is authenticated; everything before it may have been missed.
     Hello {
-        /// The connection's identifier; empty on servers without reliable websockets.
-        connection_id: String,
         /// Version, build number, hash of the client configuration, joined by dots.
         server_version: String,
-        /// The node's name, since 10.4.
-        server_hostname: Option<String>,
     },
     /// A post was created; also our own, sometimes before the answer that created it.
     Posted(Box<Posted>),
@@ -63,47 +57,12 @@ pub enum Event {
     PostEdited(Box<Post>),
     /// A post was deleted; this is what it was, `delete_at` zero. Its replies have no events.
     PostDeleted(Box<Post>),
-    /// Somebody reacted.
-    ReactionAdded(Reaction),
-    /// Somebody took a reaction back.
-    ReactionRemoved(Reaction),
     /// Somebody, perhaps we, joined a channel.
     UserAdded {
         /// Who.
         user_id: UserId,
         /// Which channel.
         channel_id: ChannelId,
-    },
-    /// Somebody, perhaps we, left a channel or was removed from it.
-    UserRemoved {
-        /// Who.
-        user_id: UserId,
-        /// Which channel.
-        channel_id: ChannelId,
-    },
-    /// A direct or group message with us was opened.
-    ConversationOpened {
-        /// Which.
-        channel_id: ChannelId,
-    },
-    /// A channel was created, changed, archived, restored, or converted.
-    ChannelChanged {
-        /// Which.
-        channel_id: ChannelId,
-    },
-    /// We joined a team; may come twice.
-    TeamJoined {
-        /// Who; the server sends it only to whom it concerns.
-        user_id: UserId,
-        /// Which team.
-        team_id: TeamId,
-    },
-    /// Somebody, perhaps we, left a team.
-    TeamLeft {
-        /// Who.
-        user_id: UserId,
-        /// Which team.
-        team_id: TeamId,
     },
     /// What we do not use or do not know.
     Other {
@@ -123,9 +82,7 @@ pub struct Posted {
     pub channel_name: String,
     /// The name that people see; of a direct message, the one who wrote, with an `@`.
     pub channel_display_name: String,
-    /// `@` and the author's name, or what a webhook wants shown: never to be trusted.
-    pub sender_name: String,
-    /// The channel's team; none for direct and group messages.
+    /// The channel's team; `None` for direct and group messages.
     pub team_id: Option<TeamId>,
 }
 
@@ -171,45 +128,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_order_of_keys_does_not_matter() {
-        let expected = Event::ConversationOpened {
-            channel_id: "h3oq9c6tnifc8kb9tfyecaa35r".parse().unwrap(),
-        };
-        let broadcast = r#""broadcast":{"channel_id":"h3oq9c6tnifc8kb9tfyecaa35r"}"#;
-        let name = r#""event":"direct_added""#;
-        for text in [
-            format!(r#"{{{name},"data":{{}},{broadcast},"seq":3}}"#),
-            format!(r#"{{"seq":3,{broadcast},"data":null,{name}}}"#),
-        ] {
-            assert_eq!(event(&text), expected);
+    const USER: &str = "66egbqe687rk8mhmm37bmbwrme";
+    const CHANNEL: &str = "73j1itj4wtghmf3a5jc5ygbttw";
+
+    fn user_added() -> Event {
+        Event::UserAdded {
+            user_id: USER.parse().unwrap(),
+            channel_id: CHANNEL.parse().unwrap(),
         }
     }
 
     #[test]
-    fn a_removal_has_two_shapes() {
-        let (user, channel) = ("66egbqe687rk8mhmm37bmbwrme", "73j1itj4wtghmf3a5jc5ygbttw");
-        let expected = Event::UserRemoved {
-            user_id: user.parse().unwrap(),
-            channel_id: channel.parse().unwrap(),
-        };
-        let to_the_removed = format!(
-            r#"{{"event":"user_removed","data":{{"channel_id":"{channel}"}},"broadcast":{{"user_id":"{user}","channel_id":""}},"seq":1}}"#
+    fn the_order_of_keys_does_not_matter() {
+        let broadcast = format!(r#""broadcast":{{"channel_id":"{CHANNEL}"}}"#);
+        let data = format!(r#""data":{{"user_id":"{USER}"}}"#);
+        let name = r#""event":"user_added""#;
+        for text in [
+            format!(r#"{{{name},{data},{broadcast},"seq":3}}"#),
+            format!(r#"{{"seq":3,{broadcast},{data},{name}}}"#),
+        ] {
+            assert_eq!(event(&text), user_added());
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_data_is_the_addressee() {
+        let to_the_added = format!(
+            r#"{{"event":"user_added","data":{{"channel_id":"{CHANNEL}"}},"broadcast":{{"user_id":"{USER}","channel_id":""}},"seq":1}}"#
         );
         let to_the_others = format!(
-            r#"{{"event":"user_removed","data":{{"user_id":"{user}"}},"broadcast":{{"user_id":"","channel_id":"{channel}"}},"seq":1}}"#
+            r#"{{"event":"user_added","data":{{"user_id":"{USER}"}},"broadcast":{{"user_id":"","channel_id":"{CHANNEL}"}},"seq":1}}"#
         );
-        assert_eq!(event(&to_the_removed), expected);
-        assert_eq!(event(&to_the_others), expected);
+        assert_eq!(event(&to_the_added), user_added());
+        assert_eq!(event(&to_the_others), user_added());
+    }
+
+    #[test]
+    fn an_event_without_data_is_incomplete_or_other() {
+        let added = format!(
+            r#"{{"event":"user_added","data":null,"broadcast":{{"channel_id":"{CHANNEL}"}},"seq":3}}"#
+        );
+        assert!(Frame::decode(&added).is_err());
+        let name = "user_removed".to_owned();
+        assert_eq!(
+            event(r#"{"event":"user_removed","data":null,"broadcast":null,"seq":3}"#),
+            Event::Other { name }
+        );
     }
 
     #[test]
     fn what_has_another_type_counts_as_absent() {
         let hello = r#"{"event":"hello","data":{"connection_id":7,"server_version":["x"],"server_hostname":{}},"seq":0}"#;
         let expected = Event::Hello {
-            connection_id: String::new(),
             server_version: String::new(),
-            server_hostname: None,
         };
         assert_eq!(event(hello), expected);
     }

@@ -62,8 +62,6 @@ pub struct Timing {
 pub enum Update {
     /// `hello` was read: the connection is authenticated. Always a gap, the first one too.
     Connected {
-        /// The connection's identifier; may be empty.
-        connection_id: String,
         /// Version, build number and configuration hash.
         server_version: String,
     },
@@ -71,8 +69,6 @@ pub enum Update {
     Alive {
         /// The server's clock when it answered.
         server_time: Option<Timestamp>,
-        /// The server's version, such as `11.6.0`.
-        version: Option<String>,
     },
     /// Something happened; never [`Event::Other`] nor [`Event::Hello`].
     Event(Event),
@@ -95,7 +91,8 @@ pub enum Update {
     },
 }
 
-/// Why there is no connection; `Display` is half a sentence for the operator, the rest is its source.
+/// Why there is no connection; `Display` is a clause (no capital, no full stop) for the operator, the rest is its
+/// source.
 #[derive(Debug, thiserror::Error)]
 pub enum DisconnectCause {
     /// The server cannot be asked who we are, or does not upgrade.
@@ -213,7 +210,6 @@ impl Gateway {
             Ok(established) => {
                 self.state = State::Open(Box::new(established.socket));
                 Update::Connected {
-                    connection_id: established.connection_id,
                     server_version: established.server_version,
                 }
             }
@@ -233,16 +229,10 @@ impl Gateway {
         match heard {
             Ok(Heard::Event(event)) => Update::Event(event),
             Ok(Heard::Gap) => Update::Gap,
-            Ok(Heard::Alive {
-                server_time,
-                version,
-            }) => {
+            Ok(Heard::Alive { server_time }) => {
                 self.lost.reset();
                 self.refused.reset();
-                Update::Alive {
-                    server_time,
-                    version,
-                }
+                Update::Alive { server_time }
             }
             Err(cause) => self.disconnected(cause),
         }

@@ -86,7 +86,7 @@ impl Default for State {
 }
 
 impl State {
-    /// Takes leave for one request, or says how long to wait before asking again.
+    /// Takes a permit for one request, or says how long to wait before asking again.
     ///
     /// # Errors
     /// The wait.

@@ -20,9 +20,6 @@ pub struct Post {
     /// When it was written.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub create_at: Timestamp,
-    /// When anything of it changed last; a reply changes its root, a reaction its post.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub update_at: Timestamp,
     /// When its text was edited last; zero: never.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub edit_at: Timestamp,
@@ -35,7 +32,7 @@ pub struct Post {
     /// Where it stands.
     #[serde(deserialize_with = "lenient::id")]
     pub channel_id: ChannelId,
-    /// The root of its thread; none if it is a root.
+    /// The root of its thread; `None` if it is a root.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
     pub root_id: Option<PostId>,
     /// Of a row of the edit history: the post that it is an old version of.
@@ -54,16 +51,10 @@ pub struct Post {
     /// What clients and integrations attached; any user may write most of its keys.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub props: Map<String, Value>,
-    /// The identifiers of its files.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub file_ids: Vec<String>,
     /// What the server adds to what is stored.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub metadata: PostMetadata,
-    /// The idempotency key that its creator sent; only in the answer to that and in the event.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub pending_post_id: String,
-    /// The server that it came from over a shared channel; none: from this one.
+    /// The server that it came from over a shared channel; `None`: from this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
 }
@@ -111,7 +102,7 @@ pub struct Channel {
     /// Its identifier.
     #[serde(deserialize_with = "lenient::id")]
     pub id: ChannelId,
-    /// Its team; none for direct and group messages.
+    /// Its team; `None` for direct and group messages.
     #[serde(default, deserialize_with = "lenient::empty_is_none")]
     pub team_id: Option<TeamId>,
     /// What it is.
@@ -149,7 +140,7 @@ pub struct User {
     /// Whether it is a bot account.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub is_bot: bool,
-    /// The server that the account belongs to; none: this one.
+    /// The server that the account belongs to; `None`: this one.
     #[serde(default, deserialize_with = "lenient::empty_is_no_text")]
     pub remote_id: Option<String>,
 }
@@ -163,23 +154,6 @@ pub struct Team {
     /// The name in its address.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub name: String,
-    /// The name that people see.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub display_name: String,
-}
-
-/// Someone's emoji under a post (`model.Reaction`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Reaction {
-    /// Who reacted.
-    #[serde(deserialize_with = "lenient::id")]
-    pub user_id: UserId,
-    /// To what.
-    #[serde(deserialize_with = "lenient::id")]
-    pub post_id: PostId,
-    /// The emoji's name without colons.
-    #[serde(default, deserialize_with = "lenient::null_is_default")]
-    pub emoji_name: String,
 }
 
 /// A post that is to be created; the author is whom the token belongs to.

@@ -22,7 +22,7 @@ pub struct Entry {
     pub binds: Vec<String>,
     /// The names of the channels that it is available in; `any` is every channel.
     pub chans: Vec<String>,
-    /// The types of indicators that it takes; none: anything.
+    /// The types of indicators that it takes; `None`: anything.
     pub accepts: Option<Vec<String>>,
     /// What else stands in the entry; it is kept.
     #[serde(flatten)]

@@ -37,7 +37,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
-    /// The next line without its line feed; none at the end of the stream. A last line may lack the line feed.
+    /// The next line without its line feed; `None` at the end of the stream. A last line may lack the line feed.
     /// Cancel-safe: what was read of a line is kept.
     ///
     /// # Errors

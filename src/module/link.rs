@@ -101,7 +101,7 @@ impl Link {
 }
 
 impl Receiver {
-    /// What the host says next; none when it has ended. Cancel-safe.
+    /// What the host says next; `None` when it has ended. Cancel-safe.
     ///
     /// # Errors
     /// The connection is of no more use.

@@ -124,7 +124,7 @@ pub struct Stage {
     pub generation: u64,
     /// The folder of the modules.
     pub folder: PathBuf,
-    /// The interpreter of Python modules; none: that of the folder's checkout (`.venv`), else `python3`.
+    /// The interpreter of Python modules; `None`: that of the folder's checkout (`.venv`), else `python3`.
     pub python: Option<PathBuf>,
     /// How many calls one process may run at once.
     pub workers: usize,

@@ -11,10 +11,10 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, Signal};
 
-/// Names the process, by its id, to which all belong that it starts; see [`super::descent`].
+/// Names the process, by its id, to which all belong that it starts; see [`super::process_tree`].
 pub const MARK: &str = "MATTERBOT_MODULE_PID";
 
-/// Variables that are ours or speak to a supervisor, and no business of a module: by name...
+/// Variables that are ours or speak to a supervisor, and no business of a child: by name...
 const SCRUBBED: [&str; 17] = [
     "CREDENTIALS_DIRECTORY",
     "NOTIFY_SOCKET",
@@ -48,12 +48,12 @@ const PROCESSES: u64 = 4096;
 /// With this the kernel, out of memory, ends a module rather than the bot (`oom_score_adj` of proc_pid(5)).
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// A command that runs `program` with our environment, but for what is no business of modules.
+/// A command that runs `program` with our environment, but for what is ours or speaks to our supervisor.
 #[must_use]
 pub fn scrubbed(program: &Path) -> Command {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the module host and modules: this is the place that scrubs their environment"
+        reason = "the module host, modules and the playground's bot: this is the place that scrubs their environment"
     )]
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

@@ -20,7 +20,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user of this host; none if there is no service for modules.
+    /// The user of this host; `None` if there is no service for modules.
     #[must_use]
     pub fn of_host() -> Option<Self> {
         Self::find(&fs::read_to_string("/etc/passwd").unwrap_or_default())

@@ -7,34 +7,19 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::module::protocol::{Call, Failure, FailureReason, FromHost, Hook, ToModule};
+use crate::module::protocol::{Call, FailureReason, Hook, ToModule};
 
-use super::connection::Outlet;
-use super::event::{CodeId, Printer, ProcessId};
+use super::connection::LineWriter;
 use super::host::{Host, Start, Waiting};
+use super::id::{CodeId, Printer, ProcessId};
+use super::module_line::failure;
 use super::process::{self, Condition, Process};
-use super::said;
-use super::strays;
 
 /// How long a process that was started may take to its greeting.
 pub(super) const GREETING: Duration = Duration::from_secs(10);
 
 /// A line for the bot, with the room that it takes.
 pub(super) type Told = (Vec<u8>, Option<OwnedSemaphorePermit>);
-
-/// The failure of `call`, as a line for the bot.
-pub(super) fn failure(call: &str, reason: FailureReason, trace: String) -> Vec<u8> {
-    said::line(&FromHost::Error(Failure {
-        call: call.to_owned(),
-        reason,
-        trace: strays::shorten(trace),
-    }))
-}
-
-/// The end of a call whose module said what is no answer.
-pub(super) fn malformed(call: &str, why: String) -> Vec<u8> {
-    failure(call, FailureReason::Malformed, why)
-}
 
 impl Host {
     pub(super) fn call(&mut self, module: &str, generation: u64, call: Call, now: Instant) {
@@ -135,11 +120,11 @@ impl Host {
                 let number = ProcessId(self.number());
                 let broken = |error: std::io::Error| format!("its pipes cannot be used: {error}");
                 let input = tokio::net::unix::pipe::Sender::from_owned_fd(started.input);
-                let input = Outlet::new(&self.ears.tasks, input.map_err(broken)?);
+                let input = LineWriter::new(&self.readers.tasks, input.map_err(broken)?);
                 let output = process::receiver(started.output).map_err(broken)?;
-                self.ears.hear(number, Arc::clone(&name), output);
+                self.readers.read_module(number, Arc::clone(&name), output);
                 let printer = Printer::Module(number);
-                let prints = self.ears.hear_prints(printer, started.errors);
+                let prints = self.readers.read_prints(printer, started.errors);
                 prints.map_err(broken)?;
                 let until = Condition::Starting(now + GREETING);
                 let mut process = Process::new(id, name, until, input);
@@ -182,7 +167,7 @@ impl Host {
             return;
         };
         let Some(deadline) = process.calls.remove(call) else {
-            if process.gate.pass(now.into_std()).is_some() {
+            if process.bucket.pass(now.into_std()).is_some() {
                 let text = format!("it answered the call {call}, which it was not given");
                 let name = Arc::clone(&process.name);
                 self.log(&name, "warning", text);

@@ -16,7 +16,7 @@ use crate::module::protocol::LINE_LIMIT;
 use crate::tasks::Tasks;
 
 use super::event::Event;
-use super::said;
+use super::module_line;
 
 /// How many bytes of modules may wait for the bot, or for the loop; a module that says more waits until there is room.
 const ROOM: u32 = 64 * 1024 * 1024;
@@ -30,7 +30,7 @@ type Outgoing = (Vec<u8>, Option<OwnedSemaphorePermit>);
 /// Where lines are written, one after the other, by a task of its own. Once it is dropped and all is written, the other
 /// side reads the end.
 #[derive(Debug)]
-pub(super) struct Outlet(mpsc::UnboundedSender<Outgoing>);
+pub(super) struct LineWriter(mpsc::UnboundedSender<Outgoing>);
 
 /// The room for what modules say; clones share it.
 #[derive(Debug, Clone)]
@@ -65,8 +65,8 @@ pub(super) async fn listen(
 ) {
     let mut lines = LineReader::new(bot, LINE_LIMIT);
     while let Ok(Some(line)) = lines.next().await {
-        let event = if said::is_response(&line) {
-            said::response(&line).map(|(process, line)| Event::Response(process, line))
+        let event = if module_line::is_response(&line) {
+            module_line::response(&line).map(|(process, line)| Event::Response(process, line))
         } else {
             match serde_json::from_slice(&line) {
                 Ok(order) => Some(Event::Order(Box::new(order))),
@@ -85,10 +85,10 @@ pub(super) async fn listen(
     drop(listening);
 }
 
-impl Outlet {
+impl LineWriter {
     /// Writes to `stream`; what cannot be written is lost, as whoever reads is gone.
     pub(super) fn new(tasks: &Tasks, mut stream: impl AsyncWrite + Unpin + Send + 'static) -> Self {
-        let (outlet, mut lines) = mpsc::unbounded_channel::<Outgoing>();
+        let (sender, mut lines) = mpsc::unbounded_channel::<Outgoing>();
         drop(tasks.spawn(async move {
             while let Some((mut line, room)) = lines.recv().await {
                 line.push(b'\n');
@@ -98,7 +98,7 @@ impl Outlet {
                 drop(room);
             }
         }));
-        Self(outlet)
+        Self(sender)
     }
 
     /// Writes `line`, which is given without its line feed.

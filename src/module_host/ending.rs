@@ -7,12 +7,13 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
 use tokio::time::Instant;
 
-use crate::module::descent::{self, Processes};
+use crate::module::process_tree::{self, Processes};
 use crate::module::protocol::FailureReason;
 
 use super::calling;
-use super::event::{CodeId, Printer, ProcessId};
 use super::host::Host;
+use super::id::{CodeId, Printer, ProcessId};
+use super::module_line::failure;
 use super::process::Condition;
 
 /// How long a process that was told to end may take.
@@ -23,13 +24,13 @@ const ENDING: Duration = Duration::from_secs(2);
 pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How long a process that closed its output may take to end by itself.
-pub(super) const LAST_WORDS: Duration = Duration::from_millis(500);
+pub(super) const END_BY_ITSELF: Duration = Duration::from_millis(500);
 
 /// How long and how often it is looked for what an ended process left behind.
 const SWEEPING: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_millis(50);
 
-/// How long the host may take to kill what stems from it.
+/// How long the host may take to kill its descendants.
 const LAST_KILLS: Duration = Duration::from_millis(1500);
 const LAST_KILL: Duration = Duration::from_millis(5);
 
@@ -88,7 +89,7 @@ impl Host {
         }
     }
 
-    /// Kills a process and what stems from it; it takes no more calls.
+    /// Kills a process and its descendants; it takes no more calls.
     pub(super) fn kill(&mut self, id: ProcessId) {
         let Some(process) = self.processes.get_mut(&id) else {
             return;
@@ -97,7 +98,7 @@ impl Host {
         process.condition = Condition::Killed;
         process.input = None;
         if let (Some(pid), None) = (process.pid, &process.exited) {
-            descent::kill_tree(pid);
+            process_tree::kill_tree(pid);
         }
         self.forget_greeted(code, id);
     }
@@ -114,16 +115,16 @@ impl Host {
     }
 
     /// A process says no more: it has ended, or it may as well.
-    pub(super) fn fall_silent(&mut self, id: ProcessId, fault: Option<String>, now: Instant) {
+    pub(super) fn output_closed(&mut self, id: ProcessId, fault: Option<String>, now: Instant) {
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
-        process.silent = true;
+        process.output_closed = true;
         if let Some(why) = fault {
             process.fault = Some((FailureReason::Malformed, why));
         }
         if process.exited.is_some() {
-            return self.bury_if_over(id, now);
+            return self.finish_process_if_over(id, now);
         }
         // Its output may be closed a moment before it ends by itself; its status says more than ours would.
         match process.condition {
@@ -132,14 +133,14 @@ impl Host {
             Condition::Ending(_) => {}
             _ => {
                 let code = process.code;
-                process.condition = Condition::Ending(now + LAST_WORDS);
+                process.condition = Condition::Ending(now + END_BY_ITSELF);
                 process.input = None;
                 self.forget_greeted(code, id);
             }
         }
     }
 
-    /// Takes away the children that have ended, those too that were left behind.
+    /// Reaps exited children, those too that were left behind.
     pub(super) fn reap(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let Ok(pid) = u32::try_from(pid.as_raw_nonzero().get()) else {
@@ -170,34 +171,36 @@ impl Host {
             process.input = None;
             self.forget_greeted(code, id);
             self.sweep_soon(now);
-            self.bury_if_over(id, now);
+            self.finish_process_if_over(id, now);
         } else {
             self.interpreter_exited(pid, words, now);
         }
     }
 
     /// One of the streams that a process prints to has come to its end.
-    pub(super) fn prints_over(&mut self, printer: Printer, now: Instant) {
+    pub(super) fn stream_closed(&mut self, printer: Printer, now: Instant) {
         match printer {
             Printer::Module(id) => {
                 if let Some(process) = self.processes.get_mut(&id) {
                     process.printing = process.printing.saturating_sub(1);
-                    self.bury_if_over(id, now);
+                    self.finish_process_if_over(id, now);
                 }
             }
-            Printer::Interpreter(id) => self.interpreter_prints_over(id, now),
+            Printer::Interpreter(id) => self.interpreter_stream_closed(id, now),
         }
     }
 
-    fn bury_if_over(&mut self, id: ProcessId, now: Instant) {
+    fn finish_process_if_over(&mut self, id: ProcessId, now: Instant) {
         let process = self.processes.get(&id);
-        if process.is_some_and(|each| each.exited.is_some() && each.silent && each.printing == 0) {
-            self.bury(id, now);
+        if process
+            .is_some_and(|each| each.exited.is_some() && each.output_closed && each.printing == 0)
+        {
+            self.finish_process(id, now);
         }
     }
 
     /// All is known of how a process ended: its calls have failed.
-    pub(super) fn bury(&mut self, id: ProcessId, now: Instant) {
+    pub(super) fn finish_process(&mut self, id: ProcessId, now: Instant) {
         let Some(process) = self.processes.remove(&id) else {
             return;
         };
@@ -210,11 +213,11 @@ impl Host {
         };
         let calls = process.calls.iter();
         for (call, _) in calls.filter(|(_, deadline)| deadline.is_some()) {
-            let line = calling::failure(call, reason, trace.clone());
+            let line = failure(call, reason, trace.clone());
             self.bot.send(line, None);
         }
         if !process.greeted {
-            let words: Vec<String> = process.last_words.into();
+            let words: Vec<String> = process.recent_output.into();
             return self.not_greeted(code, &trace, &words.join("\n"), now);
         }
         if reason == FailureReason::Malformed || !process.calls.is_empty() {
@@ -224,7 +227,7 @@ impl Host {
     }
 
     /// Does what time has come for.
-    pub(super) fn keep_time(&mut self, now: Instant) {
+    pub(super) fn fire_timers(&mut self, now: Instant) {
         self.keep_calls_in_time(now);
         let mut late = Vec::new();
         let mut gone = Vec::new();
@@ -250,7 +253,7 @@ impl Host {
                     Condition::Starting(_) => {
                         Some(format!("it did not say hello within {seconds} s"))
                     }
-                    _ if process.silent => Some("it closed its standard output".to_owned()),
+                    _ if process.output_closed => Some("it closed its standard output".to_owned()),
                     _ => None,
                 };
                 process.fault = why.map(|why| (FailureReason::Died, why));
@@ -262,11 +265,11 @@ impl Host {
                 .get(&id)
                 .is_some_and(|process| process.pid.is_none())
             {
-                self.bury(id, now);
+                self.finish_process(id, now);
             }
         }
         for id in gone {
-            self.bury(id, now);
+            self.finish_process(id, now);
         }
         self.keep_interpreters_in_time(now);
         if let Some(sweeping) = self.sweeping.filter(|sweeping| sweeping.next <= now) {
@@ -293,19 +296,19 @@ impl Host {
             let is_kept = child.ended
                 || ours.contains(&child.pid)
                 || modules.contains(&child.session)
-                || descent::mark(child.pid).is_some_and(|mark| modules.contains(&mark));
+                || process_tree::mark(child.pid).is_some_and(|mark| modules.contains(&mark));
             if !is_kept {
-                descent::kill_tree(child.pid);
+                process_tree::kill_tree(child.pid);
             }
         }
     }
 
-    /// Kills all that stems from us, until there is none.
+    /// Kills all our descendants, until there are none.
     pub(super) async fn end(self) {
         let until = Instant::now() + LAST_KILLS;
         let none = BTreeSet::new();
-        // The kernel says that there are no children when nothing stems from us: what loses its parent becomes ours.
-        while descent::kill_all(&none) > 0
+        // The kernel says that there are no children when we have no descendants: what loses its parent becomes ours.
+        while process_tree::kill_all(&none) > 0
             || !matches!(
                 rustix::process::wait(WaitOptions::NOHANG),
                 Err(Errno::CHILD)

@@ -5,20 +5,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::module::folder::Folder;
 use crate::module::protocol::ToHost;
 
+use super::id::{InterpreterId, Printer, ProcessId};
 use super::interpreter::FromInterpreter;
-use super::said::Said;
-
-/// A process that runs a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ProcessId(pub(super) u64);
-
-/// A process that imports modules in Python and forks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct InterpreterId(pub(super) u64);
-
-/// One state of a module's files, in however many generations it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CodeId(pub(super) u64);
+use super::module_line::ModuleLine;
 
 /// What happened.
 #[derive(Debug)]
@@ -34,30 +23,21 @@ pub(super) enum Event {
     /// The folder of a generation was read.
     Scanned(u64, Box<Folder>),
     /// A module says something; the permit is for the room that it takes.
-    Said(ProcessId, Said, Option<OwnedSemaphorePermit>),
+    ModuleLine(ProcessId, ModuleLine, Option<OwnedSemaphorePermit>),
     /// A module will say no more; the sentence tells what was wrong with what it said, if something was.
-    Silent(ProcessId, Option<String>),
+    OutputClosed(ProcessId, Option<String>),
     /// Something was printed that is not of the protocol.
     Printed(Printer, String),
     /// A stream that was printed to has come to its end.
-    PrintsOver(Printer),
+    StreamClosed(Printer),
     /// An interpreter says something.
     Interpreter(InterpreterId, Box<FromInterpreter>),
     /// An interpreter will say no more.
-    InterpreterSilent(InterpreterId),
+    InterpreterOutputClosed(InterpreterId),
     /// Some child has ended.
-    Children,
+    ChildExited,
     /// A deadline has come.
     Time,
     /// SIGTERM or SIGINT.
     Stop,
-}
-
-/// Who prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Printer {
-    /// A module.
-    Module(ProcessId),
-    /// An interpreter, or a module while it is imported.
-    Interpreter(InterpreterId),
 }

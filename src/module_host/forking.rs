@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
-use crate::module::descent;
+use crate::module::process_tree;
 use crate::module::protocol::{FailureReason, Stage};
 
 use super::calling::GREETING;
-use super::connection::Outlet;
-use super::event::{CodeId, InterpreterId, Printer, ProcessId};
+use super::connection::LineWriter;
 use super::host::Host;
-use super::interpreter::{Interpreter, Purpose};
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
+use super::interpreter::{Imports, Interpreter, Purpose};
 use super::process::{Condition, Process};
 
 /// How long the import of all modules may take; the interpreter cuts off each that takes too long by itself.
@@ -50,12 +50,19 @@ impl Host {
         let interpreter = InterpreterId(self.number());
         let until = now + IMPORT;
         let (name, number, descriptors) = self.prepare_fork(id, interpreter, until)?;
+        let imports = Imports {
+            stage,
+            only: Some(&[&*name]),
+            skip: &[],
+            until,
+        };
+        let purpose = Purpose::Own(number);
         let started = Interpreter::start(
             &self.ourselves,
-            stage,
-            (Purpose::Own(number), until),
-            (Some(&[&*name]), &[]),
-            (interpreter, &self.ears),
+            purpose,
+            &imports,
+            interpreter,
+            &self.readers,
         );
         match started {
             Ok(mut started) => {
@@ -92,18 +99,18 @@ impl Host {
     }
 
     /// Our ends of a channel and of two pipes are listened to; theirs are given.
-    fn connect(&self, number: ProcessId, name: Arc<str>) -> io::Result<(Outlet, Vec<OwnedFd>)> {
+    fn connect(&self, number: ProcessId, name: Arc<str>) -> io::Result<(LineWriter, Vec<OwnedFd>)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         let (output, their_output) = io::pipe()?;
         let (errors, their_errors) = io::pipe()?;
         ours.set_nonblocking(true)?;
         let (read, write) = UnixStream::from_std(ours)?.into_split();
         let printer = Printer::Module(number);
-        self.ears.hear_prints(printer, output.into())?;
-        self.ears.hear_prints(printer, errors.into())?;
-        self.ears.hear(number, name, read);
+        self.readers.read_prints(printer, output.into())?;
+        self.readers.read_prints(printer, errors.into())?;
+        self.readers.read_module(number, name, read);
         let descriptors = vec![theirs.into(), their_output.into(), their_errors.into()];
-        Ok((Outlet::new(&self.ears.tasks, write), descriptors))
+        Ok((LineWriter::new(&self.readers.tasks, write), descriptors))
     }
 
     /// The interpreter of one module has imported it.
@@ -140,11 +147,11 @@ impl Host {
             Some(process) => {
                 process.pid = Some(pid);
                 if process.condition == Condition::Killed {
-                    descent::kill_tree(pid);
+                    process_tree::kill_tree(pid);
                 }
             }
             // It was given up meanwhile.
-            None => descent::kill_tree(pid),
+            None => process_tree::kill_tree(pid),
         }
     }
 
@@ -152,7 +159,7 @@ impl Host {
     pub(super) fn fail_start(&mut self, id: ProcessId, reason: String, now: Instant) {
         if let Some(process) = self.processes.get_mut(&id) {
             process.fault = Some((FailureReason::Died, reason));
-            self.bury(id, now);
+            self.finish_process(id, now);
         }
     }
 }

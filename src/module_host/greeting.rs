@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::module::protocol::{Description, FailureReason, LoadFailure, Loading, PROTOCOL};
 
-use super::event::{CodeId, ProcessId};
 use super::host::Host;
+use super::id::{CodeId, ProcessId};
 use super::process::Condition;
 
 /// How many programs are greeted at the same time.
@@ -48,7 +48,7 @@ impl Host {
         if let Condition::Starting(_) = process.condition {
             process.condition = Condition::Serving;
         }
-        process.last_words.clear();
+        process.recent_output.clear();
         let code = process.code;
         if self
             .codes

@@ -12,14 +12,15 @@ use tokio::time::Instant;
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Stage, ToHost};
 use crate::tasks::Tasks;
 
-use super::connection::{self, Outlet, Room};
+use super::connection::{self, LineWriter, Room};
 use super::ending::Sweeping;
-use super::event::{CodeId, Event, InterpreterId, Printer, ProcessId};
+use super::event::Event;
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
 use super::interpreter::Interpreter;
-use super::process::{Condition, Ears, Process};
-use super::said::{self, Said};
+use super::log_limit;
+use super::module_line::{self, ModuleLine};
+use super::process::{Condition, Process, Readers};
 use super::staging::Staging;
-use super::strays;
 
 /// How long nothing may happen; deadlines come before.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -28,8 +29,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) ourselves: PathBuf,
-    pub(super) bot: Outlet,
-    pub(super) ears: Ears,
+    pub(super) bot: LineWriter,
+    pub(super) readers: Readers,
     /// The modules of each generation that is being loaded or was.
     pub(super) rosters: BTreeMap<u64, BTreeMap<String, CodeId>>,
     /// What is being loaded.
@@ -92,8 +93,8 @@ impl Host {
         drop(tasks.spawn(connection::listen(read, events.clone(), listening)));
         let host = Self {
             ourselves,
-            bot: Outlet::new(&tasks, write),
-            ears: Ears {
+            bot: LineWriter::new(&tasks, write),
+            readers: Readers {
                 events,
                 room: Room::new(),
                 tasks,
@@ -124,27 +125,29 @@ impl Host {
     pub(super) fn handle(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Order(order) => self.obey(*order, now),
+            Event::Order(order) => self.handle_order(*order, now),
             Event::Response(process, line) => self.pass_response(process, line),
             Event::NotUnderstood(text) => self.log("", "error", text),
             Event::BotGone | Event::Stop => self.over = true,
             Event::Scanned(generation, folder) => self.scanned(generation, *folder, now),
-            Event::Said(process, said, room) => self.hear(process, said, room, now),
-            Event::Silent(process, fault) => self.fall_silent(process, fault, now),
+            Event::ModuleLine(process, said, room) => self.hear(process, said, room, now),
+            Event::OutputClosed(process, fault) => self.output_closed(process, fault, now),
             Event::Printed(printer, text) => self.printed(printer, text),
-            Event::PrintsOver(printer) => self.prints_over(printer, now),
+            Event::StreamClosed(printer) => self.stream_closed(printer, now),
             Event::Interpreter(interpreter, said) => {
                 self.hear_interpreter(interpreter, *said, now);
             }
-            Event::InterpreterSilent(interpreter) => self.interpreter_silent(interpreter, now),
-            Event::Children => self.reap(now),
+            Event::InterpreterOutputClosed(interpreter) => {
+                self.interpreter_output_closed(interpreter, now);
+            }
+            Event::ChildExited => self.reap(now),
             Event::Time => {}
         }
-        self.keep_time(now);
+        self.fire_timers(now);
         self.give_up_unused(now);
     }
 
-    fn obey(&mut self, order: ToHost, now: Instant) {
+    fn handle_order(&mut self, order: ToHost, now: Instant) {
         match order {
             ToHost::Stage(stage) => self.stage(stage, now),
             ToHost::Serve { generations } => self.serve(&generations),
@@ -166,7 +169,7 @@ impl Host {
     fn hear(
         &mut self,
         id: ProcessId,
-        said: Said,
+        said: ModuleLine,
         room: Option<OwnedSemaphorePermit>,
         now: Instant,
     ) {
@@ -175,24 +178,20 @@ impl Host {
         };
         let name = Arc::clone(&process.name);
         match said {
-            Said::Hello(description) => self.greeted(id, *description, now),
-            Said::Progress(call, line) => {
+            ModuleLine::Hello(description) => self.greeted(id, *description, now),
+            ModuleLine::Progress(call, line) => {
                 if let Some(Some(_)) = process.calls.get(&call) {
                     self.bot.send(line, room);
                 }
             }
-            Said::Done(call, line) => self.done(id, &call, Some((line, room)), now),
-            Said::Malformed(call, why) => {
-                self.done(
-                    id,
-                    &call,
-                    Some((super::calling::malformed(&call, why), None)),
-                    now,
-                );
+            ModuleLine::Done(call, line) => self.done(id, &call, Some((line, room)), now),
+            ModuleLine::Malformed(call, why) => {
+                let told = (module_line::malformed(&call, why), None);
+                self.done(id, &call, Some(told), now);
             }
-            Said::Request(line) => self.bot.send(line, room),
-            Said::Log(log) => self.log(&name, &log.level, log.text),
-            Said::Stray(text) => self.printed(Printer::Module(id), text),
+            ModuleLine::Request(line) => self.bot.send(line, room),
+            ModuleLine::Log(log) => self.log(&name, &log.level, log.text),
+            ModuleLine::Stray(text) => self.printed(Printer::Module(id), text),
         }
     }
 
@@ -254,14 +253,14 @@ impl Host {
     }
 
     pub(super) fn tell(&self, said: &FromHost) {
-        self.bot.send(said::line(said), None);
+        self.bot.send(module_line::line(said), None);
     }
 
     pub(super) fn log(&self, module: &str, level: &str, text: String) {
         self.tell(&FromHost::Log(Log {
             module: module.to_owned(),
             level: level.to_owned(),
-            text: strays::shorten(text),
+            text: log_limit::shorten(text),
         }));
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::module::protocol::Loading;
-use crate::module::{descent, trampoline};
+use crate::module::{process_tree, trampoline};
 
-use super::ending::{LAST_LINES, LAST_WORDS};
-use super::event::{InterpreterId, ProcessId};
+use super::ending::{END_BY_ITSELF, LAST_LINES};
 use super::forking::IMPORT;
 use super::host::{Host, Start};
+use super::id::{InterpreterId, ProcessId};
 use super::interpreter::{FromInterpreter, Purpose, State};
 
 /// How long an interpreter that was told to end may take.
@@ -76,7 +76,7 @@ impl Host {
         };
         interpreter.state = State::Killed;
         if let Some(pid) = interpreter.pid {
-            descent::kill_tree(pid);
+            process_tree::kill_tree(pid);
         }
         match interpreter.purpose {
             Purpose::Generation(generation) => self.not_imported(generation, reason),
@@ -90,12 +90,12 @@ impl Host {
     }
 
     /// An interpreter says no more; that of a single module has become its process.
-    pub(super) fn interpreter_silent(&mut self, id: InterpreterId, now: Instant) {
+    pub(super) fn interpreter_output_closed(&mut self, id: InterpreterId, now: Instant) {
         if let Some(interpreter) = self.interpreters.get_mut(&id)
             && let Purpose::Generation(_) = interpreter.purpose
         {
             // Its status says more than its silence does.
-            interpreter.ask_to_end(now + LAST_WORDS);
+            interpreter.ask_to_end(now + END_BY_ITSELF);
         }
     }
 
@@ -117,8 +117,8 @@ impl Host {
             .filter_map(|process| process.pid)
             .collect();
         for orphan in orphans {
-            // What stems from it is left behind, and found as such.
-            descent::kill(orphan);
+            // Its descendants are left behind, and found as such.
+            process_tree::kill(orphan);
             self.exited(orphan, words, now);
         }
         self.sweep_soon(now);
@@ -126,7 +126,7 @@ impl Host {
     }
 
     /// One of the streams that an interpreter prints to has come to its end.
-    pub(super) fn interpreter_prints_over(&mut self, id: InterpreterId, now: Instant) {
+    pub(super) fn interpreter_stream_closed(&mut self, id: InterpreterId, now: Instant) {
         if let Some(interpreter) = self.interpreters.get_mut(&id) {
             interpreter.printing = interpreter.printing.saturating_sub(1);
             self.forget_interpreter_if_over(id, now);
@@ -142,9 +142,9 @@ impl Host {
             return;
         };
         if interpreter.printing == 0 || until <= now {
-            let reason = match trampoline::refusal(&interpreter.last_words) {
+            let reason = match trampoline::refusal(&interpreter.recent_output) {
                 Some(refusal) => refusal.to_owned(),
-                None => format!("{}\n{}", interpreter.end, interpreter.last_words),
+                None => format!("{}\n{}", interpreter.end, interpreter.recent_output),
             };
             self.interpreter_failed(id, reason.trim_end(), now);
             self.interpreters.remove(&id);

@@ -21,11 +21,12 @@ use crate::module::lines::LineReader;
 use crate::module::protocol::{LINE_LIMIT, Log, Stage, StagedModule};
 use crate::module::{python, trampoline};
 
-use super::event::{Event, InterpreterId, Printer, ProcessId};
-use super::process::Ears;
+use super::event::Event;
+use super::id::{InterpreterId, Printer, ProcessId};
+use super::process::Readers;
 
 /// How much of what it prints is remembered, in bytes; the last line may go beyond.
-const LAST_WORDS: usize = 16 * 1024;
+const RECENT_OUTPUT: usize = 16 * 1024;
 
 /// What an interpreter says.
 #[derive(Debug, Deserialize)]
@@ -86,6 +87,19 @@ pub(super) enum Purpose {
     Own(ProcessId),
 }
 
+/// What an interpreter is to import.
+#[derive(Debug)]
+pub(super) struct Imports<'a> {
+    /// Modules of this stage...
+    pub(super) stage: &'a Stage,
+    /// ...of which only these, if it is not `None`...
+    pub(super) only: Option<&'a [&'a str]>,
+    /// ...and none of these...
+    pub(super) skip: &'a [String],
+    /// ...until then.
+    pub(super) until: Instant,
+}
+
 /// What an interpreter is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -106,18 +120,18 @@ pub(super) enum State {
 pub(super) struct Interpreter {
     pub(super) purpose: Purpose,
     pub(super) state: State,
-    /// Its process; none once that has ended.
+    /// Its process; `None` once that has ended.
     pub(super) pid: Option<u32>,
     /// How it ended, in words.
     pub(super) end: String,
     /// How many streams it prints to.
     pub(super) printing: usize,
-    /// Where it is told; none once it was told to end.
+    /// Where it is told; `None` once it was told to end.
     control: Option<mpsc::UnboundedSender<Order>>,
     /// The descriptors for the module that it is to become.
     pub(super) descriptors: Vec<OwnedFd>,
     /// What it printed last, for the case that it imports nothing.
-    pub(super) last_words: String,
+    pub(super) recent_output: String,
 }
 
 /// The system's interpreter.
@@ -150,17 +164,18 @@ pub(super) fn lost(stage: &Stage) -> Option<String> {
 }
 
 impl Interpreter {
-    /// Starts `python`, which imports the modules of `stage`: `only` those, and not those to `skip`.
+    /// Starts the interpreter of the stage, which makes `imports`.
     ///
     /// # Errors
     /// It cannot be executed.
     pub(super) fn start(
         ourselves: &Path,
-        stage: &Stage,
-        (purpose, until): (Purpose, Instant),
-        (only, skip): (Option<&[&str]>, &[String]),
-        (id, ears): (InterpreterId, &Ears),
+        purpose: Purpose,
+        imports: &Imports<'_>,
+        id: InterpreterId,
+        readers: &Readers,
     ) -> io::Result<Self> {
+        let stage = imports.stage;
         let (ours, theirs) = StdUnixStream::pair()?;
         let mut command = trampoline::command(ourselves, &of_stage(stage));
         let (output, their_output) = io::pipe()?;
@@ -174,28 +189,28 @@ impl Interpreter {
         drop(command);
         ours.set_nonblocking(true)?;
         let (read, write) = UnixStream::from_std(ours)?.into_split();
-        ears.hear_interpreter(id, read);
+        readers.read_interpreter(id, read);
         let printer = Printer::Interpreter(id);
-        ears.hear_prints(printer, output.into())?;
-        ears.hear_prints(printer, errors.into())?;
+        readers.read_prints(printer, output.into())?;
+        readers.read_prints(printer, errors.into())?;
         let (control, orders) = mpsc::unbounded_channel();
-        drop(ears.tasks.spawn(write_orders(write, orders)));
+        drop(readers.tasks.spawn(write_orders(write, orders)));
         let interpreter = Self {
             purpose,
-            state: State::Importing(until),
+            state: State::Importing(imports.until),
             pid: Some(child.id()),
             end: String::new(),
             printing: 2,
             control: Some(control),
             descriptors: Vec::new(),
-            last_words: String::new(),
+            recent_output: String::new(),
         };
         interpreter.order(python::program(), Vec::new());
         let import = ToInterpreter::Import {
             folder: &stage.folder,
             workers: stage.workers,
-            only,
-            skip,
+            only: imports.only,
+            skip: imports.skip,
         };
         interpreter.order(line(&import)?, Vec::new());
         Ok(interpreter)
@@ -219,9 +234,9 @@ impl Interpreter {
 
     /// Remembers a printed line, for the case that it imports nothing.
     pub(super) fn remember(&mut self, text: &str) {
-        if self.state != State::Ready && self.last_words.len() < LAST_WORDS {
-            self.last_words.push_str(text);
-            self.last_words.push('\n');
+        if self.state != State::Ready && self.recent_output.len() < RECENT_OUTPUT {
+            self.recent_output.push_str(text);
+            self.recent_output.push('\n');
         }
     }
 
@@ -246,10 +261,10 @@ fn line(order: &ToInterpreter<'_>) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-impl Ears {
+impl Readers {
     /// Tells what an interpreter says, to its end.
-    fn hear_interpreter(&self, id: InterpreterId, control: OwnedReadHalf) {
-        let ears = self.clone();
+    fn read_interpreter(&self, id: InterpreterId, control: OwnedReadHalf) {
+        let readers = self.clone();
         drop(self.tasks.spawn(async move {
             let mut lines = LineReader::new(control, LINE_LIMIT);
             while let Ok(Some(line)) = lines.next().await {
@@ -260,9 +275,9 @@ impl Ears {
                         Event::Printed(Printer::Interpreter(id), text)
                     }
                 };
-                ears.tell(event);
+                readers.tell(event);
             }
-            ears.tell(Event::InterpreterSilent(id));
+            readers.tell(Event::InterpreterOutputClosed(id));
         }));
     }
 }

@@ -15,13 +15,14 @@ use crate::module::lines::{LineError, LineReader};
 use crate::module::protocol::{FailureReason, LINE_LIMIT};
 use crate::module::trampoline;
 
-use super::connection::{Outlet, Room};
-use super::event::{CodeId, Event, InterpreterId, Printer, ProcessId};
-use super::said::{self, Said};
-use super::strays::{self, Gate};
+use super::connection::{LineWriter, Room};
+use super::event::Event;
+use super::id::{CodeId, InterpreterId, Printer, ProcessId};
+use super::log_limit::{self, TokenBucket};
+use super::module_line::{self, ModuleLine};
 
 /// How many of its last printed lines are told if it cannot be greeted.
-const LAST_WORDS: usize = 20;
+const RECENT_OUTPUT: usize = 20;
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +49,8 @@ pub(super) struct Process {
     /// The interpreter that forks it.
     pub(super) interpreter: Option<InterpreterId>,
     pub(super) condition: Condition,
-    /// Where it is told; none once it was told to end.
-    pub(super) input: Option<Outlet>,
+    /// Where it is told; `None` once it was told to end.
+    pub(super) input: Option<LineWriter>,
     /// Whether it takes calls, or has taken any.
     pub(super) greeted: bool,
     /// Its calls, with the deadlines of those that are not past them.
@@ -57,19 +58,19 @@ pub(super) struct Process {
     /// How it ended, in words, and when what it said is waited for no longer.
     pub(super) exited: Option<(String, Instant)>,
     /// It will say no more.
-    pub(super) silent: bool,
+    pub(super) output_closed: bool,
     /// How many streams it prints to.
     pub(super) printing: usize,
-    /// Why it was killed, and what that makes of its calls; none: its end says it.
+    /// Why it was killed, and what that makes of its calls; `None`: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
-    pub(super) last_words: VecDeque<String>,
+    pub(super) recent_output: VecDeque<String>,
     /// What we log of what it does wrong.
-    pub(super) gate: Gate,
+    pub(super) bucket: TokenBucket,
 }
 
 /// Whom readers tell, and what they share.
 #[derive(Debug, Clone)]
-pub(super) struct Ears {
+pub(super) struct Readers {
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) room: Room,
     pub(super) tasks: crate::tasks::Tasks,
@@ -85,7 +86,12 @@ pub(super) struct Started {
 }
 
 impl Process {
-    pub(super) fn new(code: CodeId, name: Arc<str>, condition: Condition, input: Outlet) -> Self {
+    pub(super) fn new(
+        code: CodeId,
+        name: Arc<str>,
+        condition: Condition,
+        input: LineWriter,
+    ) -> Self {
         Self {
             code,
             name,
@@ -96,21 +102,21 @@ impl Process {
             greeted: false,
             calls: BTreeMap::new(),
             exited: None,
-            silent: false,
+            output_closed: false,
             printing: 0,
             fault: None,
-            last_words: VecDeque::new(),
-            gate: Gate::new(std::time::Instant::now()),
+            recent_output: VecDeque::new(),
+            bucket: TokenBucket::new(std::time::Instant::now()),
         }
     }
 
     /// Remembers a printed line, for the case that there is no greeting.
     pub(super) fn remember(&mut self, text: &str) {
         if !self.greeted {
-            if self.last_words.len() == LAST_WORDS {
-                self.last_words.pop_front();
+            if self.recent_output.len() == RECENT_OUTPUT {
+                self.recent_output.pop_front();
             }
-            self.last_words.push_back(text.to_owned());
+            self.recent_output.push_back(text.to_owned());
         }
     }
 
@@ -144,37 +150,37 @@ pub(super) fn start_program(ourselves: &Path, file: &Path) -> io::Result<Started
     })
 }
 
-impl Ears {
+impl Readers {
     /// Tells what a module says on `output`, to its end.
-    pub(super) fn hear(
+    pub(super) fn read_module(
         &self,
         process: ProcessId,
         name: Arc<str>,
         output: impl AsyncRead + Unpin + Send + 'static,
     ) {
-        let ears = self.clone();
+        let readers = self.clone();
         drop(self.tasks.spawn(async move {
             let mut lines = LineReader::new(output, LINE_LIMIT);
-            let mut gate = Gate::new(std::time::Instant::now());
+            let mut bucket = TokenBucket::new(std::time::Instant::now());
             let fault = loop {
                 match lines.next().await {
                     Ok(Some(line)) => {
-                        let room = ears.room.take(line.len()).await;
+                        let room = readers.room.take(line.len()).await;
                         // What was printed before an answer is logged before it: its pipe is looked at meanwhile.
                         tokio::task::yield_now().await;
-                        let said = said::understand(process, &name, line);
-                        let is_logged = matches!(said, Said::Stray(_) | Said::Log(_));
+                        let said = module_line::understand(process, &name, line);
+                        let is_logged = matches!(said, ModuleLine::Stray(_) | ModuleLine::Log(_));
                         let now = std::time::Instant::now();
-                        if let Some(dropped) = if is_logged { gate.pass(now) } else { Some(0) } {
-                            ears.tell_dropped(Printer::Module(process), dropped);
-                            ears.tell(Event::Said(process, said, room));
+                        if let Some(dropped) = if is_logged { bucket.pass(now) } else { Some(0) } {
+                            readers.tell_dropped(Printer::Module(process), dropped);
+                            readers.tell(Event::ModuleLine(process, said, room));
                         }
                     }
                     Ok(None) | Err(LineError::Read(_)) => break None,
                     Err(error @ LineError::TooLong(_)) => break Some(format!("{error}")),
                 }
             };
-            ears.tell(Event::Silent(process, fault));
+            readers.tell(Event::OutputClosed(process, fault));
         }));
     }
 
@@ -182,25 +188,25 @@ impl Ears {
     ///
     /// # Errors
     /// The kernel takes no more descriptors.
-    pub(super) fn hear_prints(&self, printer: Printer, pipe: OwnedFd) -> io::Result<()> {
-        let ears = self.clone();
+    pub(super) fn read_prints(&self, printer: Printer, pipe: OwnedFd) -> io::Result<()> {
+        let readers = self.clone();
         let pipe = receiver(pipe)?;
         drop(self.tasks.spawn(async move {
-            let mut lines = LineReader::new(pipe, strays::LONGEST);
-            let mut gate = Gate::new(std::time::Instant::now());
+            let mut lines = LineReader::new(pipe, log_limit::LONGEST);
+            let mut bucket = TokenBucket::new(std::time::Instant::now());
             loop {
                 let line = match lines.next().await {
                     Ok(Some(line)) | Err(LineError::TooLong(line)) => line,
                     Ok(None) | Err(LineError::Read(_)) => break,
                 };
-                if let Some(dropped) = gate.pass(std::time::Instant::now()) {
-                    ears.tell_dropped(printer, dropped);
-                    let room = ears.room.take(line.len()).await;
-                    ears.tell(Event::Printed(printer, strays::clip(&line)));
+                if let Some(dropped) = bucket.pass(std::time::Instant::now()) {
+                    readers.tell_dropped(printer, dropped);
+                    let room = readers.room.take(line.len()).await;
+                    readers.tell(Event::Printed(printer, log_limit::clip(&line)));
                     drop(room);
                 }
             }
-            ears.tell(Event::PrintsOver(printer));
+            readers.tell(Event::StreamClosed(printer));
         }));
         Ok(())
     }

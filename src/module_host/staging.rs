@@ -10,10 +10,11 @@ use crate::module::protocol::{
     Description, FromHost, LoadFailure, Loading, Stage, Staged, StagedModule,
 };
 
-use super::event::{CodeId, Event, InterpreterId};
+use super::event::Event;
 use super::forking::IMPORT;
 use super::host::{Code, Host, Start};
-use super::interpreter::{ImportedModule, Interpreter, Purpose, lost, of_stage};
+use super::id::{CodeId, InterpreterId};
+use super::interpreter::{ImportedModule, Imports, Interpreter, Purpose, lost, of_stage};
 
 /// A generation that is being loaded.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Host {
         }
         self.rosters.insert(generation, BTreeMap::new());
         self.stagings.insert(generation, Staging::new(stage));
-        let events = self.ears.events.clone();
+        let events = self.readers.events.clone();
         // It reads files, which may take a while.
         drop(tokio::task::spawn_blocking(move || {
             let found = folder::scan(&folder);
@@ -141,13 +142,14 @@ impl Host {
         staging.problems.extend(lost(&staging.stage));
         let (stage, skip) = (staging.stage.clone(), staging.programs.clone());
         let id = InterpreterId(self.number());
-        let started = Interpreter::start(
-            &self.ourselves,
-            &stage,
-            (Purpose::Generation(generation), now + IMPORT),
-            (None, &skip),
-            (id, &self.ears),
-        );
+        let imports = Imports {
+            stage: &stage,
+            only: None,
+            skip: &skip,
+            until: now + IMPORT,
+        };
+        let purpose = Purpose::Generation(generation);
+        let started = Interpreter::start(&self.ourselves, purpose, &imports, id, &self.readers);
         match started {
             Ok(interpreter) => {
                 self.interpreters.insert(id, interpreter);

@@ -13,13 +13,14 @@ use crate::command::catalogue::{Catalogue, Loaded, Roster};
 use crate::command::indicator;
 use crate::command::parse::{Invocation, Target, Vocabulary};
 use crate::config::{self, Environment};
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::terminal::{print, print_error};
-use crate::module::harness::Harness;
 use crate::module::protocol::{
     Answer, Call, FailureReason, FromHost, Loading, Log, Stage, Staged, ToHost,
 };
+use crate::module::standalone::StandaloneHost;
+use crate::tasks;
 
 /// The only generation.
 const GENERATION: u64 = 1;
@@ -49,14 +50,12 @@ pub fn run(
     options: &config::Options,
     arguments: &Arguments,
     origin: &Origin,
-) -> anyhow::Result<Status> {
+) -> anyhow::Result<ExitStatus> {
     let (stage, timeout) = prepare(options, arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let harness = Harness::start(origin.program(), tell).context("starting the module host")?;
-        let mut trial = Trial(harness);
+    tasks::runtime()?.block_on(async {
+        let host =
+            StandaloneHost::start(origin.program(), tell).context("starting the module host")?;
+        let mut trial = Trial(host);
         let status = trial.run(stage, &arguments.text.join(" "), timeout).await;
         if !trial.0.end().await {
             print_error("the module host does not end");
@@ -90,10 +89,15 @@ fn prepare(options: &config::Options, arguments: &Arguments) -> anyhow::Result<(
 }
 
 /// A module host, and what is tried with it.
-struct Trial(Harness);
+struct Trial(StandaloneHost);
 
 impl Trial {
-    async fn run(&mut self, stage: Stage, text: &str, timeout: Duration) -> anyhow::Result<Status> {
+    async fn run(
+        &mut self,
+        stage: Stage,
+        text: &str,
+        timeout: Duration,
+    ) -> anyhow::Result<ExitStatus> {
         let folder = stage.folder.clone();
         let catalogue = catalogue(self.0.load(stage).await?, text);
         let generations = catalogue
@@ -108,9 +112,9 @@ impl Trial {
             if catalogue.modules().next().is_none() {
                 print_error(format_args!("no module of {} was loaded", folder.display()));
             }
-            return Ok(Status::Usage);
+            return Ok(ExitStatus::Usage);
         }
-        let mut status = Status::Stopped;
+        let mut status = ExitStatus::Success;
         let are_several = calls.len() > 1;
         for (number, (module, invocation)) in calls.into_iter().enumerate() {
             if are_several {
@@ -118,7 +122,7 @@ impl Trial {
             }
             let call = call(number, invocation, timeout);
             if !self.call(&module, call).await? {
-                status = Status::Failure;
+                status = ExitStatus::Failure;
             }
         }
         Ok(status)

@@ -5,17 +5,18 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::reexec::Origin;
 use crate::lifecycle::signals::{Signal, Signals};
 use crate::lifecycle::state_directory::{Lock, StateDirectory};
 use crate::lifecycle::terminal::{greet, print_error};
+use crate::module::trampoline;
 
 use super::{Options, Playground, StartError};
 
@@ -48,28 +49,15 @@ const DICE: [(&str, &str); 2] = [
     ),
 ];
 
-/// What a supervisor around the playground gave it, and its bot must not take for its own.
-const SUPERVISORS: [&str; 13] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-    "INVOCATION_ID",
-    "SYSTEMD_EXEC_PID",
-    "JOURNAL_STREAM",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-    "CREDENTIALS_DIRECTORY",
-    "STATE_DIRECTORY",
-    "MATTERBOT_TOKEN",
-    "MATTERBOT_MODULES_SOCKET",
-];
-
 /// Runs the server, and the bot unless it is not wanted, until a signal or the bot's end.
 ///
 /// # Errors
 /// The address is taken, the directory cannot be written, or the bot cannot be started.
-pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow::Result<Status> {
+pub async fn run(
+    arguments: &Arguments,
+    debug: bool,
+    origin: &Origin,
+) -> anyhow::Result<ExitStatus> {
     let mut signals = Signals::listen().context("listening to signals")?;
     let directory = match &arguments.state {
         Some(directory) => Directory::kept(directory)?,
@@ -87,7 +75,7 @@ pub async fn run(arguments: &Arguments, debug: bool, origin: &Origin) -> anyhow:
     if arguments.server_only {
         while signals.next().await == Signal::Reload {}
         playground.stop().await;
-        return Ok(Status::Stopped);
+        return Ok(ExitStatus::Success);
     }
     let modules = match &arguments.modules {
         Some(folder) => fs::canonicalize(folder)
@@ -280,21 +268,15 @@ fn write_config(
 /// The bot in a process group of its own, so that a terminal's Ctrl-C reaches it once, through us; it ends when we do,
 /// also when we are killed.
 fn start_bot(origin: &Origin, config: &Path, debug: bool) -> anyhow::Result<Child> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the playground's one child, its environment scrubbed here"
-    )]
-    let mut command = Command::new(origin.program());
+    // What a supervisor around the playground gave it, the bot must not take for its own.
+    let mut command = Command::from(trampoline::scrubbed(origin.program()));
     command
         .arg("--config")
         .arg(config)
-        .args(["--parent", &std::process::id().to_string()])
+        .args(["--parent", &process::id().to_string()])
         .args(debug.then_some("--debug"))
         .process_group(0)
         .kill_on_drop(true);
-    for variable in SUPERVISORS {
-        command.env_remove(variable);
-    }
     command
         .spawn()
         .with_context(|| format!("starting {}", origin.program().display()))
@@ -320,10 +302,10 @@ fn pass_on(bot: &Child, signal: Signal) {
     }
 }
 
-fn outcome(ended: ExitStatus) -> Status {
+fn outcome(ended: process::ExitStatus) -> ExitStatus {
     match ended.code() {
-        Some(0) => Status::Stopped,
-        Some(78) => Status::Configuration,
-        _ => Status::Failure,
+        Some(0) => ExitStatus::Success,
+        Some(78) => ExitStatus::Configuration,
+        _ => ExitStatus::Failure,
     }
 }

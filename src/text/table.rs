@@ -17,7 +17,7 @@ pub(super) fn continues(line: &str) -> bool {
 
 /// Cuts one row into rows of at most `room` characters: the text goes on in the same column of the next row.
 ///
-/// None if the row has so many columns that little more than their bars would fit.
+/// `None` if the row has so many columns that little more than their bars would fit.
 pub(super) fn cut_row(row: &str, room: usize) -> Option<Vec<String>> {
     let cells = cells(row);
     // Each cell is written as "| text " or, without text, as "| "; a last bar ends the row.

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use matterbot::module::harness::Harness;
 use matterbot::module::link::Link;
 use matterbot::module::protocol::{Loading, Stage};
+use matterbot::module::standalone::StandaloneHost;
 use matterbot::module::user::User;
 
 use crate::support::program::{Home, PROGRAM, Settings, command, output};
@@ -184,15 +184,15 @@ async fn roots_rights_are_not_given_to_modules() {
         id: 65534,
         group: 65533,
     };
-    let mut harness = Harness::new(Link::spawn_as(&program, user).unwrap(), |_| {});
+    let mut host = StandaloneHost::new(Link::spawn_as(&program, user).unwrap(), |_| {});
     let stage = Stage {
         generation: 1,
         folder: place.path().join("c"),
         python: None,
         workers: 1,
     };
-    let staged = harness.load(stage).await.unwrap();
-    assert!(harness.end().await);
+    let staged = host.load(stage).await.unwrap();
+    assert!(host.end().await);
     let Loading::Description(description) = &staged.modules[0].loading else {
         panic!("{staged:?}");
     };

@@ -5,7 +5,7 @@ mod damage;
 use std::collections::BTreeMap;
 
 use matterbot::mattermost::event::{Event, Frame, Posted};
-use matterbot::mattermost::model::{Channel, ChannelKind, Post, Reaction, Team, User};
+use matterbot::mattermost::model::{Channel, ChannelKind, Post, Team, User};
 use proptest::prelude::{prop_assert, prop_assert_eq};
 use proptest::test_runner::TestCaseError;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -17,13 +17,25 @@ const VERSIONS: [&str; 2] = ["5.37", "11.6"];
 
 /// Events of the recordings that the bot has no use for.
 const UNUSED: &[&str] = &[
+    "added_to_team",
+    "channel_created",
+    "channel_converted",
+    "channel_deleted",
     "channel_member_updated",
+    "channel_restored",
+    "channel_updated",
     "channel_viewed",
+    "direct_added",
     "ephemeral_message",
+    "group_added",
+    "leave_team",
     "multiple_channels_viewed",
+    "reaction_added",
+    "reaction_removed",
     "status_change",
     "thread_updated",
     "typing",
+    "user_removed",
     "user_role_updated",
     "user_updated",
 ];
@@ -65,7 +77,9 @@ fn every_recorded_frame_becomes_its_own_variant() {
             "hello",
             "posted",
             "post_edited",
+            "user_added",
             "user_removed",
+            "reaction_added",
             "leave_team",
             "reply",
         ] {
@@ -83,36 +97,12 @@ fn assert_is_event(name: &str, wire: &Value, event: &Event) {
         ("post_edited", Event::PostEdited(post)) | ("post_deleted", Event::PostDeleted(post)) => {
             assert_is_post(&inner("post"), post);
         }
-        ("reaction_added", Event::ReactionAdded(reaction))
-        | ("reaction_removed", Event::ReactionRemoved(reaction)) => {
-            assert_is_reaction(&inner("reaction"), reaction);
-        }
         (_, Event::Other { name: decoded }) => {
             assert_eq!(decoded, name);
             assert!(UNUSED.contains(&name), "{name} should be known: {wire}");
         }
-        _ => assert_is_of_place(name, wire, event),
-    }
-}
-
-/// The same for events that say who came or went where.
-fn assert_is_of_place(name: &str, wire: &Value, event: &Event) {
-    let data = &wire["data"];
-    let user = first(&data["user_id"], &wire["broadcast"]["user_id"]);
-    let channel = first(&data["channel_id"], &wire["broadcast"]["channel_id"]);
-    let team = text(&data["team_id"]);
-    let content = match (name, event) {
-        (
-            "hello",
-            Event::Hello {
-                connection_id,
-                server_version,
-                server_hostname,
-            },
-        ) => {
-            assert_eq!(server_hostname.as_deref(), data["server_hostname"].as_str());
-            let wire = [text(&data["connection_id"]), text(&data["server_version"])];
-            return assert_eq!([connection_id, server_version], wire);
+        ("hello", Event::Hello { server_version }) => {
+            assert_eq!(server_version, text(&data["server_version"]));
         }
         (
             "user_added",
@@ -120,31 +110,12 @@ fn assert_is_of_place(name: &str, wire: &Value, event: &Event) {
                 user_id,
                 channel_id,
             },
-        )
-        | (
-            "user_removed",
-            Event::UserRemoved {
-                user_id,
-                channel_id,
-            },
-        ) => [
-            (user_id.to_string(), user),
-            (channel_id.to_string(), channel),
-        ],
-        ("direct_added" | "group_added", Event::ConversationOpened { channel_id }) => {
-            [(channel_id.to_string(), channel), (String::new(), "")]
-        }
-        (_, Event::ChannelChanged { channel_id }) if name.starts_with("channel_") => {
-            [(channel_id.to_string(), channel), (String::new(), "")]
-        }
-        ("added_to_team", Event::TeamJoined { user_id, team_id })
-        | ("leave_team", Event::TeamLeft { user_id, team_id }) => {
-            [(user_id.to_string(), user), (team_id.to_string(), team)]
+        ) => {
+            let user = first(&data["user_id"], &wire["broadcast"]["user_id"]);
+            let channel = first(&data["channel_id"], &wire["broadcast"]["channel_id"]);
+            assert_eq!([user_id.as_str(), channel_id.as_str()], [user, channel]);
         }
         _ => panic!("{name} became {event:?}"),
-    };
-    for (decoded, wire) in content {
-        assert_eq!(decoded, wire, "{name}");
     }
 }
 
@@ -160,7 +131,6 @@ fn assert_is_posted(data: &Value, posted: &Posted) {
     };
     assert_eq!(posted.channel_kind, kind);
     assert_eq!(posted.channel_name, text(&data["channel_name"]));
-    assert_eq!(posted.sender_name, text(&data["sender_name"]));
     assert_eq!(
         posted.team_id.map_or(String::new(), |id| id.to_string()),
         text(&data["team_id"])
@@ -173,7 +143,6 @@ fn assert_is_post(wire: &Value, post: &Post) {
     assert_eq!(post.channel_id.as_str(), text(&wire["channel_id"]));
     assert_eq!(post.message, text(&wire["message"]));
     assert_eq!(post.kind, text(&wire["type"]));
-    assert_eq!(post.pending_post_id, text(&wire["pending_post_id"]));
     assert_eq!(
         post.root_id.map_or(String::new(), |id| id.to_string()),
         text(&wire["root_id"])
@@ -183,19 +152,9 @@ fn assert_is_post(wire: &Value, post: &Post) {
         text(&wire["original_id"])
     );
     assert_eq!(Value::from(post.props.clone()), wire["props"]);
-    assert_eq!(
-        post.file_ids.len(),
-        wire["file_ids"].as_array().map_or(0, Vec::len)
-    );
-    let instants = [post.create_at, post.update_at, post.edit_at, post.delete_at].map(|at| at.0);
-    let keys = ["create_at", "update_at", "edit_at", "delete_at"];
+    let instants = [post.create_at, post.edit_at, post.delete_at].map(|at| at.0);
+    let keys = ["create_at", "edit_at", "delete_at"];
     assert_eq!(instants, keys.map(|key| wire[key].as_i64().unwrap()));
-}
-
-fn assert_is_reaction(wire: &Value, reaction: &Reaction) {
-    assert_eq!(reaction.user_id.as_str(), text(&wire["user_id"]));
-    assert_eq!(reaction.post_id.as_str(), text(&wire["post_id"]));
-    assert_eq!(reaction.emoji_name, text(&wire["emoji_name"]));
 }
 
 fn assert_is_reply(wire: &Value, reply: &Frame) {
@@ -203,7 +162,6 @@ fn assert_is_reply(wire: &Value, reply: &Frame) {
         seq_reply,
         ok,
         server_time,
-        version,
         error,
     } = reply
     else {
@@ -215,7 +173,6 @@ fn assert_is_reply(wire: &Value, reply: &Frame) {
         server_time.map(|at| at.0),
         wire["data"]["server_time"].as_i64()
     );
-    assert_eq!(version.as_deref(), wire["data"]["version"].as_str());
     assert_eq!(
         error.as_ref().map(|error| error.id.as_str()),
         wire["error"]["id"].as_str()
@@ -250,13 +207,7 @@ fn every_recorded_object_decodes() {
                 visit(&body, &mut seen);
             }
         }
-        for (kind, least) in [
-            ("post", 100),
-            ("user", 30),
-            ("channel", 20),
-            ("team", 2),
-            ("reaction", 5),
-        ] {
+        for (kind, least) in [("post", 100), ("user", 30), ("channel", 20), ("team", 2)] {
             assert!(
                 seen.get(kind).is_some_and(|count| *count >= least),
                 "{version}: {seen:?}"
@@ -294,9 +245,6 @@ fn visit(body: &Value, seen: &mut BTreeMap<&'static str, usize>) {
     } else if has(&["invite_id", "allowed_domains"]) {
         assert_eq!(decoded::<Team>(body).name, text(&body["name"]));
         "team"
-    } else if has(&["emoji_name", "post_id"]) {
-        assert_is_reaction(body, &decoded::<Reaction>(body));
-        "reaction"
     } else {
         ""
     };

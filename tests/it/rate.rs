@@ -10,14 +10,14 @@ fn the_rate_limits_each_user_in_a_sliding_window() {
     let at = Duration::from_millis;
     let (one, other) = (UserId::random(), UserId::random());
     let mut rate = Rate::new(2, Duration::from_secs(10));
-    assert_eq!(rate.check(one, at(0)), Verdict::Go);
-    assert_eq!(rate.check(one, at(6_000)), Verdict::Go);
+    assert_eq!(rate.check(one, at(0)), Verdict::Allowed);
+    assert_eq!(rate.check(one, at(6_000)), Verdict::Allowed);
     assert_eq!(rate.check(one, at(7_000)), Verdict::FirstOver);
     assert_eq!(rate.check(one, at(9_999)), Verdict::Over);
-    assert_eq!(rate.check(other, at(9_999)), Verdict::Go);
+    assert_eq!(rate.check(other, at(9_999)), Verdict::Allowed);
     assert_eq!(
         rate.check(one, at(10_000)),
-        Verdict::Go,
+        Verdict::Allowed,
         "the first call has left the window"
     );
     assert_eq!(
@@ -25,7 +25,7 @@ fn the_rate_limits_each_user_in_a_sliding_window() {
         Verdict::Over,
         "it was said in words three seconds ago"
     );
-    assert_eq!(rate.check(one, at(16_000)), Verdict::Go);
+    assert_eq!(rate.check(one, at(16_000)), Verdict::Allowed);
     assert_eq!(rate.check(one, at(17_000)), Verdict::FirstOver);
 }
 
@@ -33,5 +33,5 @@ fn the_rate_limits_each_user_in_a_sliding_window() {
 fn a_count_of_zero_limits_nothing() {
     let (now, user) = (Duration::ZERO, UserId::random());
     let mut rate = Rate::new(0, Duration::from_secs(10));
-    assert!((0..1000).all(|_| rate.check(user, now) == Verdict::Go));
+    assert!((0..1000).all(|_| rate.check(user, now) == Verdict::Allowed));
 }

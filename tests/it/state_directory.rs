@@ -94,17 +94,22 @@ fn a_lock_file_that_is_a_link_is_not_followed() {
 fn what_the_holder_says_of_itself_is_read_by_others_and_gone_with_the_next_holder() {
     let (home, state) = directory();
     let other = StateDirectory::open(home.path()).unwrap();
-    assert_eq!(other.word(), None);
+    assert_eq!(other.status_line(), None);
     let lock = state.lock(Duration::ZERO).unwrap();
-    assert_eq!(other.word(), None);
+    assert_eq!(other.status_line(), None);
     for said in ["a long word, with an ä", "a short one"] {
-        lock.word().unwrap().say(said).unwrap();
-        assert_eq!(other.word().as_deref(), Some(said));
+        lock.status_line().unwrap().write(said).unwrap();
+        assert_eq!(other.status_line().as_deref(), Some(said));
     }
-    assert!(lock.word().unwrap().say(&"x".repeat(2_000)).is_err());
+    assert!(
+        lock.status_line()
+            .unwrap()
+            .write(&"x".repeat(2_000))
+            .is_err()
+    );
     let us = std::process::id();
     assert_eq!(other.holder().unwrap(), Holder::Process(Some(us)));
     drop(lock);
     let _lock = other.lock(Duration::ZERO).unwrap();
-    assert_eq!(state.word(), None);
+    assert_eq!(state.status_line(), None);
 }

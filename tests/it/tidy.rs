@@ -1,30 +1,11 @@
 //! The rules of the sources that no compiler checks: floors, headers, sizes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The floor of each module of the library; it may use only modules of lower floors.
-const FLOORS: [(&str, usize); 19] = [
-    ("backoff", 0),
-    ("id", 0),
-    ("secret", 0),
-    ("tasks", 0),
-    ("text", 0),
-    ("timestamp", 0),
-    ("audit", 1),
-    ("ledger", 1),
-    ("lifecycle", 1),
-    ("mattermost", 1),
-    ("module", 1),
-    ("command", 2),
-    ("config", 3),
-    ("bot", 4),
-    ("install", 4),
-    ("logging", 1),
-    ("module_host", 4),
-    ("playground", 4),
-    ("scaffold", 4),
-];
+/// The page whose table tells the floor of each module of the library; it may use only modules of lower floors.
+const PAGE: &str = "docs/architecture.md";
 
 /// The most lines of a file.
 const LONGEST_FILE: usize = 400;
@@ -98,11 +79,39 @@ impl Source {
     }
 }
 
-fn floor(module: &str) -> Option<usize> {
-    FLOORS
-        .iter()
-        .find(|(name, _)| *name == module)
-        .map(|(_, floor)| *floor)
+/// The floor of each module, as the page's table has it: rows `| floor 1 | what | `one` `another` |`.
+struct Floors(BTreeMap<String, usize>);
+
+impl Floors {
+    fn read() -> Self {
+        let page = fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
+        Self::of_page(&page)
+    }
+
+    fn of_page(page: &str) -> Self {
+        let mut floors = BTreeMap::new();
+        for row in page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| floor "))
+        {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let [floor, _, modules, ""] = cells[..] else {
+                panic!("{PAGE}: a row of the table has not three cells: {row}");
+            };
+            let floor = floor.parse().expect("a floor has a number");
+            let names = modules.split('`').skip(1).step_by(2);
+            for module in names {
+                let before = floors.insert(module.to_owned(), floor);
+                assert_eq!(before, None, "{PAGE}: {module} stands on two floors");
+            }
+        }
+        assert!(!floors.is_empty(), "{PAGE} has no table of floors");
+        Self(floors)
+    }
+
+    fn of(&self, module: &str) -> Option<usize> {
+        self.0.get(module).copied()
+    }
 }
 
 /// All Rust files under `folder`.
@@ -131,18 +140,19 @@ fn check(wrong: &[String]) {
 
 #[test]
 fn a_module_uses_only_lower_floors() {
+    let floors = Floors::read();
     let mut wrong = Vec::new();
     for source in sources("src") {
         let Some(module) = source.module() else {
             continue;
         };
         let path = source.path.display();
-        let Some(own) = floor(&module) else {
+        let Some(own) = floors.of(&module) else {
             wrong.push(format!("{path}: the module {module} stands on no floor"));
             continue;
         };
         for (line, used) in source.uses() {
-            match floor(&used) {
+            match floors.of(&used) {
                 Some(other) if other >= own && used != module => wrong.push(format!(
                     "{path}:{line}: {module} (floor {own}) uses {used} (floor {other}), which does not lie below it"
                 )),
@@ -156,7 +166,7 @@ fn a_module_uses_only_lower_floors() {
 
 #[test]
 fn every_floor_is_in_the_sources() {
-    for (module, _) in FLOORS {
+    for module in Floors::read().0.keys() {
         assert!(
             Path::new("src").join(module).with_extension("rs").exists(),
             "src/{module}.rs is gone"
@@ -226,22 +236,10 @@ fn nine_of_ten_functions_are_short() {
     );
 }
 
-/// What the floors stand for is told in one place; this keeps the page to the table above.
 #[test]
-fn the_architecture_page_names_every_module() {
-    let Ok(page) = fs::read_to_string("docs/architecture.md") else {
-        return;
-    };
-    for (module, floor) in FLOORS {
-        let line = page
-            .lines()
-            .find(|line| line.contains(&format!("floor {floor}")));
-        let is_named = line.is_some_and(|line| line.contains(module));
-        assert!(
-            is_named,
-            "docs/architecture.md does not name {module} on a line with `floor {floor}`"
-        );
-    }
+#[should_panic(expected = "has no table of floors")]
+fn a_page_without_floors_is_none() {
+    Floors::of_page("# Architecture\n\n| | what | modules |\n|-|-|-|\n");
 }
 
 #[test]
@@ -259,4 +257,8 @@ fn the_measures_measure() {
             .collect::<Vec<_>>()
     );
     assert_eq!(source.functions(), [3, 1]);
+    let floors =
+        Floors::of_page("| floor 4 | on top | `bot` |\n| floor 0 | values | `id` `text` |\n");
+    let known = ["bot", "id", "text", "ledger"].map(|module| floors.of(module));
+    assert_eq!(known, [Some(4), Some(0), Some(0), None]);
 }

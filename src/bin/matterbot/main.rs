@@ -9,8 +9,8 @@ use matterbot::install;
 use matterbot::lifecycle::notify::Notify;
 use matterbot::lifecycle::reexec::Origin;
 use matterbot::lifecycle::terminal::{self, print_error};
-use matterbot::lifecycle::{Status, parent};
-use matterbot::{module_host, playground, scaffold};
+use matterbot::lifecycle::{ExitStatus, parent};
+use matterbot::{module_host, playground, scaffold, tasks};
 
 use arguments::{Arguments, Command};
 
@@ -21,10 +21,10 @@ fn main() -> ExitCode {
             // Help and version are no errors, and printed to standard output.
             let printed = error.print();
             if error.use_stderr() {
-                return ExitCode::from(Status::Usage.code());
+                return ExitCode::from(ExitStatus::Usage.code());
             }
             terminal::note(printed);
-            return end(Status::Stopped);
+            return end(ExitStatus::Success);
         }
     };
     match run(&arguments) {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 }
 
 /// The end with `status`; without the result that was to be printed a success is none.
-fn end(status: Status) -> ExitCode {
+fn end(status: ExitStatus) -> ExitCode {
     let Some(error) = terminal::failure() else {
         return ExitCode::from(status.code());
     };
@@ -53,13 +53,13 @@ fn end(status: Status) -> ExitCode {
         "matterbot: standard output could not be written: {error}"
     ));
     let status = match status {
-        Status::Stopped => Status::Failure,
+        ExitStatus::Success => ExitStatus::Failure,
         other => other,
     };
     ExitCode::from(status.code())
 }
 
-fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
+fn run(arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     let origin = Origin::remember()?;
     if let Some(parent) = arguments.parent {
         parent::end_with(parent)?;
@@ -77,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<Status, StartFailure> {
         Some(Command::Playground(arguments)) => {
             let debug = options.debug;
             let run = playground::launch::run(arguments, debug, &origin);
-            Ok(process::runtime()?.block_on(run)?)
+            Ok(tasks::runtime()?.block_on(run)?)
         }
         Some(Command::Try(text)) => Ok(module_host::trial::run(options, text, &origin)?),
         Some(Command::ModuleHost(arguments)) => Ok(module_host::run(arguments, &origin)?),

@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::lifecycle::terminal::print_error;
 use crate::module::bindmap::{self, BindMap, Difference};
 use crate::module::folder;
-use crate::module::harness::Harness;
 use crate::module::protocol::{LoadFailure, Loading, Log, Stage, Staged};
+use crate::module::standalone::StandaloneHost;
 use crate::module::user::{self, User};
 
 /// How long loading may take; as long as the bot's does.
@@ -39,15 +39,15 @@ pub(super) struct Found {
 /// # Errors
 /// The module host cannot be started, or does not answer.
 pub(super) async fn load(config: &Config, program: &Path) -> anyhow::Result<Found> {
-    let mut harness = Harness::start(program, tell).context("starting the module host")?;
+    let mut host = StandaloneHost::start(program, tell).context("starting the module host")?;
     let stage = Stage {
         generation: 1,
         folder: config.modules.commanddir.clone(),
         python: config.modules.python.clone(),
         workers: 1,
     };
-    let staged = tokio::time::timeout(PATIENCE, harness.load(stage)).await;
-    harness.end().await;
+    let staged = tokio::time::timeout(PATIENCE, host.load(stage)).await;
+    host.end().await;
     match staged {
         Ok(staged) => Ok(Found::sorted(staged?)),
         Err(_) => bail!("loading takes longer than {}", duration(PATIENCE)),

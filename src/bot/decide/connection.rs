@@ -9,7 +9,7 @@ use crate::bot::identity::Identity;
 use crate::bot::modules::happening::Happening;
 use crate::bot::watermark::SETTLING;
 use crate::id::{ChannelId, UserId};
-use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::lifecycle::{ExitStatus, Outcome};
 use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
 use crate::timestamp::Timestamp;

@@ -231,7 +231,7 @@ impl State {
                 let is_shown = !self.limited.insert(ticket.post.id);
                 return Fate::RateStillOver { is_shown };
             }
-            Verdict::Go => {}
+            Verdict::Allowed => {}
         }
         if ticket.room.foreign && ticket.is_withheld_in_foreign_channels() {
             Fate::WrongChannel
@@ -284,7 +284,7 @@ impl State {
         };
         let id = ticket.id();
         let handled = self.in_hand.contains_key(&id) || self.remembered.contains(&id);
-        let mut over = || self.rules.rate.check(post.user_id, now.since_boot) != Verdict::Go;
+        let mut over = || self.rules.rate.check(post.user_id, now.since_boot) != Verdict::Allowed;
         if handled || age > self.rules.max_age || over() {
             return Vec::new();
         }

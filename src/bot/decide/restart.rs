@@ -10,7 +10,7 @@ use crate::id::PostId;
 use crate::ledger::CallKey;
 use crate::lifecycle::marker::Marker;
 use crate::lifecycle::supervisor::Departure;
-use crate::lifecycle::{Outcome, Status as ExitStatus};
+use crate::lifecycle::{ExitStatus, Outcome};
 
 use super::{Phase, Restart, Sequel, State};
 
@@ -181,7 +181,7 @@ impl State {
     pub(super) fn stop(&mut self) -> Vec<Effect> {
         match &mut self.phase {
             Phase::Draining(Sequel::Stop) => {
-                self.finish(End::AtOnce(Outcome::Exit(ExitStatus::Stopped)))
+                self.finish(End::AtOnce(Outcome::Exit(ExitStatus::Success)))
             }
             Phase::Finished => Vec::new(),
             // The drain goes on, but nobody comes back after it; whoever starts us next finds the marker.
@@ -219,7 +219,7 @@ impl State {
                 Departure::Exit(_) => Outcome::Exit(ExitStatus::Restart),
                 Departure::Reexec(_) => Outcome::Reexec,
             }),
-            Phase::Draining(Sequel::Stop) => End::Process(Outcome::Exit(ExitStatus::Stopped)),
+            Phase::Draining(Sequel::Stop) => End::Process(Outcome::Exit(ExitStatus::Success)),
             Phase::Draining(Sequel::StartOver) => End::StartOver,
             _ => return Vec::new(),
         };

@@ -97,14 +97,10 @@ impl Bench {
 
     fn connect(&mut self) -> Vec<Effect> {
         let mut effects = self.decide(Event::Gateway(Update::Connected {
-            connection_id: String::new(),
             server_version: "11.6.0".to_owned(),
         }));
         let server_time = Some(Timestamp(self.now().wall.0 + AHEAD));
-        effects.extend(self.decide(Event::Gateway(Update::Alive {
-            server_time,
-            version: None,
-        })));
+        effects.extend(self.decide(Event::Gateway(Update::Alive { server_time })));
         let identity = Box::new(self.identity());
         effects.extend(self.decide(Event::Identified(identity)));
         effects
@@ -154,7 +150,6 @@ impl Bench {
             channel_kind: ChannelKind::Open,
             channel_name: "town-square".to_owned(),
             channel_display_name: "Town Square".to_owned(),
-            sender_name: "@olga".to_owned(),
             team_id: Some(self.team),
         };
         self.decide(Event::Gateway(Update::Event(ServerEvent::Posted(

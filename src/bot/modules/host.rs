@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use crate::backoff::Backoff;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::module::descent;
 use crate::module::link::{Link, LinkError, Receiver, Sender};
+use crate::module::process_tree;
 use crate::module::protocol::{FromHost, Log, PROTOCOL, Staged, ToHost};
 
 use super::changes::{Serving, plan};
@@ -36,7 +36,7 @@ pub struct Keeper {
 #[must_use]
 pub fn keep(context: &Arc<Context>) -> Keeper {
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    if let Err(error) = descent::become_subreaper() {
+    if let Err(error) = process_tree::become_subreaper() {
         tracing::warn!(%error, "what a module host leaves behind cannot be ended");
     }
     let context = Arc::clone(context);
@@ -123,7 +123,7 @@ async fn finish(child: Option<Child>) {
         if timeout(ENDING, child.wait()).await.is_err() {
             tracing::warn!("the module host does not end by itself");
             if let Some(pid) = child.id() {
-                descent::kill_tree(pid);
+                process_tree::kill_tree(pid);
             }
             drop(timeout(ENDING, child.wait()).await);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::module::descent::{self, Processes};
+use crate::module::process_tree::{self, Processes};
 
 /// How long what was killed may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// that we start has.
 pub(super) async fn end() {
     let gone = async {
-        while descent::kill_all(&of_our_session()) > 0 {
+        while process_tree::kill_all(&of_our_session()) > 0 {
             tokio::time::sleep(PAUSE).await;
         }
     };

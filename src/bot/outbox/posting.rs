@@ -134,7 +134,7 @@ impl<'a> Posting<'a> {
             self.upload(failures).await;
             return None;
         }
-        let leave = self.api.leave().await;
+        let permit = self.api.acquire_permit().await;
         let began = Instant::now();
         if self.progress.step(began) != Step::Attempt {
             return None;
@@ -146,7 +146,7 @@ impl<'a> Posting<'a> {
             File::None | File::Wanted(_) => {}
         }
         self.ledger.attempted(self.delivery.id, Timestamp::now());
-        let answer = self.api.create_post_with(leave, &post).await;
+        let answer = self.api.create_post(permit, &post).await;
         self.ledger
             .attempt_ended(self.delivery.id, Timestamp::now());
         let answer = read(answer, self.delivery, self.me);

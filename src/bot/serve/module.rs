@@ -23,7 +23,7 @@ use crate::command::table;
 use crate::id::random_token;
 use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
 use crate::module::protocol::{self, Answer, Failure, FailureReason, Risk};
-use crate::tasks::shielded;
+use crate::tasks::catch_panic_async;
 use crate::text;
 
 use super::{Ending, Outcome, acknowledging, answer, declined, is_known, parts, react, record};
@@ -226,7 +226,7 @@ async fn available<'a>(
 
 /// Calls one module and records its outcome; says whether that was a silent success.
 async fn one(context: &Arc<Context>, (ticket, asker): (&Ticket, &str), module: &Called) -> bool {
-    let called = shielded(call(context, (ticket, asker), module)).await;
+    let called = catch_panic_async(call(context, (ticket, asker), module)).await;
     let called = called.unwrap_or_else(|panicked| {
         tracing::error!(%panicked, post = %ticket.post.id, module = module.name,
             "a call of a module failed, by a defect of this program");

@@ -7,7 +7,7 @@ use crate::backoff::Backoff;
 use crate::bot::context::Context;
 use crate::bot::event::Event;
 use crate::ledger::Ledger;
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 
 use super::{Unopened, begin};
 
@@ -32,7 +32,7 @@ pub async fn reopen(context: Arc<Context>) {
                 context.reopened.put(stores);
                 return context.tell(Event::Reopened);
             }
-            Err(Unopened::Failure(failure)) if failure.status == Status::Configuration => {
+            Err(Unopened::Failure(failure)) if failure.status == ExitStatus::Configuration => {
                 return context.tell(Event::Misconfigured(format!("{:#}", failure.error)));
             }
             Err(_) => {}

@@ -4,7 +4,7 @@ use super::columns::{Cut, clipped, columns};
 use crate::audit::{self, Entry};
 use crate::bot::StartFailure;
 use crate::config;
-use crate::lifecycle::Status;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::terminal::{print, width};
 use crate::text::one_line;
 
@@ -30,9 +30,9 @@ pub struct Arguments {
 ///
 /// # Errors
 /// The configuration or the trail cannot be read.
-pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
+pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     show(options, arguments)
-        .map(|()| Status::Stopped)
+        .map(|()| ExitStatus::Success)
         .map_err(super::who_may)
 }
 

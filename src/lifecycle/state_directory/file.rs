@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::StateDirectory;
 
 impl StateDirectory {
-    /// The content of the file `name`; none if there is none.
+    /// The content of the file `name`; `None` if there is none.
     ///
     /// # Errors
     /// It is a link, no regular file, larger than `limit` bytes, or cannot be read.

@@ -7,16 +7,16 @@ use zbus::OwnedObjectPath;
 use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 
-use super::super::Status;
+use super::super::ExitStatus;
 use crate::timestamp::Timestamp;
 
 /// How long the manager may take to answer all questions.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// So many starts must be left: ours, and one for a crash after it.
+/// How many starts must be left: ours, and one for a crash after it.
 const SPARE_STARTS: usize = 2;
 
-/// Why systemd does not prove to bring us back; half a sentence.
+/// Why systemd does not prove to bring us back; a clause (no capital, no full stop).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
     /// It may bring us back, but it cannot be asked, or its start limit is too near.
@@ -67,7 +67,7 @@ pub(super) async fn proof(starts: Option<&[Timestamp]>, now: Timestamp) -> Resul
 
 /// Whether `unit` starts its main process `pid` again after status 75.
 fn judge(unit: &Unit, pid: u32, starts: Option<&[Timestamp]>, now: Timestamp) -> Result<(), Doubt> {
-    let status = i32::from(Status::Restart.code());
+    let status = i32::from(ExitStatus::Restart.code());
     let Unit { id, restart, .. } = unit;
     if unit.main_pid != pid {
         let reason = format!(

@@ -28,7 +28,7 @@ pub(super) struct Call<'a> {
 
 /// The limiter's permission for one request; unused, it is lost.
 #[derive(Debug)]
-pub struct Leave(());
+pub struct Permit(());
 
 impl<'a> Call<'a> {
     pub(super) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
@@ -114,14 +114,14 @@ impl Api {
         call: &Call<'_>,
         timeout: Duration,
     ) -> Result<Answer, ApiError> {
-        let leave = self.leave().await;
-        self.once_with(leave, call, timeout).await
+        let permit = self.acquire_permit().await;
+        self.once_with(permit, call, timeout).await
     }
 
     /// One attempt, at once.
     pub(super) async fn once_with(
         &self,
-        leave: Leave,
+        permit: Permit,
         call: &Call<'_>,
         timeout: Duration,
     ) -> Result<Answer, ApiError> {
@@ -137,7 +137,7 @@ impl Api {
                 .body(body.clone());
         }
         let description = call.description();
-        let answer = match self.send_with(leave, request, &description).await {
+        let answer = match self.send_with(permit, request, &description).await {
             Ok(response) => answer::read(response, description, &credentials.token).await,
             Err(error) => Err(error),
         };
@@ -155,19 +155,19 @@ impl Api {
         request: RequestBuilder,
         description: &str,
     ) -> Result<Response, ApiError> {
-        let leave = self.leave().await;
-        self.send_with(leave, request, description).await
+        let permit = self.acquire_permit().await;
+        self.send_with(permit, request, description).await
     }
 
     /// Waits until the limiter allows a request, for a caller who must know when its bytes go.
-    pub async fn leave(&self) -> Leave {
+    pub async fn acquire_permit(&self) -> Permit {
         self.limiter.acquire(self.share).await;
-        Leave(())
+        Permit(())
     }
 
     async fn send_with(
         &self,
-        _leave: Leave,
+        _permit: Permit,
         request: RequestBuilder,
         description: &str,
     ) -> Result<Response, ApiError> {

@@ -113,7 +113,8 @@ impl ApiError {
         }
     }
 
-    /// Mattermost does not accept the token (401). A database that is down says the same, so one alone proves nothing.
+    /// Mattermost does not accept the token (401). A database that is down says the same: a single 401 is not
+    /// conclusive.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Refused { status: 401, .. })
@@ -126,7 +127,7 @@ impl ApiError {
     }
 
     /// Mattermost itself said no to the request as it is: a client error other than 401 and 429. A database that is down
-    /// can say the same, so one alone proves nothing.
+    /// can say the same: a single refusal is not conclusive.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(

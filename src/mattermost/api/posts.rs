@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
-use super::call::{Call, Leave};
+use super::call::{Call, Permit};
 use super::{Api, ApiError};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::mattermost::model::{NewPost, Post, PostPage};
@@ -167,22 +167,14 @@ impl Api {
         Ok((posts, list.has_next.unwrap_or(full)))
     }
 
-    /// Creates a post: one attempt, once the limiter allows it. Whether it exists is not known after any error but
-    /// [`ApiError::Refused`] and [`ApiError::RateLimited`], and not even after a 5xx.
+    /// Creates a post: one attempt, at once, with the limiter's permission taken before. Whether it exists is not known
+    /// after any error but [`ApiError::Refused`] and [`ApiError::RateLimited`], and not even after a 5xx.
     ///
     /// # Errors
     /// As any call; 500 `api.post.deduplicate_create_post.pending` if another request with the same key is under way.
-    pub async fn create_post(&self, post: &NewPost) -> Result<Post, ApiError> {
-        self.create_post_with(self.leave().await, post).await
-    }
-
-    /// The same, at once, with the limiter's permission taken before.
-    ///
-    /// # Errors
-    /// See [`Api::create_post`].
-    pub async fn create_post_with(&self, leave: Leave, post: &NewPost) -> Result<Post, ApiError> {
+    pub async fn create_post(&self, permit: Permit, post: &NewPost) -> Result<Post, ApiError> {
         let call = Call::post(&["posts"], post)?;
-        let answer = self.once_with(leave, &call, self.timeouts.create_post);
+        let answer = self.once_with(permit, &call, self.timeouts.create_post);
         answer.await?.decode()
     }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::scalar::{Integer, Text};
 use super::{DecodeError, Event, Frame, Posted, ReplyError};
-use crate::id::{ChannelId, TeamId, UserId};
-use crate::mattermost::model::{ChannelKind, Post, Reaction};
+use crate::id::{ChannelId, UserId};
+use crate::mattermost::model::{ChannelKind, Post};
 use crate::timestamp::Timestamp;
 
 /// Both forms of frame at once; the server writes `event` or `status`, never both.
@@ -52,23 +52,13 @@ struct Data<'a> {
     #[serde(borrow)]
     channel_display_name: Text<'a>,
     #[serde(borrow)]
-    sender_name: Text<'a>,
-    #[serde(borrow)]
     team_id: Text<'a>,
     #[serde(borrow)]
     user_id: Text<'a>,
     #[serde(borrow)]
     channel_id: Text<'a>,
     #[serde(borrow)]
-    reaction: Text<'a>,
-    #[serde(borrow)]
-    connection_id: Text<'a>,
-    #[serde(borrow)]
     server_version: Text<'a>,
-    #[serde(borrow)]
-    server_hostname: Text<'a>,
-    #[serde(borrow)]
-    version: Text<'a>,
     server_time: Integer,
 }
 
@@ -113,7 +103,6 @@ pub(super) fn decode(text: &str) -> Result<Frame, DecodeError> {
             seq_reply: wire.seq_reply,
             ok: status == "OK",
             server_time: wire.data.server_time.0.map(Timestamp),
-            version: wire.data.version.owned(),
             error: wire.error.map(ReplyError::from),
         }),
         _ => Err(DecodeError::Neither),
@@ -122,45 +111,19 @@ pub(super) fn decode(text: &str) -> Result<Frame, DecodeError> {
 
 type Make = fn(&Context<'_>) -> Result<Event, DecodeError>;
 
-/// How an event of ours is made; none for the others.
+/// How an event of ours is made; `None` for the others.
 fn maker(name: &str) -> Option<Make> {
     Some(match name {
         "hello" => |context| Ok(context.hello()),
         "posted" => |context| Ok(Event::Posted(Box::new(context.posted()?))),
         "post_edited" => |context| Ok(Event::PostEdited(Box::new(context.post()?))),
         "post_deleted" => |context| Ok(Event::PostDeleted(Box::new(context.post()?))),
-        "reaction_added" => |context| Ok(Event::ReactionAdded(context.reaction()?)),
-        "reaction_removed" => |context| Ok(Event::ReactionRemoved(context.reaction()?)),
         "user_added" => |context| {
             let (user_id, channel_id) = (context.user_id()?, context.channel_id()?);
             Ok(Event::UserAdded {
                 user_id,
                 channel_id,
             })
-        },
-        "user_removed" => |context| {
-            let (user_id, channel_id) = (context.user_id()?, context.channel_id()?);
-            Ok(Event::UserRemoved {
-                user_id,
-                channel_id,
-            })
-        },
-        "direct_added" | "group_added" => |context| {
-            let channel_id = context.channel_id()?;
-            Ok(Event::ConversationOpened { channel_id })
-        },
-        "channel_created" | "channel_updated" | "channel_deleted" | "channel_restored"
-        | "channel_converted" => |context| {
-            let channel_id = context.channel_id()?;
-            Ok(Event::ChannelChanged { channel_id })
-        },
-        "added_to_team" => |context| {
-            let (user_id, team_id) = (context.user_id()?, context.team_id()?);
-            Ok(Event::TeamJoined { user_id, team_id })
-        },
-        "leave_team" => |context| {
-            let (user_id, team_id) = (context.user_id()?, context.team_id()?);
-            Ok(Event::TeamLeft { user_id, team_id })
         },
         _ => return None,
     })
@@ -177,9 +140,7 @@ struct Context<'a> {
 impl Context<'_> {
     fn hello(&self) -> Event {
         Event::Hello {
-            connection_id: self.data.connection_id.owned().unwrap_or_default(),
             server_version: self.data.server_version.owned().unwrap_or_default(),
-            server_hostname: self.data.server_hostname.owned(),
         }
     }
 
@@ -189,7 +150,6 @@ impl Context<'_> {
             channel_kind: ChannelKind::from_letter(self.data.channel_type.get().unwrap_or("")),
             channel_name: self.data.channel_name.owned().unwrap_or_default(),
             channel_display_name: self.data.channel_display_name.owned().unwrap_or_default(),
-            sender_name: self.data.sender_name.owned().unwrap_or_default(),
             team_id: self
                 .data
                 .team_id
@@ -198,16 +158,11 @@ impl Context<'_> {
         })
     }
 
+    /// The post, which stands as a JSON text within the JSON.
     fn post(&self) -> Result<Post, DecodeError> {
-        self.json(&self.data.post, "post")
-    }
-
-    fn reaction(&self) -> Result<Reaction, DecodeError> {
-        self.json(&self.data.reaction, "reaction")
-    }
-
-    fn team_id(&self) -> Result<TeamId, DecodeError> {
-        self.id(&self.data.team_id, "team_id")
+        let text = self.data.post.get();
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .ok_or_else(|| self.incomplete("post"))
     }
 
     /// The user whom the event is about: it is in `data`, or only the addressee if it was sent to that user alone.
@@ -226,17 +181,6 @@ impl Context<'_> {
     fn id<T: FromStr>(&self, text: &Text<'_>, field: &'static str) -> Result<T, DecodeError> {
         text.get()
             .and_then(|text| text.parse().ok())
-            .ok_or_else(|| self.incomplete(field))
-    }
-
-    /// A value that stands as a JSON text within the JSON.
-    fn json<T: for<'de> Deserialize<'de>>(
-        &self,
-        text: &Text<'_>,
-        field: &'static str,
-    ) -> Result<T, DecodeError> {
-        text.get()
-            .and_then(|text| serde_json::from_str(text).ok())
             .ok_or_else(|| self.incomplete(field))
     }
 

@@ -9,7 +9,6 @@ use crate::mattermost::api::{Api, ApiError};
 /// A connection that said hello.
 pub(super) struct Established {
     pub(super) socket: Socket,
-    pub(super) connection_id: String,
     pub(super) server_version: String,
 }
 
@@ -29,13 +28,12 @@ pub(super) async fn connect(api: Api, timing: Timing) -> Result<Established, Fai
     prove_token(&api).await?;
     let upgraded = api.upgrade().await.map_err(unreachable)?;
     let mut socket = Socket::new(upgraded).await;
-    let (connection_id, server_version) = timeout(timing.hello, socket.hello())
+    let server_version = timeout(timing.hello, socket.hello())
         .await
         .unwrap_or(Err(DisconnectCause::NoHello))
         .map_err(Failure::Disconnected)?;
     Ok(Established {
         socket,
-        connection_id,
         server_version,
     })
 }

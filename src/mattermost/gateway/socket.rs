@@ -44,10 +44,7 @@ enum Ping {
 pub(super) enum Heard {
     Event(Event),
     Gap,
-    Alive {
-        server_time: Option<Timestamp>,
-        version: Option<String>,
-    },
+    Alive { server_time: Option<Timestamp> },
 }
 
 impl Socket {
@@ -66,23 +63,18 @@ impl Socket {
         }
     }
 
-    /// Reads up to `hello`, the first event of a connection; gives its identifier and the server's version.
-    pub(super) async fn hello(&mut self) -> Result<(String, String), DisconnectCause> {
+    /// Reads up to `hello`, the first event of a connection; gives the server's version.
+    pub(super) async fn hello(&mut self) -> Result<String, DisconnectCause> {
         loop {
             let text = self.read().await?;
             if let Ok(Frame::Event {
                 seq,
-                event:
-                    Event::Hello {
-                        connection_id,
-                        server_version,
-                        ..
-                    },
+                event: Event::Hello { server_version },
             }) = Frame::decode(text.as_str())
             {
                 self.expected = seq.saturating_add(1);
                 self.ping = Ping::Due(Instant::now());
-                return Ok((connection_id, server_version));
+                return Ok(server_version);
             }
         }
     }
@@ -174,7 +166,6 @@ impl Socket {
                 seq_reply,
                 ok,
                 server_time,
-                version,
                 error,
             }) => {
                 if !self.is_answer(seq_reply) {
@@ -184,10 +175,7 @@ impl Socket {
                     return Err(refused(error));
                 }
                 self.ping = Ping::Due(Instant::now() + timing.ping_every);
-                Ok(Some(Heard::Alive {
-                    server_time,
-                    version,
-                }))
+                Ok(Some(Heard::Alive { server_time }))
             }
             Err(error) => {
                 tracing::warn!(

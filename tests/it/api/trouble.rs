@@ -8,6 +8,7 @@ use matterbot::mattermost::model::NewPost;
 use matterbot::secret::Secret;
 use serde_json::Value;
 
+use super::create_post;
 use super::peer::{Answer, Peer, TOKEN, api, quick};
 
 const ME: &str = r#"{"id":"k1h7xqnd3fyw8mgqj5s9e6ro4a","username":"matter-bot","roles":"system_user","is_bot":true}"#;
@@ -62,7 +63,7 @@ async fn a_proxys_error_page_that_stays_is_told_in_one_sentence() {
 async fn a_login_page_with_status_200_is_not_an_answer() {
     let peer = Peer::answering([html("200 OK"), Answer::json("200 OK", ME)]).await;
     assert!(matches!(
-        peer.api().create_post(&new_post()).await.unwrap_err(),
+        create_post(&peer.api(), &new_post()).await.unwrap_err(),
         ApiError::NotJson { status: 200, .. }
     ));
 }
@@ -153,7 +154,7 @@ async fn creating_a_post_is_one_attempt_whatever_happens() {
         ),
     ] {
         let peer = Peer::answering([answer]).await;
-        let error = peer.api().create_post(&new_post()).await.unwrap_err();
+        let error = create_post(&peer.api(), &new_post()).await.unwrap_err();
         assert!(error.is_retryable(), "{error:?}");
         assert_eq!(peer.requests().len(), 1, "{error:?}");
     }
@@ -188,7 +189,7 @@ async fn creating_a_post_has_a_timeout_of_its_own() {
         create_post: Duration::from_millis(100),
         ..quick()
     });
-    let error = api.create_post(&new_post()).await.unwrap_err();
+    let error = create_post(&api, &new_post()).await.unwrap_err();
     assert!(
         matches!(&error, ApiError::Transport { source, .. } if source.is_timeout()),
         "{error:?}"

@@ -1,6 +1,6 @@
 //! What becomes of calls whose module, host or bot ends.
 
-use matterbot::module::descent::Processes;
+use matterbot::module::process_tree::Processes;
 use rustix::process::{Pid, Signal};
 use serde_json::json;
 

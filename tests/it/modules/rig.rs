@@ -72,9 +72,9 @@ impl Rig {
     /// SIGKILL for the module host that the bot started.
     pub(super) fn kill_host(&self) {
         let bot = self.bot.pid().as_raw_nonzero().get().unsigned_abs();
-        let processes = matterbot::module::descent::Processes::read();
+        let processes = matterbot::module::process_tree::Processes::read();
         let host = processes.children(bot).next().expect("a host runs");
-        matterbot::module::descent::kill(host.pid);
+        matterbot::module::process_tree::kill(host.pid);
     }
 
     /// Until calls of `module` that wait have started so often; gives what they were called with, in order.

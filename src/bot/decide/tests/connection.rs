@@ -7,8 +7,8 @@ use crate::bot::event::Event;
 use crate::bot::ticket::Fate;
 use crate::bot::watermark::SETTLING;
 use crate::id::UserId;
+use crate::lifecycle::ExitStatus;
 use crate::lifecycle::Outcome;
-use crate::lifecycle::Status;
 use crate::lifecycle::signals::{Signal, Stopper};
 use crate::mattermost::gateway::DisconnectCause;
 use crate::mattermost::gateway::Update;
@@ -30,7 +30,6 @@ fn every_hello_is_followed_by_a_sweep() {
         retry_in: Duration::ZERO,
     }));
     let connected = Update::Connected {
-        connection_id: String::new(),
         server_version: String::new(),
     };
     assert_eq!(
@@ -38,10 +37,7 @@ fn every_hello_is_followed_by_a_sweep() {
         0,
         "its clock is not known yet"
     );
-    let alive = Update::Alive {
-        server_time: None,
-        version: None,
-    };
+    let alive = Update::Alive { server_time: None };
     assert_eq!(sweeps(&bench.decide(Event::Gateway(alive))), 1);
 }
 
@@ -51,7 +47,6 @@ fn the_server_is_asked_once_who_we_are_however_often_it_is_connected_to() {
     let mut asked = 0;
     for _ in 0..3 {
         let connected = Update::Connected {
-            connection_id: String::new(),
             server_version: String::new(),
         };
         let effects = bench.decide(Event::Gateway(connected));
@@ -73,7 +68,6 @@ fn an_empty_ledger_hears_of_the_first_hello_before_anything_is_served() {
     let mut bench = Bench::new();
     let now = bench.now().wall;
     let effects = bench.decide(Event::Gateway(Update::Connected {
-        connection_id: String::new(),
         server_version: String::new(),
     }));
     let is_written = |effect: &Effect| matches!(effect, Effect::ProofOfLife(_));
@@ -101,7 +95,6 @@ fn an_empty_ledger_begins_with_the_first_hello_of_a_connection_that_broke_too() 
     let mut bench = Bench::new();
     let hello = |bench: &mut Bench| {
         bench.decide(Event::Gateway(Update::Connected {
-            connection_id: String::new(),
             server_version: String::new(),
         }))
     };
@@ -174,7 +167,7 @@ fn a_token_that_never_worked_is_given_up_after_a_minute_of_refusals_from_a_healt
     );
     assert_eq!(
         finish(&bench.wait(14).decide(refused(true))),
-        Some(Outcome::Exit(Status::Configuration))
+        Some(Outcome::Exit(ExitStatus::Configuration))
     );
 
     let mut bench = Bench::new();
@@ -275,14 +268,12 @@ fn what_is_asked_before_we_know_who_we_are_and_what_time_it_is_is_served_then() 
     let alive = |bench: &Bench| {
         Event::Gateway(Update::Alive {
             server_time: Some(Timestamp(bench.now().wall.0 + AHEAD)),
-            version: None,
         })
     };
     let identified = |bench: &Bench| Event::Identified(Box::new(bench.identity()));
     for told_first in [true, false] {
         let mut bench = Bench::new();
         let connected = Update::Connected {
-            connection_id: String::new(),
             server_version: String::new(),
         };
         bench.decide(Event::Gateway(connected));

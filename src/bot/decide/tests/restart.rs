@@ -10,7 +10,7 @@ use crate::bot::ticket::Fate;
 use crate::id::UserId;
 use crate::lifecycle::signals::{Signal, Stopper};
 use crate::lifecycle::supervisor::{Departure, Proof};
-use crate::lifecycle::{Outcome, Status};
+use crate::lifecycle::{ExitStatus, Outcome};
 
 use super::{Bench, finish, one, tickets};
 
@@ -77,7 +77,7 @@ fn a_restart_goes_preflight_marker_announcement_drain_end() {
     );
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
-        Some(Outcome::Exit(Status::Restart))
+        Some(Outcome::Exit(ExitStatus::Restart))
     );
 }
 
@@ -239,7 +239,7 @@ fn what_waits_in_a_lane_is_served_while_the_restart_may_still_be_refused() {
 
 #[test]
 fn a_stop_drains_and_a_second_one_ends_at_once() {
-    let stopped = Outcome::Exit(Status::Stopped);
+    let stopped = Outcome::Exit(ExitStatus::Success);
     let mut bench = Bench::serving();
     let effects = stop(&mut bench);
     assert!(
@@ -271,7 +271,7 @@ fn a_stop_during_a_restart_ends_with_0() {
     );
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
-        Some(Outcome::Exit(Status::Stopped))
+        Some(Outcome::Exit(ExitStatus::Success))
     );
 
     let mut bench = Bench::serving();
@@ -280,7 +280,7 @@ fn a_stop_during_a_restart_ends_with_0() {
     assert!(prepared(&mut bench).is_empty());
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
-        Some(Outcome::Exit(Status::Stopped))
+        Some(Outcome::Exit(ExitStatus::Success))
     );
 }
 
@@ -307,7 +307,7 @@ fn a_ledger_that_can_be_opened_again_starts_the_bot_over() {
     let mut bench = Bench::serving();
     bench.decide(Event::Reopened);
     stop(&mut bench);
-    let stopped = Outcome::Exit(Status::Stopped);
+    let stopped = Outcome::Exit(ExitStatus::Success);
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
         Some(stopped)
@@ -328,7 +328,7 @@ fn a_restart_that_is_under_way_outlasts_a_ledger_that_can_be_opened() {
     left(&mut bench, 1);
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
-        Some(Outcome::Exit(Status::Restart))
+        Some(Outcome::Exit(ExitStatus::Restart))
     );
 }
 
@@ -376,6 +376,6 @@ fn a_restart_that_is_asked_for_while_the_bot_starts_over_takes_its_place() {
     left(&mut bench, 1);
     assert_eq!(
         finish(&bench.decide(Event::Drained { all: true })),
-        Some(Outcome::Exit(Status::Restart))
+        Some(Outcome::Exit(ExitStatus::Restart))
     );
 }

@@ -8,6 +8,11 @@ use serde_json::json;
 
 use super::{FLAVOURS, Scene, timing};
 
+/// An event that the gateway tells, or that one is missing.
+fn is_news(update: &Update) -> bool {
+    matches!(update, Update::Event(_) | Update::Gap)
+}
+
 #[tokio::test]
 async fn events_come_in_order_without_a_gap_ones_own_included() {
     for flavour in FLAVOURS {
@@ -36,7 +41,6 @@ async fn a_post_says_where_it_was_written() {
         };
         assert_eq!(posted.channel_kind, ChannelKind::Open);
         assert_eq!(posted.channel_name, "incidents");
-        assert_eq!(posted.sender_name, "@pat");
         assert_eq!(posted.post.user_id.as_str(), scene.pat.id);
         assert_eq!(posted.post.channel_id.as_str(), scene.channel);
         assert_eq!((posted.post.root_id, posted.post.remote_id), (None, None));
@@ -44,7 +48,7 @@ async fn a_post_says_where_it_was_written() {
 }
 
 #[tokio::test]
-async fn edits_deletions_and_reactions_are_told_apart() {
+async fn edits_and_deletions_are_told_and_reactions_are_counted() {
     for flavour in FLAVOURS {
         let mut scene = Scene::connected(flavour, timing()).await;
         let post = scene.say("first").await;
@@ -65,22 +69,10 @@ async fn edits_deletions_and_reactions_are_told_apart() {
         assert!(edited.edit_at.0 > 0);
         let reaction = json!({ "user_id": scene.pat.id, "post_id": id, "emoji_name": "eyes" });
         scene.pat.post("/reactions", reaction).await.expect(200);
-        let reacted = scene
-            .until(|update| matches!(update, Update::Event(Event::ReactionAdded(_))))
-            .await;
-        let Update::Event(Event::ReactionAdded(reaction)) = reacted else {
-            panic!()
-        };
-        assert_eq!(
-            (reaction.emoji_name.as_str(), reaction.post_id.as_str()),
-            ("eyes", id.as_str())
-        );
         scene.pat.delete(&format!("/posts/{id}")).await.expect(200);
-        let deleted = scene
-            .until(|update| matches!(update, Update::Event(Event::PostDeleted(_))))
-            .await;
+        let deleted = scene.until(is_news).await;
         let Update::Event(Event::PostDeleted(deleted)) = deleted else {
-            panic!()
+            panic!("the reaction is counted and not told, but: {deleted:?}")
         };
         assert_eq!(
             (deleted.id.as_str(), deleted.delete_at.0),
@@ -91,7 +83,7 @@ async fn edits_deletions_and_reactions_are_told_apart() {
 }
 
 #[tokio::test]
-async fn being_removed_and_added_again_is_heard() {
+async fn being_added_again_is_heard_and_being_removed_is_counted() {
     let mut scene = Scene::connected(Flavour::V11_6, timing()).await;
     let (bot, channel) = (scene.bot.id.clone(), scene.channel.clone());
     scene
@@ -99,35 +91,19 @@ async fn being_removed_and_added_again_is_heard() {
         .delete(&format!("/channels/{channel}/members/{bot}"))
         .await
         .expect(200);
-    let removed = scene
-        .until(|update| matches!(update, Update::Event(Event::UserRemoved { .. })))
-        .await;
-    let Update::Event(Event::UserRemoved {
-        user_id,
-        channel_id,
-    }) = removed
-    else {
-        panic!()
-    };
-    assert_eq!(
-        (user_id.as_str(), channel_id.as_str()),
-        (bot.as_str(), channel.as_str())
-    );
     let member = json!({ "user_id": bot });
     scene
         .admin
         .post(&format!("/channels/{channel}/members"), member)
         .await
         .expect(201);
-    let added = scene
-        .until(|update| matches!(update, Update::Event(Event::UserAdded { .. })))
-        .await;
+    let added = scene.until(is_news).await;
     let Update::Event(Event::UserAdded {
         user_id,
         channel_id,
     }) = added
     else {
-        panic!()
+        panic!("{added:?}")
     };
     assert_eq!(
         (user_id.as_str(), channel_id.as_str()),

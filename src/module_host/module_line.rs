@@ -9,18 +9,19 @@ use serde::de::{Deserializer, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::module::protocol::{Description, FromHost, FromModule, LINE_LIMIT, Log};
+use crate::module::protocol::{
+    Description, Failure, FailureReason, FromHost, FromModule, LINE_LIMIT, Log,
+};
 
-use super::calling;
-use super::event::ProcessId;
-use super::strays;
+use super::id::ProcessId;
+use super::log_limit;
 
 /// The longest greeting, in bytes: those of all modules together are one line for the bot.
 const GREETING_LIMIT: usize = 1024 * 1024;
 
 /// What a module's line comes to.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum ModuleLine {
     /// Its greeting.
     Hello(Box<Description>),
     /// Something about a call that goes on; the line for the bot.
@@ -115,33 +116,33 @@ struct RawResponse<'a> {
 }
 
 /// Understands a line of `module`'s `process`.
-pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Said {
+pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> ModuleLine {
     let head: Head<'_> = match serde_json::from_slice(&line) {
         Ok(head) => head,
-        Err(_) => return Said::Stray(strays::clip(&line)),
+        Err(_) => return ModuleLine::Stray(log_limit::clip(&line)),
     };
     let call = head.call.as_deref().map(str::to_owned);
     match (&*head.kind, call) {
         ("result", Some(call)) => match serde_json::from_slice::<AnswerShape>(&line) {
-            Ok(_) => Said::Done(call, line),
-            Err(error) => Said::Malformed(call, format!("its answer is none: {error}")),
+            Ok(_) => ModuleLine::Done(call, line),
+            Err(error) => ModuleLine::Malformed(call, format!("its answer is none: {error}")),
         },
         ("progress", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
-            Ok(_) => Said::Progress(call, line),
-            Err(error) => Said::Malformed(call, format!("its progress is none: {error}")),
+            Ok(_) => ModuleLine::Progress(call, line),
+            Err(error) => ModuleLine::Malformed(call, format!("its progress is none: {error}")),
         },
         ("error", Some(call)) => match serde_json::from_slice::<FromModule>(&line) {
-            Ok(FromModule::Error(failure)) => {
-                let line = calling::failure(&call, failure.reason, failure.trace);
-                Said::Done(call, line)
+            Ok(FromModule::Error(Failure { reason, trace, .. })) => {
+                let line = failure(&call, reason, trace);
+                ModuleLine::Done(call, line)
             }
-            Ok(_) => Said::Stray(strays::clip(&line)),
-            Err(error) => Said::Malformed(call, format!("its error is none: {error}")),
+            Ok(_) => ModuleLine::Stray(log_limit::clip(&line)),
+            Err(error) => ModuleLine::Malformed(call, format!("its error is none: {error}")),
         },
         ("request", call) => match request(process, module, &line) {
-            Ok(line) => Said::Request(line),
+            Ok(line) => ModuleLine::Request(line),
             Err(why) => match call {
-                Some(call) => Said::Malformed(call, format!("its request is none: {why}")),
+                Some(call) => ModuleLine::Malformed(call, format!("its request is none: {why}")),
                 None => not_understood(why),
             },
         },
@@ -169,24 +170,24 @@ fn request(process: ProcessId, module: &str, line: &[u8]) -> Result<Vec<u8>, Str
     Ok(line)
 }
 
-fn other(line: &[u8]) -> Said {
+fn other(line: &[u8]) -> ModuleLine {
     match serde_json::from_slice(line) {
-        Ok(FromModule::Hello(description)) => Said::Hello(Box::new(description)),
-        Ok(FromModule::Log(log)) => Said::Log(log),
+        Ok(FromModule::Hello(description)) => ModuleLine::Hello(Box::new(description)),
+        Ok(FromModule::Log(log)) => ModuleLine::Log(log),
         Ok(_) => not_understood("a line without the call that it is about"),
         Err(error) => not_understood(error),
     }
 }
 
-fn not_understood(error: impl fmt::Display) -> Said {
-    Said::Log(Log {
+fn not_understood(error: impl fmt::Display) -> ModuleLine {
+    ModuleLine::Log(Log {
         module: String::new(),
         level: "warning".to_owned(),
         text: format!("a line was not understood: {error}"),
     })
 }
 
-/// The process that a response of the bot is for, and the line for it; none if it is for nobody.
+/// The process that a response of the bot is for, and the line for it; `None` if it is for nobody.
 pub(super) fn response(line: &[u8]) -> Option<(ProcessId, Vec<u8>)> {
     let mut response: RawResponse<'_> = serde_json::from_slice(line).ok()?;
     let (process, id) = response.id.split_once(':')?;
@@ -204,6 +205,20 @@ pub(super) fn is_response(line: &[u8]) -> bool {
 pub(super) fn line(said: &FromHost) -> Vec<u8> {
     // These types have no keys that could fail.
     serde_json::to_vec(said).unwrap_or_default()
+}
+
+/// The failure of `call`, as a line for the bot.
+pub(super) fn failure(call: &str, reason: FailureReason, trace: String) -> Vec<u8> {
+    line(&FromHost::Error(Failure {
+        call: call.to_owned(),
+        reason,
+        trace: log_limit::shorten(trace),
+    }))
+}
+
+/// The end of a call whose module said what is no answer.
+pub(super) fn malformed(call: &str, why: String) -> Vec<u8> {
+    failure(call, FailureReason::Malformed, why)
 }
 
 /// A text that is checked to be one, and not kept.
@@ -230,7 +245,7 @@ impl<'de> Deserialize<'de> for Text {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Said {
+    fn said(line: &str) -> ModuleLine {
         understand(ProcessId(7), "dice", line.as_bytes().to_vec())
     }
 
@@ -238,14 +253,14 @@ mod tests {
     fn answers_are_passed_on_as_they_came() {
         let line = r#"{"call":"a","type":"result","messages":[{"text":"x\n"}], "later":1}"#;
         assert!(
-            matches!(said(line), Said::Done(call, passed) if call == "a" && passed == line.as_bytes())
+            matches!(said(line), ModuleLine::Done(call, passed) if call == "a" && passed == line.as_bytes())
         );
         let line = r#"{"type":"result","call":"a","messages":[{"text":7}]}"#;
-        assert!(matches!(said(line), Said::Malformed(call, _) if call == "a"));
+        assert!(matches!(said(line), ModuleLine::Malformed(call, _) if call == "a"));
         let line = r#"{"type":"progress","call":"a","text":"half"}"#;
-        assert!(matches!(said(line), Said::Progress(..)));
+        assert!(matches!(said(line), ModuleLine::Progress(..)));
         let line = r#"{"type":"error","call":"a","trace":"boom"}"#;
-        assert!(matches!(said(line), Said::Done(..)));
+        assert!(matches!(said(line), ModuleLine::Done(..)));
     }
 
     #[test]
@@ -262,7 +277,7 @@ mod tests {
             ] {
                 assert!(serde_json::from_str::<FromHost>(&line).is_err(), "{line}");
                 assert!(
-                    matches!(said(&line), Said::Malformed(call, _) if call == "a"),
+                    matches!(said(&line), ModuleLine::Malformed(call, _) if call == "a"),
                     "{line}"
                 );
             }
@@ -273,16 +288,16 @@ mod tests {
             &format!(r#"["{}"]"#, "x".repeat(LINE_LIMIT - line.len())),
         );
         assert_eq!(long.len(), LINE_LIMIT);
-        assert!(matches!(said(&long), Said::Log(_)));
+        assert!(matches!(said(&long), ModuleLine::Log(_)));
         let words = "x".repeat(GREETING_LIMIT);
         let long = format!(r#"{{"type":"hello","protocol":1,"binds":["{words}"]}}"#);
-        assert!(matches!(said(&long), Said::Log(_)));
+        assert!(matches!(said(&long), ModuleLine::Log(_)));
     }
 
     #[test]
     fn what_is_no_line_of_the_protocol_is_a_stray_print_or_a_warning() {
         for line in ["rolling", "7", "[1]", "{\"half", "{}", "\u{fffd}"] {
-            assert!(matches!(said(line), Said::Stray(_)), "{line}");
+            assert!(matches!(said(line), ModuleLine::Stray(_)), "{line}");
         }
         for line in [
             r#"{"type":"later"}"#,
@@ -290,7 +305,7 @@ mod tests {
             r#"{"type":"request","id":"1"}"#,
         ] {
             assert!(
-                matches!(said(line), Said::Log(log) if log.level == "warning"),
+                matches!(said(line), ModuleLine::Log(log) if log.level == "warning"),
                 "{line}"
             );
         }
@@ -299,7 +314,7 @@ mod tests {
     #[test]
     fn requests_and_responses_find_their_process() {
         let asked = r#"{"type":"request","id":"1","method":"m","arguments":[1.50, {"a":1}]}"#;
-        let Said::Request(line) = said(asked) else {
+        let ModuleLine::Request(line) = said(asked) else {
             panic!("it is a request");
         };
         let expected = r#"{"type":"request","id":"7:1","module":"dice","method":"m","arguments":[1.50, {"a":1}]}"#;

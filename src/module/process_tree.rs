@@ -1,4 +1,4 @@
-//! Processes by descent: the children of our children, those too that forked twice or left their session.
+//! The tree of processes below us: the children of our children, those too that forked twice or left their session.
 //!
 //! A process whose parent ends becomes a child of ours, since we are a child subreaper (prctl(2)); so nothing that was
 //! ever started below us can leave. Which of our modules left it behind, its session or its environment tells.
@@ -77,7 +77,7 @@ impl Processes {
         }
     }
 
-    /// All that stem from `root`, without itself, and without `spared` and what stems from them.
+    /// All descendants of `root`, without itself, and without `spared` and their descendants.
     #[must_use]
     pub fn descendants(&self, root: u32, spared: &BTreeSet<u32>) -> Vec<Process> {
         let mut found: Vec<Process> = Vec::new();
@@ -95,9 +95,8 @@ impl Processes {
     }
 }
 
-/// Sends SIGKILL to all that stem from us, but for `spared` and what stems from them, and takes away those that have ended
-/// and are our children. Gives how many are left, which is to be zero after some milliseconds: processes that are being
-/// started, or that the kernel still holds.
+/// Sends SIGKILL to all our descendants but `spared` and theirs, and reaps exited children of ours. Gives how many are
+/// left, which is to be zero after some milliseconds: processes that are being started, or that the kernel still holds.
 #[must_use]
 pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
     let own = std::process::id();
@@ -112,22 +111,13 @@ pub fn kill_all(spared: &BTreeSet<u32>) -> usize {
     left.len()
 }
 
-/// Sends SIGKILL to `root` and to all that stem from it.
+/// Sends SIGKILL to `root` and to all its descendants.
 pub fn kill_tree(root: u32) {
     let processes = Processes::read();
     // The root first: it would start others in the place of those that die.
     let mut found: Vec<Process> = processes.find(root).into_iter().collect();
     found.extend(processes.descendants(root, &BTreeSet::new()));
     processes.kill(&found);
-}
-
-/// Takes away those children of ours that have ended and are none of `own`, for which somebody else waits.
-pub fn reap_inherited(own: &BTreeSet<u32>) {
-    for child in Processes::read().children(std::process::id()) {
-        if child.ended && !own.contains(&child.pid) {
-            reap(child.pid);
-        }
-    }
 }
 
 /// The process that `process` belongs to by its environment, which it may have changed.
@@ -149,7 +139,7 @@ pub fn kill(process: u32) {
     }
 }
 
-/// Takes away the child `process`, if it has ended.
+/// Reaps the child `process`, if it has exited.
 fn reap(process: u32) {
     if let Some(pid) = pid(process) {
         // Somebody else may have waited for it.

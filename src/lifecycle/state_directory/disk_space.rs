@@ -6,9 +6,9 @@ use super::{StateDirectory, StateDirectoryError};
 
 /// How much room there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum DiskSpace {
     /// Some.
-    Some,
+    Available,
     /// None is left.
     Full,
     /// The file system is mounted read-only.
@@ -20,7 +20,7 @@ impl StateDirectory {
     ///
     /// # Errors
     /// The file system cannot be asked.
-    pub fn room(&self) -> Result<Room, StateDirectoryError> {
+    pub fn disk_space(&self) -> Result<DiskSpace, StateDirectoryError> {
         let failed = |errno| self.failed(errno);
         let system = rustix::fs::fstatvfs(&self.descriptor).map_err(failed)?;
         let owner = rustix::fs::fstat(&self.descriptor).map_err(failed)?.st_uid;
@@ -31,11 +31,11 @@ impl StateDirectory {
             system.f_bavail
         };
         Ok(if system.f_flag.contains(StatVfsMountFlags::RDONLY) {
-            Room::ReadOnly
+            DiskSpace::ReadOnly
         } else if free == 0 && system.f_blocks > 0 {
-            Room::Full
+            DiskSpace::Full
         } else {
-            Room::Some
+            DiskSpace::Available
         })
     }
 }

@@ -1,4 +1,4 @@
-//! How much of what modules print reaches the log: a burst, then so many lines a second, each of bounded length.
+//! How much of what modules print reaches the log: a burst, then a number of lines a second, each of bounded length.
 
 use std::time::Instant;
 
@@ -34,13 +34,13 @@ pub(super) fn clip(line: &[u8]) -> String {
 
 /// Lets lines through, or counts them.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct TokenBucket {
     left: u32,
     since: Instant,
     dropped: u64,
 }
 
-impl Gate {
+impl TokenBucket {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             left: BURST,
@@ -75,14 +75,14 @@ mod tests {
     #[test]
     fn after_a_burst_so_many_lines_a_second_pass() {
         let start = Instant::now();
-        let mut gate = Gate::new(start);
-        let passed = |gate: &mut Gate, now: Instant| {
-            (0..10_000).filter(|_| gate.pass(now).is_some()).count()
+        let mut bucket = TokenBucket::new(start);
+        let passed = |bucket: &mut TokenBucket, now: Instant| {
+            (0..10_000).filter(|_| bucket.pass(now).is_some()).count()
         };
-        assert_eq!(passed(&mut gate, start), 200);
-        assert_eq!(passed(&mut gate, start + Duration::from_millis(10)), 0);
+        assert_eq!(passed(&mut bucket, start), 200);
+        assert_eq!(passed(&mut bucket, start + Duration::from_millis(10)), 0);
         let later = start + Duration::from_secs(1);
-        assert_eq!(gate.pass(later), Some(19_800));
-        assert_eq!(passed(&mut gate, later), 19);
+        assert_eq!(bucket.pass(later), Some(19_800));
+        assert_eq!(passed(&mut bucket, later), 19);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands in the lock's file while the lock is held: whose it is, and what the holder says of itself.
+//! What stands in the lock's file while the lock is held: whose it is, and what the holder tells of itself.
 //!
 //! Both are written in place and never synced: nobody needs them once the holder is gone.
 
@@ -15,50 +15,50 @@ use super::{Lock, StateDirectory};
 /// How many bytes are for the process id.
 const PID_SIZE: usize = 16;
 
-/// How many bytes behind them are for the holder's word. It is written over in place, which a disk that has become full
-/// still takes.
-const WORD_SIZE: usize = 1_024;
+/// How many bytes behind them are for the holder's status line. It is written over in place, which a disk that has
+/// become full still takes.
+const LINE_SIZE: usize = 1_024;
 
-/// Where the holder of a lock says how it is, for whoever looks. It holds the lock as well.
+/// Where the holder of a lock tells how it is, for whoever looks. It holds the lock as well.
 #[derive(Debug)]
-pub struct Word(File);
+pub struct StatusLine(File);
 
-impl Word {
-    /// Says `text`, at most a kilobyte in one line, in place of what was said before. Blocks the thread.
+impl StatusLine {
+    /// Writes `text`, at most a kilobyte in one line, in place of what was written before. Blocks the thread.
     ///
     /// # Errors
     /// It is too long, or the disk does not take it.
-    pub fn say(&self, text: &str) -> io::Result<()> {
+    pub fn write(&self, text: &str) -> io::Result<()> {
         let mut line = text.as_bytes().to_vec();
-        if line.len() >= WORD_SIZE {
+        if line.len() >= LINE_SIZE {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        line.resize(WORD_SIZE - 1, b' ');
+        line.resize(LINE_SIZE - 1, b' ');
         line.push(b'\n');
         self.0.write_all_at(&line, PID_SIZE as u64)
     }
 }
 
 impl Lock {
-    /// Where its holder says how it is.
+    /// Where its holder tells how it is.
     ///
     /// # Errors
     /// There are no more descriptors.
-    pub fn word(&self) -> io::Result<Word> {
-        self.file.try_clone().map(Word)
+    pub fn status_line(&self) -> io::Result<StatusLine> {
+        self.file.try_clone().map(StatusLine)
     }
 }
 
 impl StateDirectory {
-    /// What the holder of the lock said of itself last; none if it did not, or the lock's file cannot be read.
+    /// What the holder of the lock told of itself last; `None` if it did not, or the lock's file cannot be read.
     #[must_use]
-    pub fn word(&self) -> Option<String> {
+    pub fn status_line(&self) -> Option<String> {
         let file = self.regular(self.open_lock(OFlags::RDONLY).ok()?).ok()?;
-        let mut word = [0; WORD_SIZE];
-        let read = file.read_at(&mut word, PID_SIZE as u64).ok()?;
-        let word = String::from_utf8_lossy(word.get(..read)?);
-        let word = word.trim_end();
-        (!word.is_empty()).then(|| word.to_owned())
+        let mut line = [0; LINE_SIZE];
+        let read = file.read_at(&mut line, PID_SIZE as u64).ok()?;
+        let line = String::from_utf8_lossy(line.get(..read)?);
+        let line = line.trim_end();
+        (!line.is_empty()).then(|| line.to_owned())
     }
 }
 

@@ -13,7 +13,7 @@ const ENDING: Duration = Duration::from_secs(5);
 
 /// A module host that nobody else uses.
 #[derive(Debug)]
-pub struct Harness {
+pub struct StandaloneHost {
     link: Link,
     /// Gets what is meant for the log.
     hear: fn(&Log),
@@ -21,7 +21,7 @@ pub struct Harness {
 
 /// Why the module host is of no more use.
 #[derive(Debug, thiserror::Error)]
-pub enum HarnessError {
+pub enum StandaloneError {
     /// It cannot be understood.
     #[error("hearing the module host")]
     Unheard(#[from] LinkError),
@@ -33,7 +33,7 @@ pub enum HarnessError {
     Ended,
 }
 
-impl Harness {
+impl StandaloneHost {
     /// Takes over `link`; `hear` gets what the modules and their host log.
     #[must_use]
     pub fn new(link: Link, hear: fn(&Log)) -> Self {
@@ -60,7 +60,7 @@ impl Harness {
     ///
     /// # Errors
     /// The module host is of no more use.
-    pub async fn load(&mut self, stage: Stage) -> Result<Staged, HarnessError> {
+    pub async fn load(&mut self, stage: Stage) -> Result<Staged, StandaloneError> {
         self.order(&ToHost::Stage(stage)).await?;
         loop {
             if let FromHost::Staged(staged) = self.next().await? {
@@ -73,7 +73,7 @@ impl Harness {
     ///
     /// # Errors
     /// The module host is of no more use.
-    pub async fn order(&mut self, order: &ToHost) -> Result<(), HarnessError> {
+    pub async fn order(&mut self, order: &ToHost) -> Result<(), StandaloneError> {
         Ok(self.link.sender.send(order).await?)
     }
 
@@ -81,10 +81,10 @@ impl Harness {
     ///
     /// # Errors
     /// The module host is of no more use.
-    pub async fn next(&mut self) -> Result<FromHost, HarnessError> {
+    pub async fn next(&mut self) -> Result<FromHost, StandaloneError> {
         loop {
             let said = self.link.receiver.next().await?;
-            match said.ok_or(HarnessError::Ended)? {
+            match said.ok_or(StandaloneError::Ended)? {
                 FromHost::Log(log) => (self.hear)(&log),
                 FromHost::Request(request) => {
                     let why = format!("{}: there is no server here", request.method);

@@ -8,7 +8,7 @@ use super::ApiError;
 
 /// What stands between us and the server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum TransportCause {
     /// Nobody listens at the address.
     NobodyListens,
     /// The name of the host has no address.
@@ -26,14 +26,14 @@ pub enum Obstacle {
 impl ApiError {
     /// Why there was no whole answer, if that is known.
     #[must_use]
-    pub fn obstacle(&self) -> Option<Obstacle> {
+    pub fn transport_cause(&self) -> Option<TransportCause> {
         let Self::Transport { source, .. } = self else {
             return None;
         };
         match sources(source).find_map(tls) {
-            Some(rustls::Error::InvalidMessage(_)) => return Some(Obstacle::NoTls),
+            Some(rustls::Error::InvalidMessage(_)) => return Some(TransportCause::NoTls),
             Some(rustls::Error::InvalidCertificate(reason)) => {
-                return Some(Obstacle::Certificate(reason.to_string()));
+                return Some(TransportCause::Certificate(reason.to_string()));
             }
             _ => {}
         }
@@ -44,13 +44,13 @@ impl ApiError {
             .filter_map(|error| error.downcast_ref())
             .any(refused)
         {
-            Some(Obstacle::NobodyListens)
+            Some(TransportCause::NobodyListens)
         } else if sources(source).any(unnamed) {
-            Some(Obstacle::NoSuchName)
+            Some(TransportCause::NoSuchName)
         } else if source.is_timeout() {
-            Some(Obstacle::Slow)
+            Some(TransportCause::Slow)
         } else if !source.is_connect() {
-            Some(Obstacle::NoHttp)
+            Some(TransportCause::NoHttp)
         } else {
             None
         }
