@@ -130,6 +130,16 @@ impl Ledger {
         outbox::deliveries(reply, std::iter::repeat(outbox::NO_ROW), &self.tag)
     }
 
+    /// The post of `delivery` as another one that the ledger does not hold.
+    #[must_use]
+    pub fn again(&self, delivery: Delivery) -> Delivery {
+        Delivery {
+            id: outbox::NO_ROW,
+            key: outbox::new_key(&self.tag),
+            ..delivery
+        }
+    }
+
     /// Records that `call` starts now. Nothing may be done for the call unless the answer is [`Started::New`].
     ///
     /// # Errors

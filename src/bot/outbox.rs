@@ -4,7 +4,7 @@
 //! queued ─▶ posted where it belongs (see `step`) ─▶ delivered
 //!                 │ refused for good
 //!                 ▼
-//!           posted to the asker directly, in the same way ─▶ the reason is noted in the ledger
+//!          posted to each asker directly, in the same way ─▶ the reason is noted in the ledger
 //! ```
 
 mod look;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::command::table;
-use crate::id::{ChannelId, PostId};
+use crate::id::{ChannelId, PostId, UserId};
 use crate::ledger::{CallKey, Delivery, Kind, Ledger};
 use crate::mattermost::api::Api;
 use crate::tasks::{Tasks, catch_panic_async};
@@ -158,21 +158,51 @@ impl Outbox {
             Ok(post) => return End::Delivered(post),
             Err(reason) => reason,
         };
-        let Some(channel) = self.direct_channel(delivery, identity).await else {
-            return End::Undeliverable(reason);
-        };
-        let direct = Delivery {
-            channel,
-            root: None,
-            text: super::reply::undeliverable(&delivery.text, identity.post_size),
-            ..delivery.clone()
-        };
-        match self.post(&direct, identity).await {
-            Ok(post) => End::Undeliverable(format!("{reason}; the asker was told in {post}")),
-            Err(also) => {
-                End::Undeliverable(format!("{reason}; nor could the asker be told: {also}"))
+        let mut outcome = reason;
+        for (index, asker) in self.askers(delivery).await.into_iter().enumerate() {
+            let Some(channel) = self.direct_channel(delivery, identity, asker).await else {
+                continue;
+            };
+            let mut direct = Delivery {
+                channel,
+                root: None,
+                text: super::reply::undeliverable(&delivery.text, identity.post_size),
+                ..delivery.clone()
+            };
+            if index > 0 {
+                direct = self.ledger.again(direct);
+            }
+            let told = match self.post(&direct, identity).await {
+                Ok(post) => format!("; the asker was told in {post}"),
+                Err(also) => format!("; nor could the asker be told: {also}"),
+            };
+            outcome.push_str(&told);
+        }
+        End::Undeliverable(outcome)
+    }
+
+    /// Who asked for the calls that `delivery` answers, each of them once.
+    async fn askers(&self, delivery: &Delivery) -> Vec<UserId> {
+        let mut askers = Vec::new();
+        if delivery.kind == Kind::Progress {
+            return askers;
+        }
+        let mut backoff = posting::backoff(self.timing);
+        for key in &delivery.calls {
+            let mut failures = 0;
+            let asker = loop {
+                match self.ledger.asker(key).await {
+                    Ok(asker) => break asker,
+                    Err(_) if failures < FINAL_REFUSALS => failures += 1,
+                    Err(_) => break None,
+                }
+                sleep(backoff.next_delay()).await;
+            };
+            if let Some(asker) = asker.filter(|asker| !askers.contains(asker)) {
+                askers.push(asker);
             }
         }
+        askers
     }
 
     /// Makes `delivery` visible where it belongs, however long that takes.
@@ -190,12 +220,13 @@ impl Outbox {
         posting.run().await
     }
 
-    /// Where the asker of `delivery` can be told what cannot be posted where it belongs; none if there is no other place.
-    async fn direct_channel(&self, delivery: &Delivery, identity: &Identity) -> Option<ChannelId> {
-        if delivery.kind == Kind::Progress {
-            return None;
-        }
-        let asker = self.ledger.asker(delivery.calls.first()?).await.ok()??;
+    /// Where `asker` can be told what cannot be posted where `delivery` belongs; `None` if there is no other place.
+    async fn direct_channel(
+        &self,
+        delivery: &Delivery,
+        identity: &Identity,
+        asker: UserId,
+    ) -> Option<ChannelId> {
         let api = self.api(delivery);
         let mut backoff = posting::backoff(self.timing);
         let mut refusals = 0;

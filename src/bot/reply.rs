@@ -124,14 +124,25 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
 
 /// `tickets` of one channel are not run; each is linked to, as `base` and the post's identifier.
 #[must_use]
-pub fn expired_together(tickets: &[Ticket], base: &str) -> String {
-    let mut text = format!(
-        "{} more were asked here when I could not serve them, or too long ago, so they were not run. Please ask again \
-         for what you still need:\n",
-        counted(tickets.len(), "command", "commands")
-    );
+pub fn expired_together(tickets: &[&Ticket], base: &str) -> String {
+    let reason = "asked here when I could not serve them, or too long ago, so they were not run. Please ask again for \
+                  what you still need:";
+    together(tickets, base, reason)
+}
+
+/// The same of commands that their askers may not use.
+#[must_use]
+pub fn denied_together(tickets: &[&Ticket], base: &str) -> String {
+    let reason = "asked here by people who may not use them, so they were not run:";
+    together(tickets, base, reason)
+}
+
+fn together(tickets: &[&Ticket], base: &str, reason: &str) -> String {
+    let commands = counted(tickets.len(), "more command was", "more commands were");
+    let mut text = format!("{commands} {reason}\n");
     for ticket in tickets {
         let link = format!("{base}/{}", ticket.post.id);
+        // Writing to a String cannot fail.
         write!(text, "\n- {}: {link}", command(ticket)).ok();
     }
     text

@@ -123,7 +123,11 @@ async fn run(
 }
 
 /// The role check: a fresh look at the account for every command that needs a role.
-async fn check(context: &Context, ticket: &Ticket, builtin: Builtin) -> Result<Grant, Denied> {
+pub(super) async fn check(
+    context: &Context,
+    ticket: &Ticket,
+    builtin: Builtin,
+) -> Result<Grant, Denied> {
     let needed = ticket.role();
     if needed == Role::Everyone {
         return role::for_everyone(builtin);

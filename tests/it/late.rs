@@ -36,7 +36,7 @@ async fn many_expired_calls_of_a_channel_are_answered_together() {
         .await;
     let text = summary["message"].as_str().unwrap();
     assert!(
-        text.starts_with("5 commands more were asked here"),
+        text.starts_with("5 more commands were asked here"),
         "{text}"
     );
     let props = &summary["props"]["matterbot"];
@@ -61,6 +61,74 @@ async fn many_expired_calls_of_a_channel_are_answered_together() {
     pat.asks(lab, "@status").await.outcome().await;
     scenario.finish(&mut bot).await;
     assert_eq!(spoken_up(&scenario, lab, olga).await.len(), 1);
+}
+
+#[tokio::test]
+async fn on_an_old_server_as_many_posts_tell_of_expired_calls_as_have_room_for_their_names() {
+    let scenario = Scenario::on_old_server().await;
+    let settings = json!({"Lifecycle": {"rate": {"count": 0}}});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    let (olga, otto, pat, lab) = (&scenario.olga, &scenario.otto, &scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    bot.kill().await;
+    let mut calls = Vec::new();
+    for index in 0..240 {
+        let asker = [olga, otto, pat][index % 3];
+        calls.push((asker.id == pat.id, asker.asks(lab, "@restart").await));
+    }
+    bot.restart_process();
+    for (is_denied, call) in &calls {
+        let outcome = call.outcome().await;
+        let told = outcome.contains(if *is_denied {
+            "may"
+        } else {
+            "Please ask again"
+        });
+        assert!(told, "{outcome}");
+    }
+    let summaries = spoken_up(&scenario, lab, olga).await;
+    let lengths = summaries.iter().map(|post| {
+        let told = post["props"]["matterbot"]["calls"].as_array().unwrap();
+        told.len()
+    });
+    assert_eq!(lengths.sum::<usize>(), 220);
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn whoever_asked_in_a_channel_that_is_archived_since_is_told_directly() {
+    let scenario = Scenario::with_faults().await;
+    let (admin, olga, otto) = (&scenario.admin, &scenario.olga, &scenario.otto);
+    let doomed = scenario.channel("doomed", &[olga, otto]).await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    olga.asks(&doomed, "@status").await.outcome().await;
+    bot.kill().await;
+    for index in 0..24 {
+        let asker = [olga, otto][index % 2];
+        asker.says(&doomed, "@restart").await;
+    }
+    let slow = json!({"kind": "slow_answer", "delay_ms": 2_000});
+    let whom = json!({"path": format!("/api/v4/users/{}", otto.id)});
+    scenario.fault(json!({"fault": slow, "scope": whom})).await;
+    bot.restart_process();
+    scenario.until_hit(1).await;
+    admin
+        .delete(&format!("/channels/{doomed}"))
+        .await
+        .expect(200);
+    for asker in [olga, otto] {
+        let direct = asker.direct(&scenario.bot).await;
+        let told = async || {
+            let posts = asker.reads(&direct).await;
+            posts.into_iter().find(|post| {
+                let text = post["message"].as_str().unwrap();
+                text.contains("4 more commands were asked here")
+            })
+        };
+        asker.until("the rest was told directly", told).await;
+    }
+    bot.terminate();
+    assert_eq!(bot.exit_code().await, Some(0));
 }
 
 #[tokio::test]
