@@ -17,9 +17,9 @@ const CUTS: [Cut; 5] = [(4, 7), (3, 7), (4, 0), (2, 16), (1, 20)];
 /// The arguments of `matterbot audit`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// At most so many decisions, 1 to 2000
+    /// At most so many decisions, 1 to 10000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
     count: u16,
     /// A JSON object a line, as in the file
     #[arg(long)]

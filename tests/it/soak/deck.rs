@@ -21,7 +21,7 @@ pub(super) enum Owed {
 use Owed::{AtMostOne, Withdrawn, Words, WordsIfRun};
 
 /// Messages, and what is owed to each command in them.
-const MESSAGES: [(&str, &[Owed]); 26] = [
+const MESSAGES: [(&str, &[Owed]); 33] = [
     ("@status", &[Words]),
     ("!status", &[Words]),
     ("@Status bot", &[Words]),
@@ -41,6 +41,13 @@ const MESSAGES: [(&str, &[Owed]); 26] = [
     ("!Restart", &[Words]),
     ("@restart bot", &[Words]),
     ("@restart feed", &[Words]),
+    ("@reload", &[Words]),
+    ("@reload --dry-run", &[Words]),
+    ("@note this", &[Words]),
+    ("@note slow", &[Words]),
+    ("please !note this\n\nand @note slow", &[Words, Words]),
+    ("@note this, and @status is asked for too late", &[Words]),
+    ("@change this", &[Words]),
     ("@dance", &[]),
     ("@@restart", &[]),
     ("@restart.", &[]),

@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     pub(super) posts: Vec<Value>,
     /// Of the calls whose outcome stands in no post.
     pub(super) silent: BTreeMap<String, Silent>,
+    /// The calls of modules that have started, as often as they have.
+    pub(super) started: Vec<String>,
     /// Calls that may have been answered again, since the first answer could not be written down.
     pub(super) forgotten: HashSet<String>,
     /// What `matterbot ledger list` tells.
@@ -111,10 +113,11 @@ impl Evidence {
         let reacted = limited().filter(|call| call.is_reacted_to()).count();
         let owed = limited().filter(|call| !call.excused).count();
         format!(
-            "{} calls: {}; {parts} posts were parts of longer answers; of {} limited calls {reacted} had their \
+            "{} calls: {}; {} of modules started; {parts} posts were parts of longer answers; of {} limited calls {reacted} had their \
              reaction, {owed} had to",
             self.asked.len(),
             counts.join(", "),
+            self.started.len(),
             limited().count(),
         )
     }
@@ -175,6 +178,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<String> {
         wrong.extend(problems.map(|problem| format!("{call} ({}): {problem}", asked.description)));
     }
     wrong.extend(repeated(&evidence.audit));
+    wrong.extend(started_again(&evidence.started));
     wrong.extend(unfinished(evidence));
     wrong
 }
@@ -213,18 +217,30 @@ fn incomplete(answers: &[&Ours<'_>], owed: Owed, forgotten: bool) -> Option<Stri
     })
 }
 
+/// Calls of modules that have started more than once.
+fn started_again(started: &[String]) -> Vec<String> {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for call in started {
+        *times.entry(call).or_default() += 1;
+    }
+    times.retain(|_, times| *times > 1);
+    let say = |(call, times)| format!("{call} was started {times} times");
+    times.into_iter().map(say).collect()
+}
+
 /// Lifecycle commands that were allowed more than once.
 fn repeated(audit: &[Value]) -> Vec<String> {
     let mut allowed: HashMap<String, usize> = HashMap::new();
+    let begun = |line: &&Value| line["outcome"] == "restarting" || line["outcome"] == "reloading";
     let restarts = audit
         .iter()
-        .filter(|line| line["outcome"] == "restarting" && line["verdict"] == "allowed");
+        .filter(|line| begun(line) && line["verdict"] == "allowed");
     for line in restarts {
         let call = format!("{}:{}", line["post"], line["ordinal"]);
         *allowed.entry(call).or_default() += 1;
     }
     allowed.retain(|_, times| *times > 1);
-    let say = |(call, times)| format!("{call} restarted the bot {times} times");
+    let say = |(call, times)| format!("{call} restarted or reloaded the bot {times} times");
     allowed.into_iter().map(say).collect()
 }
 

@@ -93,12 +93,16 @@ impl Witness {
 
     /// All calls that the ledger knows.
     pub(super) async fn records(&self, bot: &BotUnderTest) -> Vec<Value> {
-        objects(bot, &["ledger", "list", "--json", "-n", "10000"]).await
+        let records = objects(bot, &["ledger", "list", "--json", "-n", "10000"]).await;
+        assert!(records.len() < 10_000, "these may not be all");
+        records
     }
 
-    /// The last decisions of the audit trail.
+    /// All decisions of the audit trail.
     pub(super) async fn audit(&self, bot: &BotUnderTest) -> Vec<Value> {
-        objects(bot, &["audit", "--json", "-n", "2000"]).await
+        let lines = objects(bot, &["audit", "--json", "-n", "10000"]).await;
+        assert!(lines.len() < 10_000, "these may not be all");
+        lines
     }
 
     /// Looks up `call`, whose outcome stands in no post, and how `me` reacted to it as `reader` sees it.

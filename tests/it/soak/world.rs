@@ -1,6 +1,8 @@
 //! Five people, the places where they talk, and the bot under test.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use matterbot::timestamp::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::deck::{Deed, Owed, Round, Then};
@@ -27,7 +30,12 @@ pub(super) struct World {
     places: Vec<Place>,
     asked: Mutex<BTreeMap<String, Asked>>,
     pub(super) witness: Witness,
+    /// Its modules write down each call that has started.
+    modules: TempDir,
 }
+
+/// The modules' names; what the second one does is not done late.
+const MODULES: [&str; 2] = ["note", "change"];
 
 /// Where somebody can say something.
 enum Place {
@@ -67,7 +75,21 @@ impl World {
             scenario,
             asked: Mutex::default(),
             witness: Witness::default(),
+            modules: modules(),
         }
+    }
+
+    /// The calls of modules that have started, as often as they have.
+    fn started(&self) -> Vec<String> {
+        let lines = MODULES.map(|name| {
+            let file = self.modules.path().join(name).join("started");
+            fs::read_to_string(file).unwrap_or_default()
+        });
+        lines
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(super) fn places(&self) -> usize {
@@ -77,7 +99,12 @@ impl World {
     /// A bot that may be restarted often, says little at a time, and takes little of one person.
     pub(super) async fn bot(&self) -> BotUnderTest {
         let settings = json!({
-            "Matterbot": {"helpcmds": ["@help", "!help", "help"], "msglength": 250},
+            "Matterbot": {
+                "helpcmds": ["@help", "!help", "help"],
+                "msglength": 250,
+                "command_workers": 2,
+            },
+            "Modules": {"commanddir": self.modules.path()},
             "Lifecycle": {
                 "cooldown": "0s",
                 "budget": {"count": 100, "window": "1s"},
@@ -183,6 +210,7 @@ impl World {
         };
         let forgotten = records.iter().filter(from_memory).map(call_of).collect();
         Evidence {
+            started: self.started(),
             forgotten,
             asked,
             silent,
@@ -263,6 +291,19 @@ impl World {
         }
         wrong
     }
+}
+
+/// A folder of modules.
+fn modules() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in MODULES {
+        let place = folder.path().join(name);
+        fs::create_dir(&place).unwrap();
+        let program = place.join("command");
+        fs::write(&program, include_str!("module.py")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
 }
 
 /// The calls whose outcome `post` tells.
