@@ -19,6 +19,7 @@ mod health;
 mod late;
 mod message;
 mod modules;
+mod order;
 mod restart;
 mod sweeping;
 #[cfg(test)]
@@ -54,6 +55,7 @@ use super::welcome;
 use calls::Remembered;
 use health::Health;
 use late::Late;
+use order::Behind;
 use sweeping::Sweep;
 
 /// What the decisions are taken by and from.
@@ -80,6 +82,7 @@ pub struct State {
     marks: Marks,
     sweep: Sweep,
     late: Late,
+    behind: Behind,
     /// How often its users asked in a channel at the time that catch-up reads now.
     missed_rates: HashMap<ChannelId, Rate>,
     /// Posts that show already that their calls are limited.
@@ -255,6 +258,7 @@ impl State {
             marks,
             sweep: Sweep::default(),
             late: Late::default(),
+            behind: Behind::default(),
             missed_rates: HashMap::new(),
             limited: Remembered::default(),
             early: Vec::new(),
@@ -350,7 +354,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::Listed(rooms) => state.listed(rooms),
         Event::Found { room, posts, known } => state.found(now, &room, posts, &known),
         Event::Unread(unread) => state.unread(unread),
-        Event::Looked(looked) => state.looked(&looked),
+        Event::Looked(looked) => state.looked(now, &looked),
         Event::Swept { last, complete } => state.swept(now, last, complete),
         Event::Modules(catalogue) => state.modules_changed(catalogue),
         Event::Answered(answered) => state.answered(now, &answered.0, answered.1),
@@ -360,6 +364,7 @@ pub fn decide(state: &mut State, now: Now, event: Event) -> Vec<Effect> {
         Event::AcknowledgementDue(key) => state.acknowledgement_due(&key),
         Event::Prepared(result) => state.prepared(now, result),
         Event::MarkerLeft { named, result } => state.marker_left(named, result),
+        Event::FirstLookDue => state.all_caught_up(now),
         Event::ReturnDue => state.return_due(now),
         Event::Returned { told } => state.returned(now, told),
         Event::Drained { all } => state.drained(all),

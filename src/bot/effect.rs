@@ -76,6 +76,8 @@ pub enum Effect {
         /// Why, as half a sentence.
         reason: String,
     },
+    /// Wait a little for catch-up before serving what was asked after it.
+    AwaitFirstLook,
     /// Wait a little for catch-up before saying that we are back.
     AwaitReturn,
     /// Say "Back up." to whoever asked.

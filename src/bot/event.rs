@@ -73,6 +73,8 @@ pub enum Event {
         /// Why it was not written.
         result: Result<(), String>,
     },
+    /// The time is over for which calls wait for what was asked before them.
+    FirstLookDue,
     /// The time to wait for catch-up before we say that we are back is over.
     ReturnDue,
     /// Whoever asked for the restart is told that we are back.

@@ -33,8 +33,8 @@ use super::supervision;
 use super::sweep::SweepPlan;
 use super::welcome::welcome;
 
-/// "Back up." waits this long for catch-up.
-const RETURN_WAIT: Duration = Duration::from_secs(5);
+/// "Back up." and what is asked after a gap wait this long for catch-up.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// Performs effects.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ impl Performer {
                 self.call(restart::announce(context, request, joined));
             }
             Effect::RefuseRestart { request, reason } => self.refuse_restart(request, reason),
-            Effect::AwaitReturn => self.await_return(),
+            Effect::AwaitFirstLook => self.await_look(Event::FirstLookDue),
+            Effect::AwaitReturn => self.await_look(Event::ReturnDue),
             Effect::AnnounceReturn(back) => self.announce_return(back),
             Effect::Drain => self.drain(),
             Effect::Ready => self.ready(),
@@ -233,11 +234,11 @@ impl Performer {
         }
     }
 
-    fn await_return(&self) {
+    fn await_look(&self, due: Event) {
         let context = Arc::clone(&self.context);
         self.chore(async move {
-            tokio::time::sleep(RETURN_WAIT).await;
-            context.tell(Event::ReturnDue);
+            tokio::time::sleep(FIRST_LOOK).await;
+            context.tell(due);
         });
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
-use crate::support::scenario::Scenario;
+use crate::support::scenario::{Call, Scenario};
 
 #[tokio::test]
 async fn what_was_asked_while_the_bot_was_away_is_answered_once() {
@@ -265,6 +265,35 @@ async fn what_was_only_seen_is_seen_again_by_the_successor() {
         late.starts_with("I was down when you asked for `@restart`"),
         "{late}"
     );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn what_is_asked_after_a_gap_comes_after_what_was_asked_before_it() {
+    let scenario = Scenario::with_faults().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    pat.asks(lab, "@status").await.outcome().await;
+    let me = json!({"user": scenario.bot.id});
+    let slow = json!({"kind": "slow_answer", "delay_ms": 1_500});
+    let list = json!({"path": "/api/v4/users/me/channels"});
+    for fault in [
+        json!({"fault": slow, "scope": list}),
+        json!({"fault": {"kind": "missing_posted"}, "scope": me, "times": 1}),
+    ] {
+        scenario.fault(fault).await;
+    }
+    let missed = pat.asks(lab, "@help").await;
+    let close = json!({"fault": {"kind": "close"}, "scope": me});
+    scenario.fault(close).await;
+    bot.says(" connected to Mattermost ", 2).await;
+    let heard = pat.asks(lab, "@help status").await;
+    let answered_at = async |call: &Call| {
+        call.outcome().await;
+        call.posts().await[0]["create_at"].as_i64().unwrap()
+    };
+    let (first, second) = (answered_at(&missed).await, answered_at(&heard).await);
+    assert!(first <= second, "{first} and {second}");
     scenario.finish(&mut bot).await;
 }
 

@@ -30,7 +30,11 @@ impl State {
         match update {
             Update::Connected { .. } => self.connected(now),
             Update::Alive { server_time, .. } => self.alive(now, server_time),
-            Update::Gap => self.gap(now),
+            Update::Gap => {
+                let mut effects = vec![self.fall_behind()];
+                effects.extend(self.gap(now));
+                effects
+            }
             Update::Event(event) => self.server_event(now, event),
             Update::Disconnected { .. } => {
                 self.connection.since = None;
@@ -56,6 +60,7 @@ impl State {
         self.connection.refusals = None;
         let ready = self.readiness.hello();
         let mut effects = self.ready(ready);
+        effects.push(self.fall_behind());
         if self.connection.read_from.is_none() {
             // Until the server tells its clock ours has to do: what is served before that may be the last thing that
             // this process does, and the next one is to know that somebody was here.

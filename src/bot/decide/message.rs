@@ -183,8 +183,12 @@ impl State {
         };
         if source == Source::CatchUp {
             self.count_late(&ticket);
+            return self.start(now, ticket);
         }
-        self.start(now, ticket)
+        match self.keep_in_order(ticket) {
+            Some(ticket) => self.start(now, ticket),
+            None => Vec::new(),
+        }
     }
 
     /// Whether a lifecycle command that catch-up found is so young that its event may still come; then its channel is

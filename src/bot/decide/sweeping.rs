@@ -112,7 +112,7 @@ impl State {
         Vec::new()
     }
 
-    pub(super) fn looked(&mut self, looked: &Looked) -> Vec<Effect> {
+    pub(super) fn looked(&mut self, now: Now, looked: &Looked) -> Vec<Effect> {
         let channel = looked.channel;
         if looked.reading == Reading::Begins {
             self.unwritten.remove(&channel);
@@ -126,8 +126,9 @@ impl State {
             back.unread.remove(&channel);
         }
         // What was posted since the drain began is the successor's to read.
+        let mut effects = self.caught_up(now, channel);
         if looked.reading == Reading::Refused || !self.serves() {
-            return Vec::new();
+            return effects;
         }
         let late = self.answer_late(channel);
         let unwritten = self.oldest_unwritten(channel);
@@ -138,9 +139,9 @@ impl State {
             unwritten,
         };
         let watermark = self.marks.looked(channel, look);
-        late.into_iter()
-            .chain([Effect::Advance(watermark)])
-            .collect()
+        effects.extend(late);
+        effects.push(Effect::Advance(watermark));
+        effects
     }
 
     pub(super) fn swept(&mut self, now: Now, last: bool, complete: bool) -> Vec<Effect> {
@@ -149,6 +150,7 @@ impl State {
         } else {
             Vec::new()
         };
+        effects.extend(self.all_caught_up(now));
         if self.serves() {
             effects.extend(self.answer_all_late(last));
         }

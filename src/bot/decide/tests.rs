@@ -6,6 +6,7 @@ mod health;
 mod late;
 mod message;
 mod modules;
+mod order;
 mod restart;
 mod returning;
 

@@ -201,6 +201,7 @@ fn an_hour_without_the_server_is_waited_out() {
         assert!(bench.wait(30).decide(Event::Tick).is_empty());
     }
     assert_eq!(sweeps(&bench.connect()), 1);
+    bench.decide(Event::FirstLookDue);
     assert_eq!(one(&bench.say(UserId::random(), "@status")).fate, Fate::Run);
 }
 

@@ -84,6 +84,7 @@ fn the_return_does_not_wait_for_ever_and_is_tried_until_it_is_written() {
 fn a_restart_waits_until_the_one_before_is_settled() {
     let mut bench = Bench::with(Some(marker(&Bench::new())), true);
     bench.connect();
+    bench.decide(Event::FirstLookDue);
     ask(&mut bench);
     let effects = prepared(&mut bench);
     assert_eq!(
@@ -126,6 +127,7 @@ fn a_return_that_is_on_its_way_is_not_announced_twice_for_a_restart() {
 fn a_return_that_cannot_be_written_refuses_the_next_restart() {
     let mut bench = Bench::with(Some(marker(&Bench::new())), true);
     bench.connect();
+    bench.decide(Event::FirstLookDue);
     ask(&mut bench);
     prepared(&mut bench);
     let effects = bench.decide(Event::Returned { told: false });
