@@ -87,6 +87,8 @@ pub(crate) enum Fault {
         #[serde(default = "yes")]
         sessions_cached: bool,
     },
+    /// The file store cannot be written or read; the database is well.
+    FileStoreDown,
     /// A page of the proxy in front of the server; the request never arrives.
     ProxyPage {
         /// 502 or 503.

@@ -173,24 +173,46 @@ async fn a_bot_that_was_removed_gives_up_looking() {
     assert_eq!(rig.given_up().len(), 1);
 }
 
-#[tokio::test]
-async fn a_file_that_is_refused_is_not_said_to_be_attached() {
-    let rig = Rig::new().await;
-    let whole = Part {
+/// An answer that has a file.
+fn with_file() -> Part {
+    Part {
         files: Vec::new(),
         text: "the beginning\n\n*The whole text is attached.*".to_owned(),
         attachment: Some(Attachment {
             name: "dice.md".to_owned(),
             text: "all of it".to_owned(),
         }),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_file_store_that_is_down_costs_the_file_and_nothing_else() {
+    let rig = Rig::new().await;
+    let doomed = rig.scenario.channel("doomed", &[&rig.scenario.pat]).await;
+    let refused = rig.owes(&doomed, vec![part("answer")]).await;
+    let path = format!("/channels/{doomed}");
+    rig.scenario.admin.delete(&path).await.expect(200);
+    let down = json!({"kind": "file_store_down"});
+    rig.scenario.fault(json!({ "fault": down })).await;
+    let owed = rig.owes(&rig.scenario.lab, vec![with_file()]).await;
+    rig.outbox.send(owed.clone());
+    rig.outbox.send(refused);
+    rig.done().await;
+    let expected = "the beginning\n\n*The rest could not be sent.*";
+    assert_eq!(rig.visible(&owed[0]).await, [expected]);
+    assert_eq!(rig.told().await, [format!("{EXPLAINED}answer")]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_not_said_to_be_attached() {
+    let rig = Rig::new().await;
     for (refusal, last) in [
         (None, "*The whole text is attached.*"),
         (Some(page(413)), "*The rest could not be sent.*"),
         (Some(page(500)), "*The rest could not be sent.*"),
     ] {
         rig.refuses_uploads(refusal.as_ref());
-        let owed = rig.owes(&rig.scenario.lab, vec![whole.clone()]).await;
+        let owed = rig.owes(&rig.scenario.lab, vec![with_file()]).await;
         rig.outbox.send(owed.clone());
         rig.done().await;
         let expected = format!("the beginning\n\n{last}");

@@ -143,7 +143,8 @@ fn redirection_target(response: &Response) -> String {
         .unwrap_or_default()
 }
 
-async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
+/// The whole body, whatever the status.
+pub(super) async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;

@@ -87,8 +87,11 @@ async fn arrived(server: &Server, target: Target<'_>, request: Request, next: Ne
         _ => request,
     };
     let response = next.run(request).await;
-    if asks_health && target.path.ends_with("/system/ping") && is_unhealthy(server, target) {
-        return unhealthy(response).await;
+    if asks_health && target.path.ends_with("/system/ping") {
+        let ill = ill(server, target);
+        if !ill.is_empty() {
+            return unhealthy(response, &ill).await;
+        }
     }
     let late = |fault: &Fault| match fault {
         Fault::SlowAnswer { delay_ms } => Some(Duration::from_millis(*delay_ms)),
@@ -167,9 +170,10 @@ async fn rewritten(request: Request, change: impl FnOnce(&mut Value)) -> Request
     Request::from_parts(parts, Body::from(post.to_string()))
 }
 
-/// Whether the health check fails with what is set; asking for it is no hit.
-fn is_unhealthy(server: &Server, target: Target<'_>) -> bool {
-    server.faults.is_on(target, |fault| {
+/// What the health check finds ill with what is set; asking for it is no hit.
+fn ill(server: &Server, target: Target<'_>) -> Vec<&'static str> {
+    let is_on = |wanted: fn(&Fault) -> bool| server.faults.is_on(target, wanted);
+    let database = is_on(|fault| {
         matches!(
             fault,
             Fault::DatabaseDown { .. }
@@ -177,18 +181,26 @@ fn is_unhealthy(server: &Server, target: Target<'_>) -> bool {
                     ping_healthy: false
                 }
         )
-    })
+    });
+    let files = is_on(|fault| matches!(fault, Fault::FileStoreDown));
+    let found = [("database_status", database), ("filestore_status", files)];
+    found
+        .into_iter()
+        .filter_map(|(key, is_ill)| is_ill.then_some(key))
+        .collect()
 }
 
-/// The ping's answer with an unreachable database.
-async fn unhealthy(response: Response) -> Response {
+/// The ping's answer when what these keys name is ill.
+async fn unhealthy(response: Response, ill: &[&'static str]) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     let mut health: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    for key in ["database_status", "status"] {
+    for key in ill.iter().copied().chain(["status"]) {
         if let Some(status) = health.get_mut(key) {
             *status = Value::from("UNHEALTHY");
         }
+        let header = HeaderValue::from_static("UNHEALTHY");
+        parts.headers.insert(key, header);
     }
     parts.status = StatusCode::INTERNAL_SERVER_ERROR;
     parts.headers.remove(header::CONTENT_LENGTH);

@@ -190,3 +190,43 @@ async fn a_database_that_is_down_gives_misleading_answers_and_leaves_websockets_
         assert_eq!(heard(&socket), ["found"]);
     }
 }
+
+#[tokio::test]
+async fn a_file_store_that_is_down_takes_no_file_and_leaves_the_rest() {
+    let scene = Scene::new().await;
+    let upload = format!("/api/v4/files?channel_id={}&filename=a.txt", scene.channel);
+    let kept = scene
+        .call(Method::POST, &upload, &scene.bot, Some(json!("kept")))
+        .await;
+    let kept = kept.json["file_infos"][0]["id"].as_str().unwrap();
+    let kept = format!("/api/v4/files/{kept}");
+    scene
+        .set(json!({"fault": {"kind": "file_store_down"}}))
+        .await;
+    let lost = scene
+        .call(Method::POST, &upload, &scene.bot, Some(json!("lost")))
+        .await;
+    assert_eq!(
+        (lost.status, lost.id()),
+        (500, "api.file.write_file.app_error")
+    );
+    let unread = scene.get(&kept).await;
+    assert_eq!(
+        (unread.status, unread.id()),
+        (500, "api.file.file_reader.app_error")
+    );
+    assert_eq!(scene.get(&format!("{kept}/info")).await.status, 200);
+    assert_eq!(scene.post(&scene.bot, "saved").await.status, 201);
+    let health = scene
+        .get("/api/v4/system/ping?get_server_status=true")
+        .await;
+    let of = |key: &str| health.json[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!(health.status, 500);
+    assert_eq!(
+        ["database_status", "filestore_status", "status"].map(of),
+        ["OK", "UNHEALTHY", "UNHEALTHY"]
+    );
+    assert_eq!(health.header("filestore_status"), Some("UNHEALTHY"));
+    scene.clear().await;
+    assert_eq!(scene.get(&kept).await.status, 200);
+}
