@@ -304,6 +304,20 @@ async fn a_file_is_sent_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_channel_that_cannot_be_read_is_left_out() {
+    let channels = json!([
+        {"id": "of a shape to come", "type": "O"},
+        {"id": CHANNEL, "type": "O", "name": "lab"},
+        {"id": CHANNEL, "type": "O", "last_post_at": "soon"},
+    ]);
+    let peer = Peer::answering([Answer::json("200 OK", &channels.to_string())]).await;
+    let channels = peer.api().my_channels(team()).await.unwrap();
+    let names: Vec<&str> = channels.iter().map(|channel| &*channel.name).collect();
+    assert_eq!(names, ["lab"]);
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_server_is_healthy_only_if_it_says_so_itself() {
     let (ok, ill) = ("200 OK", "500 Internal Server Error");
     let answers = [
