@@ -16,6 +16,7 @@ use crate::mattermost::model::Post;
 use crate::tasks::{Tasks, shielded};
 use crate::timestamp::Timestamp;
 
+use super::authors::Authors;
 use super::catch_up::Sweep;
 use super::causes::causes;
 use super::context::Context;
@@ -297,6 +298,7 @@ impl Performer {
             api: context.api.clone(),
             ledger: context.ledger.clone(),
             identity: (*identity).clone(),
+            authors: Authors::default(),
             max_posts: usize::try_from(context.settings().config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),
             events: context.events.clone(),
