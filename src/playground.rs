@@ -90,6 +90,10 @@ pub struct Options {
     pub timing: Timing,
     /// Whether a server without people gets the seeded ones; else the first who registers is its administrator.
     pub seeded: bool,
+    /// Whether the server has a licence, and with it guests.
+    pub licensed: bool,
+    /// Whether people may have access tokens (`EnableUserAccessTokens`); bots may in any case.
+    pub access_tokens: bool,
 }
 
 impl Default for Options {
@@ -100,6 +104,8 @@ impl Default for Options {
             state: None,
             timing: Timing::default(),
             seeded: true,
+            licensed: false,
+            access_tokens: false,
         }
     }
 }
@@ -157,9 +163,12 @@ impl Playground {
         }
         .unwrap_or_default();
         state.flavour = options.flavour;
+        state.licensed = options.licensed;
+        state.access_tokens = options.access_tokens;
         state.pending = Pending::new(options.timing.pending_id);
         if state.accounts.is_empty() && options.seeded {
             state.seed().map_err(|_| StartError::NoBot)?;
+            state.cached_users.clear();
         }
         let bot_token = match state.seeded_token() {
             Some(token) => token,

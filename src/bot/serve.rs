@@ -246,7 +246,7 @@ async fn by_person(context: &Context, ticket: &Ticket) -> Result<bool, ApiError>
     let mut posts = [(*ticket.post).clone()];
     let api = context.api_for(ticket);
     Authors::default()
-        .mark(&api, identity.me, &mut posts)
+        .mark(api, identity.me, &mut posts)
         .await?;
     let [post] = posts;
     Ok(author(&post, identity.me) == Author::Edited)

@@ -70,6 +70,8 @@ pub(crate) enum Fault {
         /// Whether the request takes effect all the same.
         when: When,
     },
+    /// The request takes effect, and its answer breaks off.
+    LostAnswer,
     /// 401 for every session, as a database that blinks answers for a good token.
     Unauthorized {
         /// Whether `system/ping?get_server_status=true` is healthy meanwhile.
@@ -143,7 +145,8 @@ pub(crate) enum DeafPing {
 pub(crate) enum When {
     /// Nothing happened.
     BeforeSave,
-    /// It happened, and the answer says that it did not.
+    /// It happened, and the answer says that it did not. Of a post the `pending_post_id` is forgotten, as the real server
+    /// does after every error: a repetition makes a second post.
     AfterSave,
 }
 

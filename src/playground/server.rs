@@ -254,7 +254,11 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
     if asked.path == "/api/v4/websocket" && is_get {
         return match socket::upgrade(&server, &asked, request) {
             Ok(response) => response,
-            Err(error) => finish(&server, Err(error), is_get),
+            Err(error) => {
+                let mut response = finish(&server, Err(error), is_get);
+                put(response.headers_mut(), "sec-websocket-version", "13");
+                response
+            }
         };
     }
     let is_upload = asked.path == "/api/v4/files";
@@ -270,7 +274,7 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
     finish(&server, result, is_get)
 }
 
-async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
+async fn dispatch(server: &Arc<Server>, asked: Asked) -> Result<Reply, ApiError> {
     if asked.path == faults::routes::PATH {
         return faults::routes::answer(server, &asked);
     }
@@ -296,6 +300,11 @@ pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: b
                 body: error.body(&request_id).into_bytes(),
                 ..Reply::default()
             };
+            if let Some(begun) = error.begun {
+                reply.status = begun.status;
+                reply.content_type = Some(begun.content_type.to_owned());
+                reply.body.splice(0..0, begun.text.bytes());
+            }
             if error.id == "api.context.session_expired.app_error" {
                 reply =
                     reply.with_header("Set-Cookie", "MMAUTHTOKEN=; Path=/; Max-Age=0; HttpOnly");

@@ -230,3 +230,30 @@ async fn a_file_store_that_is_down_takes_no_file_and_leaves_the_rest() {
     scene.clear().await;
     assert_eq!(scene.get(&kept).await.status, 200);
 }
+
+#[tokio::test]
+async fn without_a_database_only_what_was_read_lately_is_known() {
+    let scene = Scene::new().await;
+    let user = |who: &Value| format!("/api/v4/users/{}", who.as_str().unwrap());
+    let me = scene.get("/api/v4/users/me").await.json["id"].clone();
+    let pat = scene.post(&scene.pat, "here").await.json["user_id"].clone();
+    let olga = scene.get("/api/v4/users/username/olga").await.json["id"].clone();
+    scene.set(json!({"fault": {"kind": "database_down"}})).await;
+    for known in [&me, &pat] {
+        assert_eq!(scene.get(&user(known)).await.status, 200);
+    }
+    let unknown = scene.get(&user(&olga)).await;
+    assert_eq!(
+        (unknown.status, unknown.id()),
+        (500, "app.user.get_by_username.app_error")
+    );
+}
+
+#[tokio::test]
+async fn without_sessions_a_websocket_is_accepted_and_hears_no_hello() {
+    let scene = Scene::new().await;
+    let fault = json!({"kind": "database_down", "sessions_cached": false});
+    scene.set(json!({"fault": fault})).await;
+    let mut socket = scene.dial(&scene.bot).await;
+    assert_eq!(socket.wait_for(|_| true).await, None, "it is cut");
+}
