@@ -50,7 +50,7 @@ pub enum Flavour {
     V5_37,
 }
 
-/// The server's durations; the defaults are the real server's.
+/// The server's durations; the defaults are the real server's, which takes seconds to start again, however.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// How long a `pending_post_id` leads to the post that it made.
@@ -63,6 +63,8 @@ pub struct Timing {
     pub pong: Duration,
     /// How long an HTTP connection may wait for its next request.
     pub idle: Duration,
+    /// How long the server refuses connections when a fault starts it again.
+    pub restart: Duration,
 }
 
 impl Default for Timing {
@@ -73,6 +75,7 @@ impl Default for Timing {
             ping: Duration::from_secs(60),
             pong: Duration::from_secs(100),
             idle: Duration::from_secs(60),
+            restart: Duration::from_millis(300),
         }
     }
 }

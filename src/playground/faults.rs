@@ -115,7 +115,8 @@ pub(crate) enum Fault {
         /// How far ahead; negative for behind.
         offset_ms: i64,
     },
-    /// The server starts again: connections are cut, claims on `pending_post_id`s forgotten; the port stays.
+    /// The server starts again: connections are cut, and refused for a moment; claims on `pending_post_id`s are forgotten.
+    /// Whoever sets the switch is answered when the server listens again.
     Restart,
 }
 
