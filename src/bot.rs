@@ -5,6 +5,7 @@
 //! `decide`, deeds done in `perform`; a call is served from its turn to its answer in `serve`.
 
 pub mod advice;
+pub mod authors;
 pub mod availability;
 pub mod binds;
 pub mod builtin;

@@ -50,7 +50,7 @@ pub enum Flavour {
     V5_37,
 }
 
-/// The server's durations; the defaults are the real server's.
+/// The server's durations; the defaults are the real server's, which takes seconds to start again, however.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// How long a `pending_post_id` leads to the post that it made.
@@ -63,6 +63,8 @@ pub struct Timing {
     pub pong: Duration,
     /// How long an HTTP connection may wait for its next request.
     pub idle: Duration,
+    /// How long the server refuses connections when a fault starts it again.
+    pub restart: Duration,
 }
 
 impl Default for Timing {
@@ -73,6 +75,7 @@ impl Default for Timing {
             ping: Duration::from_secs(60),
             pong: Duration::from_secs(100),
             idle: Duration::from_secs(60),
+            restart: Duration::from_millis(300),
         }
     }
 }
@@ -90,6 +93,10 @@ pub struct Options {
     pub timing: Timing,
     /// Whether a server without people gets the seeded ones; else the first who registers is its administrator.
     pub seeded: bool,
+    /// Whether the server has a licence, and with it guests.
+    pub licensed: bool,
+    /// Whether people may have access tokens (`EnableUserAccessTokens`); bots may in any case.
+    pub access_tokens: bool,
 }
 
 impl Default for Options {
@@ -100,6 +107,8 @@ impl Default for Options {
             state: None,
             timing: Timing::default(),
             seeded: true,
+            licensed: false,
+            access_tokens: false,
         }
     }
 }
@@ -157,9 +166,12 @@ impl Playground {
         }
         .unwrap_or_default();
         state.flavour = options.flavour;
+        state.licensed = options.licensed;
+        state.access_tokens = options.access_tokens;
         state.pending = Pending::new(options.timing.pending_id);
         if state.accounts.is_empty() && options.seeded {
             state.seed().map_err(|_| StartError::NoBot)?;
+            state.cached_users.clear();
         }
         let bot_token = match state.seeded_token() {
             Some(token) => token,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use crate::id::{ChannelId, PostId};
 use crate::ledger::{Ledger, Unwritable};
@@ -11,6 +12,7 @@ use crate::mattermost::api::{Api, ApiError};
 use crate::mattermost::model::{Channel, Post};
 use crate::timestamp::Timestamp;
 
+use super::authors::Authors;
 use super::causes::causes;
 use super::event::Event;
 use super::identity::{Identity, Room};
@@ -45,6 +47,9 @@ enum Incomplete {
     /// The server did not give the posts.
     #[error(transparent)]
     Server(#[from] ApiError),
+    /// It is not known who wrote the posts: a bot's could be taken for a person's.
+    #[error("who wrote what was missed could not be looked up")]
+    Authors(#[source] ApiError),
     /// It is not known which calls were served before: one that was could be answered from memory a second time.
     #[error(transparent)]
     Ledger(#[from] Unwritable),
@@ -65,6 +70,8 @@ pub struct Sweep {
     pub ledger: Ledger,
     /// Who we are and where we serve.
     pub identity: Identity,
+    /// Who wrote what was read so far.
+    pub authors: Authors,
     /// At most this many posts are read of one channel.
     pub max_posts: usize,
     /// Where what was found goes.
@@ -72,11 +79,14 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Looks twice. What is found comes as [`Event::Found`], the ends as [`Event::Looked`] and [`Event::Swept`].
-    pub async fn run(self, plan: SweepPlan) {
+    /// Looks twice, the second time at once if `hurry` is gone: then another sweep follows, which looks twice as well. What
+    /// is found comes as [`Event::Found`], the ends as [`Event::Looked`] and [`Event::Swept`].
+    pub async fn run(self, plan: SweepPlan, hurry: oneshot::Receiver<()>) {
+        let mut hurry = Some(hurry);
         for first in [true, false] {
-            if !first {
-                tokio::time::sleep(SECOND_LOOK).await;
+            if !first && let Some(hurry) = hurry.take() {
+                // Nothing is ever sent: whoever is in a hurry drops the other end.
+                drop(tokio::time::timeout(SECOND_LOOK, hurry).await);
             }
             let look = self.look(&plan, first).await;
             if let Err(error) = &look {
@@ -239,7 +249,7 @@ impl Sweep {
 
     /// Hands over what was read, with the calls of it that have a row: those are not to be asked about again. Of posts
     /// so old that their rows may be forgotten nobody knows, and they are left alone.
-    async fn found(&self, room: &Room, mut posts: Vec<Post>) -> Result<(), Unwritable> {
+    async fn found(&self, room: &Room, mut posts: Vec<Post>) -> Result<(), Incomplete> {
         let ids = posts.iter().map(|post| post.id).collect();
         let known = self.ledger.known(ids).await?;
         // Asked later than the rows, so that none can be forgotten in between.
@@ -247,6 +257,10 @@ impl Sweep {
         posts.retain(|post| {
             forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
         });
+        self.authors
+            .mark(&self.api, self.identity.me, &mut posts)
+            .await
+            .map_err(Incomplete::Authors)?;
         self.tell(Event::Found {
             room: room.clone(),
             posts,

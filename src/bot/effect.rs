@@ -24,6 +24,8 @@ pub enum Effect {
     Identify,
     /// Read what may have been missed.
     Sweep(SweepPlan),
+    /// Let the sweep that is under way not wait before it looks again: another one is to follow.
+    HurrySweep,
     /// Serve a call, or answer why it is not served.
     Serve(Box<Ticket>, Status),
     /// Answer calls of one channel, which have expired, in one post.

@@ -3,10 +3,10 @@
 mod recursion;
 mod restart;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::backoff::Backoff;
 use crate::ledger::{CallKey, Unwritable};
@@ -16,6 +16,7 @@ use crate::mattermost::model::Post;
 use crate::tasks::{Tasks, catch_panic_async};
 use crate::timestamp::Timestamp;
 
+use super::authors::Authors;
 use super::catch_up::Sweep;
 use super::causes::causes;
 use super::context::Context;
@@ -44,6 +45,8 @@ pub struct Performer {
     /// Markers are written one after the other, in the order of asking.
     marker: Arc<Mutex<()>>,
     unsettled: Arc<Unsettled>,
+    /// While it is there the sweep waits before it looks again.
+    sweep_waits: std::sync::Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Performer {
@@ -55,6 +58,7 @@ impl Performer {
             logging,
             marker: Arc::default(),
             unsettled: Arc::new(unsettled),
+            sweep_waits: std::sync::Mutex::default(),
         }
     }
 
@@ -64,6 +68,10 @@ impl Performer {
         match effect {
             Effect::Identify => self.chore(identify(context)),
             Effect::Sweep(plan) => self.sweep(plan),
+            Effect::HurrySweep => {
+                let waits = &self.sweep_waits;
+                drop(waits.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
             Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
             Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
             Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
@@ -297,6 +305,7 @@ impl Performer {
             api: context.api.clone(),
             ledger: context.ledger.clone(),
             identity: (*identity).clone(),
+            authors: Authors::default(),
             max_posts: usize::try_from(context.settings().config.lifecycle.catch_up.max_posts)
                 .unwrap_or(usize::MAX),
             events: context.events.clone(),
@@ -306,7 +315,12 @@ impl Performer {
             complete: false,
         };
         let chores = &context.chores;
-        self.spawn(chores, failed, chores.until_stopped(sweep.run(plan)));
+        let (waits, hurry) = oneshot::channel();
+        *self
+            .sweep_waits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(waits);
+        self.spawn(chores, failed, chores.until_stopped(sweep.run(plan, hurry)));
     }
 }
 

@@ -7,12 +7,15 @@ mod module;
 use std::sync::Arc;
 
 use crate::audit::Verdict;
+use crate::command::author::{Author, author};
 use crate::command::role::{self, Denied, Grant};
 use crate::command::{Builtin, Role};
 use crate::ledger::{Attachment, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
+use crate::mattermost::api::ApiError;
 use crate::tasks::{Panicked, catch_panic_async};
 use crate::text::{self, Rendered};
 
+use super::authors::Authors;
 use super::builtin::{self, Answer};
 use super::causes::causes;
 use super::context::Context;
@@ -228,10 +231,32 @@ async fn edited(context: &Context, ticket: &Ticket) -> Result<Ending, Unwritable
     if !known.is_empty() || forgotten >= Some(post.create_at) {
         return Ok(Ending::Settled);
     }
+    match by_person(context, ticket).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Ending::Settled),
+        Err(error) => {
+            tracing::warn!(error = %causes(&error), user = %post.user_id, "whose edit it is could not be looked up");
+            return Ok(Ending::LeftOpen);
+        }
+    }
     let refused = (CallState::Denied, Verdict::Denied);
     let outcome = Outcome::refused(refused, "edited", reply::declined(ticket));
     context.record(record(context, ticket, outcome)).await?;
     Ok(Ending::Settled)
+}
+
+/// Whether a person of this server wrote the post of `ticket`; a bot may take its mark away before it edits.
+async fn by_person(context: &Context, ticket: &Ticket) -> Result<bool, ApiError> {
+    let Some(identity) = context.identity() else {
+        return Ok(true);
+    };
+    let mut posts = [(*ticket.post).clone()];
+    let api = context.api_for(ticket);
+    Authors::default()
+        .mark(api, identity.me, &mut posts)
+        .await?;
+    let [post] = posts;
+    Ok(author(&post, identity.me) == Author::Edited)
 }
 
 /// What became of a call.

@@ -20,6 +20,9 @@ pub struct Post {
     /// When it was written.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub create_at: Timestamp,
+    /// When anything of it changed last; a reply changes its root, a reaction its post.
+    #[serde(default, deserialize_with = "lenient::null_is_default")]
+    pub update_at: Timestamp,
     /// When its text was edited last; zero: never.
     #[serde(default, deserialize_with = "lenient::null_is_default")]
     pub edit_at: Timestamp,

@@ -13,6 +13,16 @@ pub(crate) struct ApiError {
     pub(crate) detail: String,
     /// An unknown route is refused before a request id is made.
     pub(crate) has_request_id: bool,
+    /// What had been written before it came up.
+    pub(crate) begun: Option<Begun>,
+}
+
+/// The beginning of an answer that an error then follows: its status can no longer be the error's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) text: &'static str,
 }
 
 #[derive(Serialize)]
@@ -37,6 +47,15 @@ impl ApiError {
             message: message.into(),
             detail: String::new(),
             has_request_id: true,
+            begun: None,
+        }
+    }
+
+    /// The same error, after an answer that had begun.
+    pub(crate) fn after(self, begun: Begun) -> Self {
+        Self {
+            begun: Some(begun),
+            ..self
         }
     }
 

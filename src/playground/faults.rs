@@ -70,6 +70,8 @@ pub(crate) enum Fault {
         /// Whether the request takes effect all the same.
         when: When,
     },
+    /// The request takes effect, and its answer breaks off.
+    LostAnswer,
     /// 401 for every session, as a database that blinks answers for a good token.
     Unauthorized {
         /// Whether `system/ping?get_server_status=true` is healthy meanwhile.
@@ -87,6 +89,8 @@ pub(crate) enum Fault {
         #[serde(default = "yes")]
         sessions_cached: bool,
     },
+    /// The file store cannot be written or read; the database is well.
+    FileStoreDown,
     /// A page of the proxy in front of the server; the request never arrives.
     ProxyPage {
         /// 502 or 503.
@@ -111,7 +115,8 @@ pub(crate) enum Fault {
         /// How far ahead; negative for behind.
         offset_ms: i64,
     },
-    /// The server starts again: connections are cut, claims on `pending_post_id`s forgotten; the port stays.
+    /// The server starts again: connections are cut, and refused for a moment; claims on `pending_post_id`s are forgotten.
+    /// Whoever sets the switch is answered when the server listens again.
     Restart,
 }
 
@@ -141,7 +146,8 @@ pub(crate) enum DeafPing {
 pub(crate) enum When {
     /// Nothing happened.
     BeforeSave,
-    /// It happened, and the answer says that it did not.
+    /// It happened, and the answer says that it did not. Of a post the `pending_post_id` is forgotten, as the real server
+    /// does after every error: a repetition makes a second post.
     AfterSave,
 }
 

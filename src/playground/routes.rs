@@ -8,6 +8,7 @@ pub(crate) mod lists;
 pub(crate) mod members;
 pub(crate) mod posts;
 pub(crate) mod reactions;
+pub(crate) mod roles;
 pub(crate) mod status;
 pub(crate) mod system;
 pub(crate) mod teams;

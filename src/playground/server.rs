@@ -1,6 +1,8 @@
 //! The HTTP side: connections, the one middleware, requests read whole, answers with the server's headers.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -12,7 +14,7 @@ use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::call::{Asked, Call, Reply, parse_query};
@@ -30,6 +32,9 @@ const MAX_BODY: usize = 300_512;
 /// The largest upload (`MaxFileSize` and a little).
 const MAX_UPLOAD: usize = 104_858_112;
 
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
 struct World {
     state: State,
     hub: Hub,
@@ -42,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) faults: Arc<Faults>,
     /// How often a fault has started the server anew; HTTP connections end with the request they are at.
     pub(crate) restarts: watch::Sender<u64>,
+    /// After which of these starts the server listens again.
+    back: watch::Sender<u64>,
     pub(crate) tasks: Tasks,
     pub(crate) timing: Timing,
     pub(crate) flavour: Flavour,
@@ -59,6 +66,7 @@ impl Server {
             flavour: state.flavour,
             faults: Arc::clone(&state.faults),
             restarts: watch::Sender::new(0),
+            back: watch::Sender::new(0),
             version: state.server_version(),
             world: Mutex::new(World {
                 state,
@@ -91,6 +99,14 @@ impl Server {
         self.with(|state, _| act(state))
     }
 
+    /// Until no fault keeps the server from listening.
+    async fn is_back(&self) {
+        let started = *self.restarts.borrow();
+        let mut back = self.back.subscribe();
+        // Its sender is ours, so it cannot be gone.
+        drop(back.wait_for(|back| *back >= started).await);
+    }
+
     pub(crate) fn set_limiter(&self, limiter: Option<Limiter>) {
         *lock(&self.limiter) = limiter;
     }
@@ -108,17 +124,32 @@ impl Server {
 }
 
 /// Accepts connections until the server stops.
-pub(crate) async fn listen(server: Arc<Server>, listener: TcpListener) {
+pub(crate) async fn listen(server: Arc<Server>, mut listener: TcpListener) {
     let router = Router::new()
         .fallback(answer)
         .layer(from_fn_with_state(Arc::clone(&server), observe))
         .with_state(Arc::clone(&server));
     let stopped = server.tasks.stopped();
     tokio::pin!(stopped);
+    let mut restarts = server.restarts.subscribe();
     loop {
         // Accepting is cancel-safe: a connection is either in the backlog or in our hands.
         tokio::select! {
             () = &mut stopped => return,
+            Ok(()) = restarts.changed() => {
+                let started = *restarts.borrow_and_update();
+                tokio::select! {
+                    () = &mut stopped => return,
+                    again = listen_again(listener, server.timing.restart) => match again {
+                        Ok(again) => listener = again,
+                        Err(error) => {
+                            tracing::error!(%error, "the server cannot listen again");
+                            return;
+                        }
+                    },
+                }
+                server.back.send_replace(started);
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let connection = serve(Arc::clone(&server), stream, router.clone());
@@ -131,6 +162,22 @@ pub(crate) async fn listen(server: Arc<Server>, listener: TcpListener) {
             },
         }
     }
+}
+
+/// Refuses connections for as long as `away`, and listens again at the same address.
+async fn listen_again(listener: TcpListener, away: Duration) -> io::Result<TcpListener> {
+    let address = listener.local_addr()?;
+    drop(listener);
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    // Bound at once, so that nobody else gets the port; who connects is refused until it listens.
+    socket.bind(address)?;
+    tokio::time::sleep(away).await;
+    socket.listen(BACKLOG)
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, router: Router) {
@@ -254,7 +301,11 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
     if asked.path == "/api/v4/websocket" && is_get {
         return match socket::upgrade(&server, &asked, request) {
             Ok(response) => response,
-            Err(error) => finish(&server, Err(error), is_get),
+            Err(error) => {
+                let mut response = finish(&server, Err(error), is_get);
+                put(response.headers_mut(), "sec-websocket-version", "13");
+                response
+            }
         };
     }
     let is_upload = asked.path == "/api/v4/files";
@@ -270,9 +321,11 @@ async fn answer(Shared(server): Shared<Arc<Server>>, request: Request) -> Respon
     finish(&server, result, is_get)
 }
 
-async fn dispatch(server: &Server, asked: Asked) -> Result<Reply, ApiError> {
+async fn dispatch(server: &Arc<Server>, asked: Asked) -> Result<Reply, ApiError> {
     if asked.path == faults::routes::PATH {
-        return faults::routes::answer(server, &asked);
+        let answer = faults::routes::answer(server, &asked);
+        server.is_back().await;
+        return answer;
     }
     if asked.method == "POST" && asked.path == "/api/v4/posts" {
         return routes::posts::create(server, &asked).await;
@@ -296,6 +349,11 @@ pub(crate) fn finish(server: &Server, result: Result<Reply, ApiError>, is_get: b
                 body: error.body(&request_id).into_bytes(),
                 ..Reply::default()
             };
+            if let Some(begun) = error.begun {
+                reply.status = begun.status;
+                reply.content_type = Some(begun.content_type.to_owned());
+                reply.body.splice(0..0, begun.text.bytes());
+            }
             if error.id == "api.context.session_expired.app_error" {
                 reply =
                     reply.with_header("Set-Cookie", "MMAUTHTOKEN=; Path=/; Max-Age=0; HttpOnly");

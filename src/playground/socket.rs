@@ -31,8 +31,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Flavour;
 use super::call::{Asked, is_id};
-use super::error::ApiError;
+use super::error::{ApiError, Begun};
 use super::event::Outgoing;
+use super::faults::{Fault, Target};
 use super::hub::{Frame, QUEUE};
 use super::server::{Server, bearer};
 
@@ -50,7 +51,7 @@ pub(crate) fn upgrade(
     mut request: Request,
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
-    check_origin(headers)?;
+    check_origin(server.flavour, headers)?;
     if asked.query.contains_key("access_token") {
         return Err(ApiError::new(
             401,
@@ -91,8 +92,8 @@ pub(crate) fn upgrade(
     Ok(response)
 }
 
-/// No origin, as programs connect, or the server's own.
-fn check_origin(headers: &header::HeaderMap) -> Result<(), ApiError> {
+/// No origin, as programs connect, or the server's own. The library that upgrades has answered when the server does.
+fn check_origin(flavour: Flavour, headers: &header::HeaderMap) -> Result<(), ApiError> {
     let get = |name| {
         headers
             .get(name)
@@ -107,11 +108,16 @@ fn check_origin(headers: &header::HeaderMap) -> Result<(), ApiError> {
     {
         return Ok(());
     }
-    Err(ApiError::new(
-        403,
-        "api.web_socket.connect.upgrade.app_error",
-        format!("URL Blocked because of CORS. Url: {origin}"),
-    ))
+    let (status, message) = match flavour {
+        Flavour::V11_6 => (400, format!("URL Blocked because of CORS. Url: {origin}")),
+        Flavour::V5_37 => (500, "Failed to upgrade websocket connection.".to_owned()),
+    };
+    let error = ApiError::new(status, "api.web_socket.connect.upgrade.app_error", message);
+    Err(error.after(Begun {
+        status: 403,
+        content_type: "text/plain; charset=utf-8",
+        text: "Forbidden\n",
+    }))
 }
 
 fn is_valid_session(server: &Server, token: &str) -> bool {
@@ -304,6 +310,21 @@ impl Connection {
         else {
             return false;
         };
+        let target = Target {
+            path: "/api/v4/websocket",
+            user_id: &user_id,
+        };
+        let forgets = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::DatabaseDown {
+                    sessions_cached: false
+                }
+            )
+        };
+        if self.server.faults.is_on(target, forgets) {
+            return false;
+        }
         self.server.with(|state, hub| {
             let number = match (self.number, self.queue.take()) {
                 (None, Some(queue)) => hub.register(&user_id, token, queue),

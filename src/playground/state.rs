@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod hooks;
 pub(crate) mod membership;
 pub(crate) mod mentions;
+pub(crate) mod names;
 pub(crate) mod pending;
 pub(crate) mod posting;
 pub(crate) mod posts;
@@ -21,7 +22,7 @@ pub(crate) mod system;
 pub(crate) mod teams;
 pub(crate) mod threads;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,10 @@ pub(crate) struct Preference {
 pub(crate) struct State {
     #[serde(skip)]
     pub(crate) flavour: Flavour,
+    #[serde(skip)]
+    pub(crate) licensed: bool,
+    #[serde(skip)]
+    pub(crate) access_tokens: bool,
     /// What goes wrong on purpose.
     #[serde(skip)]
     pub(crate) faults: Arc<Faults>,
@@ -61,6 +66,9 @@ pub(crate) struct State {
     /// The claims on `pending_post_id`s live in memory alone, as the real server's do.
     #[serde(skip)]
     pub(crate) pending: pending::Pending,
+    /// The users that were read lately, by their ids: a database that is down takes them from nobody.
+    #[serde(skip)]
+    pub(crate) cached_users: HashSet<String>,
     /// Until when searches are refused.
     #[serde(skip)]
     pub(crate) busy_until: i64,

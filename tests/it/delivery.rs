@@ -12,14 +12,18 @@ use rig::{EXPLAINED, PATIENCE, Rig, TIMING, late, left_behind, limited, lost, pa
 #[tokio::test]
 async fn trouble_that_passes_leaves_one_post() {
     let rig = Rig::new().await;
-    let after_save = json!({"kind": "server_error", "status": 500, "when": "after_save"});
     for faults in [
         vec![json!({"kind": "server_error", "status": 500, "when": "before_save"})],
-        vec![after_save.clone()],
+        vec![json!({"kind": "server_error", "status": 500, "when": "after_save"})],
         vec![json!({"kind": "slow_answer", "delay_ms": 900})],
         vec![json!({"kind": "rewritten_message", "suffix": "!"})],
         vec![json!({"kind": "stripped_props"})],
-        vec![json!({"kind": "stripped_props"}), after_save],
+        vec![json!({"kind": "lost_answer"})],
+        // Without its props the post is known by its key alone, which the server keeps: it knows of no error.
+        vec![
+            json!({"kind": "stripped_props"}),
+            json!({"kind": "lost_answer"}),
+        ],
         vec![json!({"kind": "unauthorized"})],
         vec![json!({"kind": "proxy_page", "status": 502})],
         vec![json!({"kind": "proxy_page", "status": 413})],
@@ -73,8 +77,7 @@ async fn what_arrives_after_the_window_is_waited_for() {
 async fn a_server_that_starts_again_has_forgotten_the_key_but_not_the_post() {
     let rig = Rig::new().await;
     let owed = rig.owes_in_lab().await;
-    let after_save = json!({"kind": "server_error", "status": 500, "when": "after_save"});
-    rig.fault(after_save, Some(1)).await;
+    rig.fault(json!({"kind": "lost_answer"}), Some(1)).await;
     rig.outbox.send(owed.clone());
     rig.scenario.until_hit(1).await;
     rig.scenario
@@ -173,24 +176,46 @@ async fn a_bot_that_was_removed_gives_up_looking() {
     assert_eq!(rig.given_up().len(), 1);
 }
 
-#[tokio::test]
-async fn a_file_that_is_refused_is_not_said_to_be_attached() {
-    let rig = Rig::new().await;
-    let whole = Part {
+/// An answer that has a file.
+fn with_file() -> Part {
+    Part {
         files: Vec::new(),
         text: "the beginning\n\n*The whole text is attached.*".to_owned(),
         attachment: Some(Attachment {
             name: "dice.md".to_owned(),
             text: "all of it".to_owned(),
         }),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_file_store_that_is_down_costs_the_file_and_nothing_else() {
+    let rig = Rig::new().await;
+    let doomed = rig.scenario.channel("doomed", &[&rig.scenario.pat]).await;
+    let refused = rig.owes(&doomed, vec![part("answer")]).await;
+    let path = format!("/channels/{doomed}");
+    rig.scenario.admin.delete(&path).await.expect(200);
+    let down = json!({"kind": "file_store_down"});
+    rig.scenario.fault(json!({ "fault": down })).await;
+    let owed = rig.owes(&rig.scenario.lab, vec![with_file()]).await;
+    rig.outbox.send(owed.clone());
+    rig.outbox.send(refused);
+    rig.done().await;
+    let expected = "the beginning\n\n*The rest could not be sent.*";
+    assert_eq!(rig.visible(&owed[0]).await, [expected]);
+    assert_eq!(rig.told().await, [format!("{EXPLAINED}answer")]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_not_said_to_be_attached() {
+    let rig = Rig::new().await;
     for (refusal, last) in [
         (None, "*The whole text is attached.*"),
         (Some(page(413)), "*The rest could not be sent.*"),
         (Some(page(500)), "*The rest could not be sent.*"),
     ] {
         rig.refuses_uploads(refusal.as_ref());
-        let owed = rig.owes(&rig.scenario.lab, vec![whole.clone()]).await;
+        let owed = rig.owes(&rig.scenario.lab, vec![with_file()]).await;
         rig.outbox.send(owed.clone());
         rig.done().await;
         let expected = format!("the beginning\n\n{last}");

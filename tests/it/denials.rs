@@ -39,7 +39,7 @@ async fn case(what: &str, person: &Person, post: Value, expected: Expected) {
 
 #[tokio::test]
 async fn only_a_persons_own_words_are_obeyed_and_only_from_those_who_may() {
-    let scenario = Scenario::start().await;
+    let scenario = Scenario::with_guests().await;
     let Scenario {
         admin,
         olga,
@@ -177,7 +177,8 @@ async fn by_webhook(scenario: &Scenario) {
     let Scenario { admin, lab, .. } = scenario;
     let hook = json!({"channel_id": lab, "display_name": "alerts"});
     let hook = admin.post("/hooks/incoming", hook).await.expect(201);
-    let hook = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    let hook_id = hook["id"].as_str().unwrap();
+    let hook = format!("/hooks/{hook_id}");
     let to_bot = format!("@{}", scenario.bot.username);
     for message in [
         json!({"text": "@restart"}),
@@ -187,6 +188,9 @@ async fn by_webhook(scenario: &Scenario) {
     ] {
         admin.calls_hook(&hook, message).await;
     }
+    // It would let anybody speak as the admin.
+    let path = format!("/hooks/incoming/{hook_id}");
+    admin.delete(&path).await.expect(200);
     let direct = admin.direct(&scenario.bot).await;
     admin.visits(&direct);
     let posts = admin.reads(&direct).await;

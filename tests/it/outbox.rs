@@ -41,6 +41,7 @@ async fn an_answer_is_visible_once_whatever_becomes_of_its_request() {
         json!({"kind": "server_error", "status": 500, "when": "before_save"}),
         json!({"kind": "server_error", "status": 500, "when": "after_save"}),
         json!({"kind": "server_error", "status": 503, "when": "after_save"}),
+        json!({"kind": "lost_answer"}),
         json!({"kind": "proxy_page", "status": 502}),
         json!({"kind": "too_many_requests", "retry_after": 1}),
         json!({"kind": "too_many_requests"}),
@@ -89,13 +90,16 @@ async fn the_answers_of_a_thread_keep_their_order_through_trouble() {
 
 #[tokio::test]
 async fn an_answer_survives_the_process_that_owed_it() {
-    for when in ["before_save", "after_save"] {
+    for fault in [
+        json!({"kind": "server_error", "status": 500, "when": "before_save"}),
+        json!({"kind": "server_error", "status": 500, "when": "after_save"}),
+        json!({"kind": "lost_answer"}),
+    ] {
         let scenario = Scenario::with_faults().await;
         let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
         let call = scenario
             .holds_up(&scenario.pat, Duration::from_millis(500))
             .await;
-        let fault = json!({"kind": "server_error", "status": 500, "when": when});
         let post = json!({"path": "/api/v4/posts"});
         scenario
             .fault(json!({"fault": fault, "scope": post, "times": 1}))
@@ -106,7 +110,7 @@ async fn an_answer_survives_the_process_that_owed_it() {
         bot.restart_process();
         bot.ready(2).await;
         let answer = call.outcome().await;
-        assert!(answer.starts_with("`@status"), "{when}: {answer}");
+        assert!(answer.starts_with("`@status"), "{fault}: {answer}");
         scenario.finish(&mut bot).await;
     }
 }

@@ -5,6 +5,7 @@ mod launch;
 mod life;
 mod pending;
 mod posts;
+mod refusals;
 mod setup;
 mod sockets;
 mod threads;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::bot::BotUnderTest;
 use crate::support::poll;
-use crate::support::scenario::Scenario;
+use crate::support::scenario::{Person, Scenario};
 
 /// Now, and so many seconds more or less, in the server's milliseconds.
 fn instant(seconds: i64) -> i64 {
@@ -159,4 +159,70 @@ async fn a_clock_that_is_a_quarter_of_an_hour_off_changes_nothing() {
         );
         scenario.finish(&mut bot).await;
     }
+}
+
+/// A robot's post that no longer says whose it is: its author may change its props, and that is no edit.
+async fn disguised(robot: &Person, lab: &str, message: &str) -> Value {
+    let post = robot.says(lab, message).await;
+    let path = format!("/posts/{}/patch", post["id"].as_str().unwrap());
+    let patched = robot.put(&path, json!({"props": {}})).await.expect(200);
+    assert_eq!(
+        (&patched["props"], &patched["edit_at"]),
+        (&json!({}), &json!(0))
+    );
+    patched
+}
+
+#[tokio::test]
+async fn a_robot_that_takes_its_mark_away_is_not_obeyed() {
+    let scenario = Scenario::with_faults().await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    let robot = scenario.robot("helper").await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    // Heard as it was made, and read again after the websocket was cut.
+    disguised(&robot, lab, "@status").await;
+    let edited = disguised(&robot, lab, "nothing").await;
+    robot.edits(&edited, "@status").await;
+    let me = json!({"user": scenario.bot.id});
+    let close = json!({"kind": "close"});
+    scenario.fault(json!({"fault": close, "scope": me})).await;
+    bot.says(" connected ", 2).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    // Made while nobody listened.
+    bot.kill().await;
+    disguised(&robot, lab, "@status").await;
+    let edited = disguised(&robot, lab, "nothing").await;
+    robot.edits(&edited, "@status").await;
+    let missed = pat.asks(lab, "@status").await;
+    bot.restart_process();
+    missed.outcome().await;
+    poll("the lab was read", async || bot.looked_at(lab)).await;
+    scenario.finish(&mut bot).await;
+    assert_eq!(bot.audit().len(), 3);
+}
+
+#[tokio::test]
+async fn an_author_who_cannot_be_looked_up_is_asked_for_again() {
+    let scenario = Scenario::with_faults().await;
+    let (pat, lab) = (&scenario.pat, &scenario.lab);
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    pat.asks(lab, "@status").await.outcome().await;
+    bot.audited(1).await;
+    bot.kill().await;
+    let missed = pat.asks(lab, "@status").await;
+    let failing = json!({"kind": "server_error", "status": 500, "when": "before_save"});
+    let whom = json!({"path": "/api/v4/users/ids"});
+    scenario
+        .fault(json!({"fault": failing, "scope": whom}))
+        .await;
+    bot.restart_process();
+    bot.says("what was missed could not be read", 1).await;
+    assert_eq!(missed.posts().await, Vec::<Value>::new());
+    scenario.mend().await;
+    let close = json!({"kind": "close"});
+    let me = json!({"user": scenario.bot.id});
+    scenario.fault(json!({"fault": close, "scope": me})).await;
+    missed.outcome().await;
+    scenario.finish(&mut bot).await;
 }

@@ -25,6 +25,7 @@ fn sweep(ledger: Ledger) -> (Sweep, UnboundedReceiver<Event>) {
         api: Api::new(&connection).unwrap(),
         ledger,
         identity,
+        authors: Authors::default(),
         max_posts: 200,
         events,
     };

@@ -163,7 +163,7 @@ impl State {
             return Vec::new();
         }
         let age = self.server_now(now).since(ticket.post.create_at);
-        if source == Source::CatchUp && self.leaves_to_its_event(&ticket, age) {
+        if source == Source::CatchUp && self.leaves_to_its_event(now, &ticket, age) {
             return Vec::new();
         }
         // During the drain only a restart is taken, into the marker; the rest is the successor's.
@@ -193,11 +193,13 @@ impl State {
 
     /// Whether a lifecycle command that catch-up found is so young that its event may still come; then its channel is
     /// read again.
-    fn leaves_to_its_event(&mut self, ticket: &Ticket, age: Duration) -> bool {
+    fn leaves_to_its_event(&mut self, now: Now, ticket: &Ticket, age: Duration) -> bool {
         let post = &ticket.post;
         let left = (ticket.is_lifecycle() || self.acts(ticket))
             && age < LEFT_TO_ITS_EVENT
-            && self.sweep.leaves(ticket.id());
+            && self
+                .sweep
+                .leaves(ticket.id(), now.instant, LEFT_TO_ITS_EVENT);
         if left {
             self.unwritten
                 .entry(post.channel_id)

@@ -1,6 +1,6 @@
 //! Decisions about the reading of what was missed: when it is read, and how far it has come.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::bot::catch_up::FURTHEST;
@@ -29,20 +29,21 @@ pub(super) struct Sweep {
     last: Option<Instant>,
     /// The server's clock when it began.
     as_of: Timestamp,
-    /// The calls that this look leaves to their events, and those that the look before it left.
-    leaving: HashSet<CallId>,
-    left: HashSet<CallId>,
+    /// The calls that this look leaves to their events, and those that the look before it left, with since when.
+    leaving: HashMap<CallId, Instant>,
+    left: HashMap<CallId, Instant>,
 }
 
 impl Sweep {
-    /// Whether the call `id`, which is young or dated in the future, is left to its event: only by one look. The next
-    /// one decides it, whatever the server's clock has come to.
-    pub(super) fn leaves(&mut self, id: CallId) -> bool {
-        if self.left.contains(&id) {
-            return false;
+    /// Whether the call `id`, which is young or dated in the future, is left to its event: by one look, and by those that
+    /// follow within `patience`. The next one decides it, whatever the server's clock has come to.
+    pub(super) fn leaves(&mut self, id: CallId, now: Instant, patience: Duration) -> bool {
+        let since = self.left.get(&id).copied().unwrap_or(now);
+        let leaves = now.duration_since(since) < patience;
+        if leaves {
+            self.leaving.insert(id, since);
         }
-        self.leaving.insert(id);
-        true
+        leaves
     }
 
     /// Something may have been missed.
@@ -85,7 +86,12 @@ impl State {
         // Until the server answered a ping its clock is not known; the answer brings the sweep.
         if self.sweep.running || !self.connection.alive || !self.serves() {
             self.sweep.again = true;
-            return Vec::new();
+            return self
+                .sweep
+                .running
+                .then_some(Effect::HurrySweep)
+                .into_iter()
+                .collect();
         }
         let server_now = self.server_now(now);
         self.sweep = Sweep {

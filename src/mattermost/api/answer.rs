@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::ApiError;
 use crate::mattermost::limiter::Observation;
@@ -50,6 +52,20 @@ impl Answer {
                 request,
             }
         })
+    }
+
+    /// The elements of a list. One that cannot be read is left out, and told of as `what`: it would stop all others for
+    /// ever.
+    pub(super) fn decode_each<T: DeserializeOwned>(&self, what: &str) -> Result<Vec<T>, ApiError> {
+        let list: Vec<&RawValue> = self.decode()?;
+        let decode = |raw: &RawValue| {
+            serde_json::from_str(raw.get())
+                .inspect_err(
+                    |error| tracing::warn!(%error, "{what} cannot be read and is left out"),
+                )
+                .ok()
+        };
+        Ok(list.into_iter().filter_map(decode).collect())
     }
 
     /// The body as it is.
@@ -143,7 +159,8 @@ fn redirection_target(response: &Response) -> String {
         .unwrap_or_default()
 }
 
-async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
+/// The whole body, whatever the status.
+pub(super) async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;

@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::call::Call;
 use super::{Api, ApiError};
 use crate::id::{ChannelId, TeamId, UserId};
 use crate::mattermost::model::Channel;
@@ -30,19 +31,25 @@ impl Api {
     /// # Errors
     /// As any call.
     pub async fn my_channels(&self, team: TeamId) -> Result<Vec<Channel>, ApiError> {
-        match self.get(&["users", "me", "channels"], &[]).await {
+        match self.channels(&["users", "me", "channels"]).await {
             Err(error) if error.is_not_found() => {}
             // Somebody without channels gets 200, a bracket and an error (`api4.getAllChannelsForUser`).
             Err(ApiError::Decode { .. } | ApiError::NotJson { status: 200, .. }) => {}
             result => return result,
         }
         let path = ["users", "me", "teams", team.as_str(), "channels"];
-        match self.get(&path, &[]).await {
+        match self.channels(&path).await {
             Err(ApiError::Refused {
                 status: 404, id, ..
             }) if id.contains("get_channels.not_found") => Ok(Vec::new()),
             result => result,
         }
+    }
+
+    /// The channels of a list.
+    async fn channels(&self, path: &[&str]) -> Result<Vec<Channel>, ApiError> {
+        let answer = self.repeat(&Call::get(path, &[])).await?;
+        answer.decode_each("a channel")
     }
 
     /// Whether `user` is in a channel.

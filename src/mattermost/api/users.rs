@@ -28,6 +28,15 @@ impl Api {
         self.get(&["users", id.as_str()], &[]).await
     }
 
+    /// These people, as far as the server knows them and lets us see them.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, ApiError> {
+        let call = Call::post(&["users", "ids"], ids)?;
+        self.repeat(&call).await?.decode_each("an account")
+    }
+
     /// The teams that we are a member of.
     ///
     /// # Errors

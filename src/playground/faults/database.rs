@@ -13,6 +13,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) has_token: bool,
     /// Whether that token is one that the server's caches know.
     pub(crate) is_known: bool,
+    /// Whether the user that is asked for was read lately.
+    pub(crate) is_cached: bool,
 }
 
 /// The answer without a database; `None` for what the server's caches or nobody at all need to answer.
@@ -37,7 +39,12 @@ pub(crate) fn answer(
             "Unable to fetch terms of service.",
         )),
         // A user is read from the cache.
-        ("GET", ["users", _]) => None,
+        ("GET", ["users", _]) if asked.is_cached => None,
+        ("GET", ["users", _]) => Some(ApiError::new(
+            500,
+            "app.user.get_by_username.app_error",
+            "Unable to find an existing account matching your username for this team.",
+        )),
         ("POST", ["posts"]) => Some(match flavour {
             Flavour::V11_6 => permissions(),
             Flavour::V5_37 => invalid_param("channel_id"),

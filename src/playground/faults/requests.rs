@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -29,7 +29,11 @@ pub(crate) async fn serve(server: &Server, request: Request, next: Next) -> Resp
         return next.run(request).await;
     }
     let token = bearer(request.headers()).unwrap_or_default();
-    let user_id = server.change(|state| state.session_user(&token).map(str::to_owned));
+    let asked_user = path.strip_prefix("/api/v4/users/").unwrap_or_default();
+    let (user_id, is_cached) = server.change(|state| {
+        let user_id = state.session_user(&token).map(str::to_owned);
+        (user_id, state.cached_users.contains(asked_user))
+    });
     let target = Target {
         path: &path,
         user_id: user_id.as_deref().unwrap_or_default(),
@@ -40,6 +44,7 @@ pub(crate) async fn serve(server: &Server, request: Request, next: Next) -> Resp
         path: &path,
         has_token: !token.is_empty(),
         is_known: user_id.is_some(),
+        is_cached,
     };
     let mut response = match refusal(server, target, asked) {
         Some(refusal) => refusal,
@@ -87,8 +92,11 @@ async fn arrived(server: &Server, target: Target<'_>, request: Request, next: Ne
         _ => request,
     };
     let response = next.run(request).await;
-    if asks_health && target.path.ends_with("/system/ping") && is_unhealthy(server, target) {
-        return unhealthy(response).await;
+    if asks_health && target.path.ends_with("/system/ping") {
+        let ill = ill(server, target);
+        if !ill.is_empty() {
+            return unhealthy(response, &ill).await;
+        }
     }
     let late = |fault: &Fault| match fault {
         Fault::SlowAnswer { delay_ms } => Some(Duration::from_millis(*delay_ms)),
@@ -97,16 +105,44 @@ async fn arrived(server: &Server, target: Target<'_>, request: Request, next: Ne
     if let Some(delay) = server.faults.hit(target, late) {
         tokio::time::sleep(delay).await;
     }
-    let lost = server.faults.hit(target, |fault| match fault {
+    let lost = |fault: &Fault| matches!(fault, Fault::LostAnswer).then_some(());
+    if server.faults.hit(target, lost).is_some() {
+        return broken_off(response);
+    }
+    let failed = server.faults.hit(target, |fault| match fault {
         Fault::ServerError {
             status,
             when: When::AfterSave,
         } => Some(*status),
         _ => None,
     });
-    lost.map_or(response, |status| {
-        finish(server, Err(server_error(status)), is_get)
-    })
+    let Some(status) = failed else {
+        return response;
+    };
+    if target.path == "/api/v4/posts" {
+        forget_key(server, response).await;
+    }
+    finish(server, Err(server_error(status)), is_get)
+}
+
+/// Frees the `pending_post_id` of the post that `response` tells of, if it was made just now.
+async fn forget_key(server: &Server, response: Response) {
+    let bytes = to_bytes(response.into_body(), LARGEST_BODY)
+        .await
+        .unwrap_or_default();
+    let post: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if let Some(key) = post.get("pending_post_id").and_then(Value::as_str) {
+        server.change(|state| state.pending.failed(key));
+    }
+}
+
+/// The head of an answer, and the end of the connection in the place of its body.
+fn broken_off(response: Response) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let body = futures_util::stream::once(async move { Err::<Bytes, _>(end) });
+    Response::from_parts(parts, Body::from_stream(body))
 }
 
 /// A post on its way in, with what plugins and clocks do to it.
@@ -143,16 +179,6 @@ async fn changed_post(server: &Server, target: Target<'_>, mut request: Request)
     {
         request.extensions_mut().insert(Born(newest));
     }
-    let late = faults.hit(target, |fault| match fault {
-        Fault::LateCommit { delay_ms } => Some(Duration::from_millis(*delay_ms)),
-        _ => None,
-    });
-    if let Some(delay) = late {
-        request
-            .extensions_mut()
-            .insert(Born(server.change(|state| state.now())));
-        tokio::time::sleep(delay).await;
-    }
     request
 }
 
@@ -167,9 +193,10 @@ async fn rewritten(request: Request, change: impl FnOnce(&mut Value)) -> Request
     Request::from_parts(parts, Body::from(post.to_string()))
 }
 
-/// Whether the health check fails with what is set; asking for it is no hit.
-fn is_unhealthy(server: &Server, target: Target<'_>) -> bool {
-    server.faults.is_on(target, |fault| {
+/// What the health check finds ill with what is set; asking for it is no hit.
+fn ill(server: &Server, target: Target<'_>) -> Vec<&'static str> {
+    let is_on = |wanted: fn(&Fault) -> bool| server.faults.is_on(target, wanted);
+    let database = is_on(|fault| {
         matches!(
             fault,
             Fault::DatabaseDown { .. }
@@ -177,18 +204,26 @@ fn is_unhealthy(server: &Server, target: Target<'_>) -> bool {
                     ping_healthy: false
                 }
         )
-    })
+    });
+    let files = is_on(|fault| matches!(fault, Fault::FileStoreDown));
+    let found = [("database_status", database), ("filestore_status", files)];
+    found
+        .into_iter()
+        .filter_map(|(key, is_ill)| is_ill.then_some(key))
+        .collect()
 }
 
-/// The ping's answer with an unreachable database.
-async fn unhealthy(response: Response) -> Response {
+/// The ping's answer when what these keys name is ill.
+async fn unhealthy(response: Response, ill: &[&'static str]) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     let mut health: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    for key in ["database_status", "status"] {
+    for key in ill.iter().copied().chain(["status"]) {
         if let Some(status) = health.get_mut(key) {
             *status = Value::from("UNHEALTHY");
         }
+        let header = HeaderValue::from_static("UNHEALTHY");
+        parts.headers.insert(key, header);
     }
     parts.status = StatusCode::INTERNAL_SERVER_ERROR;
     parts.headers.remove(header::CONTENT_LENGTH);

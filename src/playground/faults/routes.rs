@@ -95,6 +95,7 @@ fn set(server: &Server, asked: &Asked) -> Answer {
 fn restart(server: &Server) {
     server.with(|state, hub| {
         state.pending = Pending::new(server.timing.pending_id);
+        state.cached_users.clear();
         hub.strike(&Scope::All, super::SocketFault::Close(None));
     });
     server.restarts.send_modify(|count| *count += 1);

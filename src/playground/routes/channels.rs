@@ -183,65 +183,6 @@ pub(super) fn of_team(call: &mut Call<'_>, team_id: &str) -> Answer {
     Ok(Reply::json(200, &channels))
 }
 
-/// The channels that a user is in: of one team with all direct and group messages, or of all teams.
-pub(super) fn of_user(call: &mut Call<'_>, user: &str, team_id: Option<&str>) -> Answer {
-    let caller = call.user()?;
-    let user = call.subject(user)?;
-    if user != caller && !call.state.is_admin(&caller) {
-        return Err(permissions());
-    }
-    if let Some(team_id) = team_id
-        && call.state.team_of(team_id, &caller).is_none()
-        && !call.state.is_admin(&caller)
-    {
-        return Err(permissions());
-    }
-    let wanted_deleted = call.asked.flag("include_deleted");
-    let mut channels: Vec<&Channel> = call
-        .state
-        .channels
-        .values()
-        .filter(|channel| channel.members.contains_key(&user))
-        .filter(|channel| channel.delete_at == 0 || wanted_deleted)
-        .filter(|channel| {
-            team_id.is_none_or(|team| channel.team_id == team || channel.team_id.is_empty())
-        })
-        .collect();
-    let shown = |channel: &&Channel| call.state.channel(channel);
-    if team_id.is_none() {
-        return Ok(streamed(&channels.iter().map(shown).collect::<Vec<_>>()));
-    }
-    channels.sort_by(|one, other| one.display_name.cmp(&other.display_name));
-    let newest = channels
-        .iter()
-        .max_by_key(|channel| channel.last_post_at.max(channel.update_at));
-    let etag = newest.map_or_else(String::new, |channel| {
-        let instant = channel.last_post_at.max(channel.update_at);
-        format!(
-            "{}.{}.{instant}.0.{}",
-            call.state.version(),
-            channel.id,
-            channels.len()
-        )
-    });
-    let reply = Reply::json(200, &channels.iter().map(shown).collect::<Vec<_>>());
-    Ok(call.tagged(etag, reply))
-}
-
-/// An array that is written while it is read: each element is followed by a newline.
-fn streamed(channels: &[wire::Channel]) -> Reply {
-    let elements: Vec<String> = channels
-        .iter()
-        .map(|channel| wire::to_text(channel) + "\n")
-        .collect();
-    let text = format!("[{}]", elements.join(","));
-    Reply {
-        status: 200,
-        body: text.into_bytes(),
-        ..Reply::default()
-    }
-}
-
 /// A member's right to change a channel: everybody in it, but guests.
 fn changeable(call: &Call<'_>, id: &str) -> Result<String, ApiError> {
     let caller = call.user()?;

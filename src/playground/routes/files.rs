@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::playground::call::{Answer, Call, Reply, is_id};
 use crate::playground::error::{ApiError, invalid_body, permissions};
+use crate::playground::faults::{Fault, Target};
 use crate::playground::state::files::File;
 use crate::playground::wire::FileInfo;
 
@@ -75,10 +76,32 @@ fn may_upload(call: &Call<'_>, caller: &str, channel_id: &str) -> Result<(), Api
     if !is_id(channel_id) {
         return Err(invalid_body("channel_id"));
     }
-    if call.state.may_post(caller, channel_id) {
-        Ok(())
-    } else {
-        Err(permissions())
+    if !call.state.may_post(caller, channel_id) {
+        return Err(permissions());
+    }
+    check_store(
+        call,
+        caller,
+        "api.file.write_file.app_error",
+        "Unable to write the file.",
+    )
+}
+
+/// The file store's error, if it is down.
+fn check_store(
+    call: &Call<'_>,
+    caller: &str,
+    id: &'static str,
+    message: &'static str,
+) -> Result<(), ApiError> {
+    let target = Target {
+        path: &call.asked.path,
+        user_id: caller,
+    };
+    let is_down = |fault: &Fault| matches!(fault, Fault::FileStoreDown).then_some(());
+    match call.state.faults.hit(target, is_down) {
+        Some(()) => Err(ApiError::new(500, id, message)),
+        None => Ok(()),
     }
 }
 
@@ -155,6 +178,13 @@ fn info(call: &mut Call<'_>, id: &str) -> Answer {
 
 fn content(call: &mut Call<'_>, id: &str) -> Answer {
     let file = readable(call, id)?;
+    let caller = call.user()?;
+    check_store(
+        call,
+        &caller,
+        "api.file.file_reader.app_error",
+        "Unable to get a file reader.",
+    )?;
     let mut name = String::new();
     for byte in file.name.bytes() {
         if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {

@@ -53,6 +53,13 @@ pub(super) fn of_user(call: &mut Call<'_>, method: &str, id: &str) -> Answer {
     if !call.state.accounts.contains_key(&id) {
         return Err(crate::playground::error::user_not_found());
     }
+    if !call.state.access_tokens && !call.state.is_bot(&id) {
+        return Err(ApiError::new(
+            501,
+            "app.user_access_token.disabled",
+            "Personal access tokens are disabled on this server. Please contact your system administrator for details.",
+        ));
+    }
     let made = call.state.create_token(&id, &new.description);
     Ok(Reply::json(200, &token(&made, true)))
 }

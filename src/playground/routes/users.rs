@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{channels, lists, members, reactions, status, tokens};
-use crate::playground::call::{Answer, Call, Reply, valid};
+use super::{lists, members, reactions, roles, status, tokens};
+use crate::playground::call::{Answer, Call, Reply};
 use crate::playground::error::{ApiError, invalid_body, permissions, user_not_found};
 use crate::playground::event::Outgoing;
 use crate::playground::state::accounts::{
@@ -26,11 +26,11 @@ pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<
         ("GET", ["users", id]) => one(call, id),
         ("DELETE", ["users", id]) => deactivate(call, id),
         ("PUT", ["users", id, "patch"]) => patch(call, id),
-        ("PUT", ["users", id, "roles"]) => set_roles(call, id),
+        ("PUT", ["users", id, "roles"]) => roles::set(call, id),
         ("PUT", ["users", id, "active"]) => set_active(call, id),
         ("PUT", ["users", id, "password"]) => set_password(call, id),
-        ("POST", ["users", id, "demote"]) => set_guest(call, id, true),
-        ("POST", ["users", id, "promote"]) => set_guest(call, id, false),
+        ("POST", ["users", id, "demote"]) => roles::set_guest(call, id, true),
+        ("POST", ["users", id, "promote"]) => roles::set_guest(call, id, false),
         ("POST", ["users", id, "sessions", "revoke", "all"]) => revoke_sessions(call, id),
         ("POST" | "GET", ["users", id, "tokens"]) => tokens::of_user(call, method, id),
         ("POST", ["users", id, "typing"]) => status::typing(call, id),
@@ -40,10 +40,10 @@ pub(crate) fn route(call: &mut Call<'_>, method: &str, path: &[&str]) -> Option<
         ("POST", ["users", id, "preferences", "delete"]) => status::preferences(call, "DELETE", id),
         ("GET", ["users", id, "teams"]) => lists::teams_of_user(call, id),
         ("GET", ["users", id, "channels"]) if !call.state.is_old() => {
-            channels::of_user(call, id, None)
+            lists::channels_of_user(call, id, None)
         }
         ("GET", ["users", id, "teams", team, "channels"]) => {
-            channels::of_user(call, id, Some(team))
+            lists::channels_of_user(call, id, Some(team))
         }
         ("GET", ["users", id, "teams", team, "channels", "members"]) => {
             members::of_user(call, id, team)
@@ -96,6 +96,7 @@ fn one(call: &mut Call<'_>, id: &str) -> Answer {
         return Err(permissions());
     }
     let reply = show(call, 200, &id, &viewer)?;
+    call.state.cached_users.insert(id.clone());
     Ok(call.tagged(call.state.user_etag(&id), reply))
 }
 
@@ -149,7 +150,7 @@ fn allowed(call: &Call<'_>, id: &str) -> Result<String, ApiError> {
     }
 }
 
-fn admin(call: &Call<'_>) -> Result<String, ApiError> {
+pub(super) fn admin(call: &Call<'_>) -> Result<String, ApiError> {
     let caller = call.user()?;
     if call.state.is_admin(&caller) {
         Ok(caller)
@@ -260,53 +261,6 @@ fn patch(call: &mut Call<'_>, id: &str) -> Answer {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Roles {
-    roles: String,
-}
-
-fn set_roles(call: &mut Call<'_>, id: &str) -> Answer {
-    let id = call.subject(id)?;
-    let body: Roles = call.asked.body("roles")?;
-    // By itself the role would lock its owner out (`model.IsValidUserRoles`).
-    let is_role = |role: &str| {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        role.len() <= 64 && role.chars().all(fits)
-    };
-    if !body.roles.split_whitespace().all(is_role) || body.roles.trim() == "system_admin" {
-        return Err(invalid_body("roles"));
-    }
-    admin(call)?;
-    const KNOWN: [&str; 9] = [
-        "system_user",
-        "system_admin",
-        "system_guest",
-        "system_post_all",
-        "system_post_all_public",
-        "system_user_access_token",
-        "system_manager",
-        "system_user_manager",
-        "system_read_only_admin",
-    ];
-    if body
-        .roles
-        .split_whitespace()
-        .any(|role| !KNOWN.contains(&role))
-    {
-        return Err(ApiError::new(
-            400,
-            "app.role.check_roles_exist.role_not_found",
-            "The provided role does not exist",
-        ));
-    }
-    if !call.state.accounts.contains_key(&id) {
-        return Err(user_not_found());
-    }
-    call.state.set_roles(&id, &body.roles)?;
-    Ok(Reply::done())
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
 struct Password {
     current_password: String,
     new_password: String,
@@ -335,16 +289,6 @@ fn set_password(call: &mut Call<'_>, id: &str) -> Answer {
     account.update_at = now;
     account.failed_attempts = 0;
     call.state.changed = true;
-    Ok(Reply::done())
-}
-
-fn set_guest(call: &mut Call<'_>, id: &str, is_guest: bool) -> Answer {
-    let id = valid(id, "user_id")?;
-    admin(call)?;
-    if !call.state.accounts.contains_key(&id) {
-        return Err(user_not_found());
-    }
-    call.state.set_guest(&id, is_guest);
     Ok(Reply::done())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use super::names::{check_name, check_texts, name_taken};
 use super::teams::scheme_roles;
 use crate::id::random_token;
 use crate::playground::error::ApiError;
@@ -52,15 +53,6 @@ impl Channel {
     pub(crate) fn is_open(&self) -> bool {
         self.kind == "O"
     }
-}
-
-/// `model.IsValidChannelIdentifier`: lower case, 1 to 64 characters.
-pub(crate) fn is_valid_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 64
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
 }
 
 fn member_notify_props(old: bool) -> BTreeMap<&'static str, &'static str> {
@@ -211,29 +203,10 @@ impl State {
         new: &NewChannel,
         creator: &str,
     ) -> Result<wire::Channel, ApiError> {
-        if !is_valid_name(&new.name) {
-            return Err(ApiError::new(
-                400,
-                "model.channel.is_valid.1_or_more.app_error",
-                "Name must be 1 or more lowercase alphanumeric characters.",
-            ));
-        }
-        for (what, text, most) in [
-            ("display_name", &new.display_name, 64),
-            ("header", &new.header, 1_024),
-            ("purpose", &new.purpose, 250),
-        ] {
-            if text.chars().count() > most {
-                let id = format!("model.channel.is_valid.{what}.app_error");
-                return Err(ApiError::new(400, id, format!("Invalid {what}.")));
-            }
-        }
+        check_name(&new.name)?;
+        check_texts(&new.display_name, &new.header, &new.purpose)?;
         if self.channel_by_name(&new.team_id, &new.name).is_some() {
-            return Err(ApiError::new(
-                400,
-                "store.sql_channel.save_channel.exists.app_error",
-                "A channel with that name already exists on the same team.",
-            ));
+            return Err(name_taken());
         }
         let id = self.add_channel(&new.team_id, &new.name, &new.display_name, creator);
         if let Some(channel) = self.channels.get_mut(&id) {

@@ -1,6 +1,8 @@
 //! Joining, leaving and changing channels, with the system posts and events of each.
 
 use super::State;
+use super::channels::Channel;
+use super::names::{check_name, check_texts, name_taken};
 use super::roles::props;
 use crate::playground::error::{ApiError, permissions};
 use crate::playground::event::Outgoing;
@@ -177,6 +179,22 @@ impl State {
         }
     }
 
+    /// What of `patch` the real server refuses for the channel `before`.
+    fn check_patch(&self, before: &Channel, patch: &ChannelPatch) -> Result<(), ApiError> {
+        if let Some(name) = patch.name.as_ref().filter(|name| **name != before.name) {
+            check_name(name)?;
+            if self.channel_by_name(&before.team_id, name).is_some() {
+                return Err(name_taken());
+            }
+        }
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        check_texts(
+            &text(&patch.display_name),
+            &text(&patch.header),
+            &text(&patch.purpose),
+        )
+    }
+
     /// Changes a channel; header, purpose and name are told in posts, too. Answers with it as before those posts.
     pub(crate) fn patch_channel(
         &mut self,
@@ -190,6 +208,7 @@ impl State {
             .get(channel_id)
             .cloned()
             .ok_or_else(permissions)?;
+        self.check_patch(&before, &patch)?;
         let channel = self.channels.get_mut(channel_id).ok_or_else(permissions)?;
         channel.update_at = now;
         channel.display_name = patch.display_name.unwrap_or(before.display_name.clone());

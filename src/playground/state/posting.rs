@@ -85,6 +85,7 @@ impl State {
         if self.is_bot(&post.user_id) {
             post.props.insert("from_bot".to_owned(), "true".into());
         }
+        self.cached_users.insert(post.user_id.clone());
         post.hashtags = hashtags(&post.message);
         let is_reply = !post.root_id.is_empty();
         let (root_id, created) = (post.root_id.clone(), post.create_at);

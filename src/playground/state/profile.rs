@@ -109,6 +109,7 @@ impl State {
 
     /// Tells everybody that a user changed; what each sees depends on who it is.
     pub(crate) fn emit_user_updated(&mut self, id: &str) {
+        self.cached_users.remove(id);
         let Some(account) = self.accounts.get(id) else {
             return;
         };

@@ -137,6 +137,14 @@ impl State {
             .live(post_id)
             .map(|post| post.channel_id.clone())
             .ok_or_else(post_not_found)?;
+        let channel = self.channels.get(&channel_id);
+        if channel.is_some_and(|channel| channel.delete_at > 0) {
+            return Err(ApiError::new(
+                403,
+                "api.reaction.delete.archived_channel.app_error",
+                "You cannot remove a reaction in an archived channel.",
+            ));
+        }
         self.posts
             .reactions_mut(post_id)
             .retain(|other| other.user_id != user_id || other.emoji_name != emoji);

@@ -300,24 +300,44 @@ async fn a_file_is_sent_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_channel_that_cannot_be_read_is_left_out() {
+    let channels = json!([
+        {"id": "of a shape to come", "type": "O"},
+        {"id": CHANNEL, "type": "O", "name": "lab"},
+        {"id": CHANNEL, "type": "O", "last_post_at": "soon"},
+    ]);
+    let peer = Peer::answering([Answer::json("200 OK", &channels.to_string())]).await;
+    let channels = peer.api().my_channels(team()).await.unwrap();
+    let names: Vec<&str> = channels.iter().map(|channel| &*channel.name).collect();
+    assert_eq!(names, ["lab"]);
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_server_is_healthy_only_if_it_says_so_itself() {
-    let unhealthy = Answer::new(
-        "500 Internal Server Error",
-        &["Database_status: UNHEALTHY"],
-        r#"{"status":"UNHEALTHY"}"#,
-    );
-    let peer = Peer::answering([
-        Answer::json("200 OK", r#"{"status":"OK"}"#),
-        unhealthy,
-        Answer::nothing(),
-    ])
-    .await;
+    let (ok, ill) = ("200 OK", "500 Internal Server Error");
+    let answers = [
+        (true, Answer::json(ok, r#"{"status":"OK"}"#)),
+        (true, ping(ok, "OK", "OK", "OK")),
+        (true, ping(ill, "OK", "UNHEALTHY", "UNHEALTHY")),
+        (false, ping(ill, "UNHEALTHY", "OK", "UNHEALTHY")),
+        (false, Answer::json(ill, r#"{"status":"UNHEALTHY"}"#)),
+        (false, Answer::json(ill, r#"{"status":"OK"}"#)),
+        (false, Answer::json(ok, "{}")),
+        (
+            false,
+            Answer::new(ok, &["Content-Type: text/html"], "<p>Wait.</p>"),
+        ),
+        (false, Answer::nothing()),
+    ];
+    let peer = Peer::answering(answers.iter().map(|(_, answer)| answer.clone())).await;
     let api = peer.api();
-    assert!(api.healthy().await);
-    assert!(!api.healthy().await);
-    assert!(!api.healthy().await);
+    for (healthy, answer) in &answers {
+        let said = String::from_utf8_lossy(answer.bytes());
+        assert_eq!(api.healthy().await, *healthy, "{said}");
+    }
     let requests = peer.requests();
-    assert_eq!(requests.len(), 3, "one attempt each");
+    assert_eq!(requests.len(), answers.len(), "one attempt each");
     assert_eq!(
         requests[0].line,
         "GET /api/v4/system/ping?get_server_status=true"
@@ -326,6 +346,12 @@ async fn a_server_is_healthy_only_if_it_says_so_itself() {
         !requests[0].headers.contains("authorization"),
         "a token that is looked up says something of itself"
     );
+}
+
+/// A server's answer to the question after its health.
+fn ping(line: &str, database: &str, files: &str, whole: &str) -> Answer {
+    let health = json!({"database_status": database, "filestore_status": files, "status": whole});
+    Answer::json(line, &health.to_string())
 }
 
 #[tokio::test]

@@ -190,3 +190,70 @@ async fn a_database_that_is_down_gives_misleading_answers_and_leaves_websockets_
         assert_eq!(heard(&socket), ["found"]);
     }
 }
+
+#[tokio::test]
+async fn a_file_store_that_is_down_takes_no_file_and_leaves_the_rest() {
+    let scene = Scene::new().await;
+    let upload = format!("/api/v4/files?channel_id={}&filename=a.txt", scene.channel);
+    let kept = scene
+        .call(Method::POST, &upload, &scene.bot, Some(json!("kept")))
+        .await;
+    let kept = kept.json["file_infos"][0]["id"].as_str().unwrap();
+    let kept = format!("/api/v4/files/{kept}");
+    scene
+        .set(json!({"fault": {"kind": "file_store_down"}}))
+        .await;
+    let lost = scene
+        .call(Method::POST, &upload, &scene.bot, Some(json!("lost")))
+        .await;
+    assert_eq!(
+        (lost.status, lost.id()),
+        (500, "api.file.write_file.app_error")
+    );
+    let unread = scene.get(&kept).await;
+    assert_eq!(
+        (unread.status, unread.id()),
+        (500, "api.file.file_reader.app_error")
+    );
+    assert_eq!(scene.get(&format!("{kept}/info")).await.status, 200);
+    assert_eq!(scene.post(&scene.bot, "saved").await.status, 201);
+    let health = scene
+        .get("/api/v4/system/ping?get_server_status=true")
+        .await;
+    let of = |key: &str| health.json[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!(health.status, 500);
+    assert_eq!(
+        ["database_status", "filestore_status", "status"].map(of),
+        ["OK", "UNHEALTHY", "UNHEALTHY"]
+    );
+    assert_eq!(health.header("filestore_status"), Some("UNHEALTHY"));
+    scene.clear().await;
+    assert_eq!(scene.get(&kept).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_database_only_what_was_read_lately_is_known() {
+    let scene = Scene::new().await;
+    let user = |who: &Value| format!("/api/v4/users/{}", who.as_str().unwrap());
+    let me = scene.get("/api/v4/users/me").await.json["id"].clone();
+    let pat = scene.post(&scene.pat, "here").await.json["user_id"].clone();
+    let olga = scene.get("/api/v4/users/username/olga").await.json["id"].clone();
+    scene.set(json!({"fault": {"kind": "database_down"}})).await;
+    for known in [&me, &pat] {
+        assert_eq!(scene.get(&user(known)).await.status, 200);
+    }
+    let unknown = scene.get(&user(&olga)).await;
+    assert_eq!(
+        (unknown.status, unknown.id()),
+        (500, "app.user.get_by_username.app_error")
+    );
+}
+
+#[tokio::test]
+async fn without_sessions_a_websocket_is_accepted_and_hears_no_hello() {
+    let scene = Scene::new().await;
+    let fault = json!({"kind": "database_down", "sessions_cached": false});
+    scene.set(json!({"fault": fault})).await;
+    let mut socket = scene.dial(&scene.bot).await;
+    assert_eq!(socket.wait_for(|_| true).await, None, "it is cut");
+}

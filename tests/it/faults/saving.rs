@@ -1,10 +1,12 @@
 //! Faults of what is saved: changed texts, and clocks that do not agree.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{Scene, message_of};
+use crate::support::playground::{DEADLINE, client};
 
 #[tokio::test]
 async fn a_plugin_rewrites_what_is_posted() {
@@ -106,4 +108,58 @@ async fn the_servers_clock_can_be_wrong() {
     }
     assert_eq!(scene.switches().await.len(), 1);
     scene.clear().await;
+}
+
+#[tokio::test]
+async fn a_post_that_is_committed_late_is_claimed_and_nobody_elses_is() {
+    let scene = Scene::new().await;
+    let fault = json!({"kind": "late_commit", "delay_ms": 1000});
+    scene.set(json!({"fault": fault, "times": 1})).await;
+    // Whoever may not post is told so at once.
+    let began = Instant::now();
+    let nowhere = json!({"channel_id": matterbot::id::random_token(), "message": "nowhere"});
+    let refused = scene
+        .call(Method::POST, "/api/v4/posts", &scene.pat, Some(nowhere))
+        .await;
+    assert_eq!(refused.status, 403);
+    assert!(began.elapsed() < Duration::from_millis(1000));
+    let (late, retried) = tokio::join!(scene.post_as(&scene.bot, "late", "key"), async {
+        let hit = || async { scene.switches().await[0]["hits"] == 1 };
+        while !hit().await {
+            assert!(began.elapsed() < DEADLINE, "the post has not arrived");
+        }
+        scene.post_as(&scene.bot, "late", "key").await
+    });
+    assert_eq!(
+        (retried.status, retried.id()),
+        (500, "api.post.deduplicate_create_post.pending")
+    );
+    assert_eq!(late.status, 201);
+    let known = scene.post_as(&scene.bot, "late", "key").await;
+    assert_eq!(known.json["id"], late.json["id"]);
+}
+
+#[tokio::test]
+async fn an_error_after_the_save_frees_the_key_and_a_lost_answer_does_not() {
+    let scene = Scene::new().await;
+    let fault = json!({"kind": "server_error", "status": 500, "when": "after_save"});
+    scene.set(json!({"fault": fault, "times": 1})).await;
+    let failed = scene.post_as(&scene.bot, "twice", "freed").await;
+    assert_eq!(failed.status, 500);
+    let retried = scene.post_as(&scene.bot, "twice", "freed").await;
+    assert_eq!(retried.status, 201);
+    assert_eq!(scene.messages().await[..2], ["twice", "twice"]);
+
+    let lost = json!({"kind": "lost_answer"});
+    scene.set(json!({"fault": lost, "times": 1})).await;
+    let body = json!({"channel_id": scene.channel, "message": "once", "pending_post_id": "kept"});
+    let request = client()
+        .post(format!("{}/api/v4/posts", scene.playground.base_url()))
+        .bearer_auth(&scene.bot)
+        .body(body.to_string());
+    let answer = async { request.send().await?.bytes().await };
+    assert!(answer.await.is_err(), "there is no whole answer");
+    let retried = scene.post_as(&scene.bot, "once", "kept").await;
+    assert_eq!(retried.status, 201);
+    assert_eq!(scene.messages().await[..3], ["once", "twice", "twice"]);
 }

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::client::{SILENCE, Scene, heard};
+use crate::support::playground::DEADLINE;
 
 #[tokio::test]
 async fn a_websocket_is_closed_with_a_code_or_cut_without() {
@@ -151,4 +152,24 @@ async fn a_restart_cuts_websockets_and_forgets_pending_ids_and_nothing_else() {
         200
     );
     scene.listen(&scene.bot).await;
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_refuses_connections_until_it_is_back() {
+    let scene = Scene::new().await;
+    let address = scene.playground.address();
+    let refused = async {
+        loop {
+            if let Err(error) = TcpStream::connect(address).await {
+                return error.kind();
+            }
+        }
+    };
+    let (refused, ()) = tokio::join!(
+        timeout(DEADLINE, refused),
+        scene.set(json!({"fault": {"kind": "restart"}}))
+    );
+    let refused = refused.expect("a connection is refused");
+    assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(scene.post(&scene.bot, "back").await.status, 201);
 }

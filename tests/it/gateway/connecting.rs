@@ -123,7 +123,7 @@ async fn one_401_alone_is_no_proof() {
 async fn a_401_of_a_server_whose_database_is_down_is_told_apart() {
     for health in [
         vec![unhealthy()],
-        vec![Answer::json("200 OK", "{}"), unhealthy()],
+        vec![Answer::json("200 OK", r#"{"status":"OK"}"#), unhealthy()],
     ] {
         let script = Script {
             me: [expired(), expired()].into(),

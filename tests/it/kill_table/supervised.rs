@@ -27,6 +27,8 @@ impl Supervised {
                 matterbot["host"].as_str().unwrap(),
                 matterbot["port"]
             ),
+            scheme: matterbot["scheme"].as_str().unwrap(),
+            base_path: matterbot["basepath"].as_str().unwrap(),
             token: &scenario.bot.token,
             team: &scenario.team_name,
             service_manager: "auto",

@@ -33,6 +33,7 @@ pub(crate) async fn replay(version: &'static str, flavour: Flavour) -> Vec<Diffe
     let options = Options {
         flavour,
         seeded: false,
+        access_tokens: true,
         // Several steps wait for the end of a connection that nobody authenticated.
         timing: Timing {
             authentication: Duration::from_secs(3),

@@ -27,7 +27,7 @@ async fn gives_role(scenario: &Scenario, person: &Person, roles: &str) {
 /// No event tells a bot of a demotion, so the account is looked at each time.
 #[tokio::test]
 async fn who_is_demoted_does_not_restart_the_bot_any_more() {
-    let scenario = Scenario::start().await;
+    let scenario = Scenario::with_guests().await;
     let (pat, olga, lab) = (&scenario.pat, &scenario.olga, &scenario.lab);
     gives_role(&scenario, pat, "system_user system_admin").await;
     let mut bot = serving(&scenario, "none").await;

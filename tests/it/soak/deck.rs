@@ -241,6 +241,8 @@ fn switches(random: &mut Rng, bot: &str) -> Vec<Value> {
             json!({"kind": "server_error", "status": 500, "when": "after_save"}),
             Some(2),
         ),
+        for_bot(json!({"kind": "lost_answer"}), Some(2)),
+        for_all(json!({"kind": "file_store_down"}), None),
         for_bot(json!({"kind": "unauthorized"}), Some(2)),
         for_bot(
             json!({"kind": "unauthorized", "ping_healthy": false}),

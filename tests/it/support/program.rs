@@ -38,6 +38,8 @@ pub(crate) struct Home {
 /// What the configuration says; the rest is as `matterbot playground` writes it.
 pub(crate) struct Settings<'a> {
     pub(crate) host: String,
+    pub(crate) scheme: &'a str,
+    pub(crate) base_path: &'a str,
     pub(crate) token: &'a str,
     pub(crate) team: &'a str,
     pub(crate) service_manager: &'a str,
@@ -53,6 +55,8 @@ impl<'a> Settings<'a> {
     pub(crate) fn alone() -> Self {
         Self {
             host: "127.0.0.1:9".to_owned(),
+            scheme: "http",
+            base_path: "/api/v4",
             token: NO_TOKEN,
             team: "ops",
             service_manager: "none",
@@ -84,6 +88,8 @@ impl Home {
     pub(crate) fn configure(&self, settings: &Settings<'_>) {
         let (host, port) = settings.host.rsplit_once(':').unwrap();
         let Settings {
+            scheme,
+            base_path,
             token,
             team,
             service_manager,
@@ -91,8 +97,9 @@ impl Home {
             ..
         } = settings;
         let mut text = format!(
-            "Matterbot:\n  host: \"{host}\"\n  port: {port}\n  scheme: http\n  basepath: /api/v4\n  password: {token}\n  \
-             teamname: {team}\n  botadmins: [system_admin]\n  service_manager: {service_manager}\n"
+            "Matterbot:\n  host: \"{host}\"\n  port: {port}\n  scheme: {scheme}\n  basepath: {base_path}\n  \
+             password: {token}\n  teamname: {team}\n  botadmins: [system_admin]\n  \
+             service_manager: {service_manager}\n"
         );
         write!(
             text,

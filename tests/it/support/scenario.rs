@@ -53,6 +53,19 @@ fn unique(name: &str) -> String {
 impl Scenario {
     /// On the server that the environment names, else on a playground of its own.
     pub(crate) async fn start() -> Self {
+        Self::start_on(Options::default()).await
+    }
+
+    /// The same, with guests where the server is ours.
+    pub(crate) async fn with_guests() -> Self {
+        Self::start_on(Options {
+            licensed: true,
+            ..Options::default()
+        })
+        .await
+    }
+
+    async fn start_on(options: Options) -> Self {
         let named = std::env::var("MATTERBOT_TEST_SERVER");
         let token = std::env::var("MATTERBOT_TEST_ADMIN_TOKEN");
         match (named, token) {
@@ -60,12 +73,13 @@ impl Scenario {
                 let reach = Reach::to(base.trim_end_matches('/'), client());
                 Self::furnish(None, Person::with_token(&reach, &token).await).await
             }
-            _ => Self::on_playground(Options::default()).await,
+            _ => Self::on_playground(options).await,
         }
     }
 
     /// On a playground that keeps its state in `directory`, so that another one can go on from there.
     pub(crate) async fn kept_in(directory: &Path) -> Self {
+        faults::pass_over_the_named("to be stopped and started again");
         let state = Some(directory.to_owned());
         Self::on_playground(Options {
             state,
@@ -234,13 +248,15 @@ impl Drop for Scenario {
 
 async fn newcomer(admin: &Person, team: &str, lab: &str, name: &str) -> Person {
     let username = unique(name);
-    let account = json!({"username": username, "password": PASSWORD, "email": format!("{username}@example.test")});
+    // The server may be anybody's, and what is made there stays.
+    let password = format!("Aa-1{}", random_token());
+    let account = json!({"username": username, "password": password, "email": format!("{username}@example.test")});
     let account = admin.post("/users", account).await.expect(201);
     let id = account["id"].as_str().unwrap();
     admin.made(id);
     admin.adds_to_team(team, id).await;
     admin.adds_to_channel(lab, id).await;
-    Person::log_in(admin.reach(), &username, PASSWORD).await
+    Person::log_in(admin.reach(), &username, &password).await
 }
 
 async fn robot(admin: &Person, team: &str, lab: &str, name: &str) -> Person {

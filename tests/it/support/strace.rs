@@ -281,10 +281,13 @@ impl Strace {
 /// The websocket of `pid` to the server at `port`, as [`Instant::on`] names it: its oldest connection.
 pub(crate) fn websocket_of(pid: Pid, port: u64) -> String {
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let table = fs::read_to_string(process.join("net/tcp")).unwrap();
+    // A host without IPv6 has no table of its connections.
+    let table = |name: &str| fs::read_to_string(process.join(name)).unwrap_or_default();
+    let tables = ["net/tcp", "net/tcp6"].map(table);
     let remote = format!(":{port:04X}");
-    let inodes: Vec<&str> = table
-        .lines()
+    let inodes: Vec<&str> = tables
+        .iter()
+        .flat_map(|table| table.lines())
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .filter(|columns| columns[2].ends_with(&remote))
         .map(|columns| columns[9])

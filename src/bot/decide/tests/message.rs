@@ -149,7 +149,7 @@ fn what_the_last_look_left_to_its_event_is_looked_at_again() {
         0,
         "not before its event may have come"
     );
-    assert_eq!(sweeps(&bench.wait(5).decide(Event::Tick)), 1);
+    assert_eq!(sweeps(&bench.wait(10).decide(Event::Tick)), 1);
     assert_eq!(one(&bench.found(vec![restart])).fate, Fate::WasAway);
     bench.looked(false);
     bench.looked(true);

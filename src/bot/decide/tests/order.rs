@@ -6,7 +6,7 @@ use crate::bot::sweep::{Looked, Reading};
 use crate::id::{ChannelId, PostId, UserId};
 use crate::mattermost::gateway::Update;
 
-use super::{Bench, one, tickets};
+use super::{Bench, one, sweeps, tickets};
 
 fn read(channel: ChannelId) -> Event {
     Event::Looked(Looked {
@@ -40,6 +40,32 @@ fn what_was_asked_before_in_the_channel_comes_first() {
     assert_eq!(posts(&bench.decide(read(channel))), [heard.id]);
     let later = bench.post(UserId::random(), "@help");
     assert_eq!(posts(&bench.posted(later.clone())), [later.id]);
+}
+
+#[test]
+fn a_gap_during_a_sweep_is_read_without_waiting_for_its_second_look() {
+    let mut bench = Bench::new();
+    bench.connect();
+    bench.looked(false);
+    let effects = bench.decide(Event::Gateway(Update::Gap));
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::AwaitFirstLook, Effect::HurrySweep]
+        ),
+        "{effects:?}"
+    );
+    assert_eq!(sweeps(&bench.looked(true)), 1);
+    let restart = bench.post(UserId::random(), "@restart");
+    for _ in 0..2 {
+        // However soon it is looked at again, its event has its time.
+        assert!(bench.found(vec![restart.clone()]).is_empty());
+        bench.wait(4).looked(false);
+    }
+    assert_eq!(
+        posts(&bench.wait(2).found(vec![restart.clone()])),
+        [restart.id]
+    );
 }
 
 #[test]

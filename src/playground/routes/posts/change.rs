@@ -26,19 +26,22 @@ fn editable(call: &Call<'_>, id: &str) -> Result<String, ApiError> {
             "Unable to update system message.",
         ));
     }
-    if call
-        .state
-        .channels
-        .get(&post.channel_id)
-        .is_some_and(|channel| channel.delete_at > 0)
-    {
-        return Err(ApiError::new(
-            400,
-            "api.post.update_post.can_not_update_post_in_deleted.error",
-            "Can not update a post in a deleted channel.",
-        ));
-    }
     Ok(id)
+}
+
+/// What stands in an archived channel stays as it is; `what` is the part of the error's id that tells who says so.
+fn check_channel(call: &Call<'_>, id: &str, what: &str) -> Result<(), ApiError> {
+    let post = call.state.posts.live(id);
+    let channel = post.and_then(|post| call.state.channels.get(&post.channel_id));
+    if channel.is_none_or(|channel| channel.delete_at == 0) {
+        return Ok(());
+    }
+    let id = format!("api.post.{what}_in_deleted.error");
+    Err(ApiError::new(
+        400,
+        id,
+        "Can not change a post in a deleted channel.",
+    ))
 }
 
 #[derive(Deserialize, Default)]
@@ -52,6 +55,7 @@ struct Patch {
 pub(super) fn patch(call: &mut Call<'_>, id: &str) -> Answer {
     let patch: Patch = call.asked.body("post")?;
     let id = editable(call, id)?;
+    check_channel(call, &id, "patch_post.can_not_update_post")?;
     edit(
         call,
         &id,
@@ -88,6 +92,7 @@ pub(super) fn update(call: &mut Call<'_>, id: &str) -> Answer {
         return Err(invalid_body("id"));
     }
     let id = editable(call, id)?;
+    check_channel(call, &id, "update_post.can_not_update_post")?;
     let props = full.props.or_else(|| call.state.is_old().then(Props::new));
     edit(
         call,
@@ -102,6 +107,7 @@ pub(super) fn update(call: &mut Call<'_>, id: &str) -> Answer {
 
 pub(super) fn pin(call: &mut Call<'_>, id: &str, is_pinned: bool) -> Answer {
     let post = readable(call, id, false)?;
+    check_channel(call, &post.id, "patch_post.can_not_update_post")?;
     call.state.edit_post(
         &post.id,
         Edit {
@@ -128,9 +134,11 @@ pub(super) fn delete(call: &mut Call<'_>, id: &str) -> Answer {
         .get(&post.channel_id)
         .ok_or_else(permissions)?;
     let is_own = post.user_id == caller && channel.members.contains_key(&caller);
-    if !is_own && !call.state.may_manage(&caller, channel) {
+    // Those who head a channel alone do not hold `delete_others_posts`.
+    if !is_own && !call.state.is_team_admin(&channel.team_id, &caller) {
         return Err(permissions());
     }
+    check_channel(call, &id, "delete_post.can_not_delete_post")?;
     call.state.delete_post(&id, &caller)?;
     Ok(Reply::done())
 }

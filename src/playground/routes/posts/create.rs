@@ -1,16 +1,20 @@
 //! `POST /posts`: the checks in the real server's order, the claim on the pending id, the saving.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::playground::attachments;
 use crate::playground::call::{Answer, Asked, Call, Reply};
 use crate::playground::error::{ApiError, invalid_body, invalid_param, permissions};
+use crate::playground::faults::{Fault, Target};
 use crate::playground::server::Server;
 use crate::playground::state::State;
 use crate::playground::state::pending::Claim;
 use crate::playground::state::posts::Post;
-use crate::playground::wire::Props;
+use crate::playground::wire::{self, Props};
 
 /// What a client may say of a post that it makes.
 #[derive(Debug, Deserialize, Default)]
@@ -62,15 +66,33 @@ enum Preparation {
 
 /// Makes a post. Between the claim on its `pending_post_id` and the saving others get their turn, as on the real
 /// server: a repetition that comes in that moment is refused.
-pub(crate) async fn create(server: &Server, asked: &Asked) -> Answer {
+pub(crate) async fn create(server: &Arc<Server>, asked: &Asked) -> Answer {
     let prepared = server.change(|state| prepare(&mut Call { state, asked }))?;
-    match prepared {
-        Preparation::Known(reply) => Ok(reply),
-        Preparation::Save(prepared) => {
-            tokio::task::yield_now().await;
-            server.change(|state| Ok(save(state, *prepared)))
-        }
-    }
+    let prepared = match prepared {
+        Preparation::Known(reply) => return Ok(reply),
+        Preparation::Save(prepared) => prepared,
+    };
+    let target = Target {
+        path: &asked.path,
+        user_id: &prepared.post.user_id,
+    };
+    let late = server.faults.hit(target, |fault| match fault {
+        Fault::LateCommit { delay_ms } => Some(Duration::from_millis(*delay_ms)),
+        _ => None,
+    });
+    let Some(delay) = late else {
+        tokio::task::yield_now().await;
+        return server.change(|state| Ok(save(state, *prepared)));
+    };
+    // It is saved although whoever asked for it may have gone.
+    let saving = Arc::clone(server);
+    let saved = server.tasks.spawn(async move {
+        tokio::time::sleep(delay).await;
+        saving.change(|state| save(state, *prepared))
+    });
+    saved
+        .await
+        .map_err(|_| ApiError::new(500, "app.post.save.app_error", "Unable to save the Post."))
 }
 
 fn prepare(call: &mut Call<'_>) -> Result<Preparation, ApiError> {
@@ -213,6 +235,26 @@ fn check_root(state: &State, new: &NewPost) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The files of a post, each of them once; as JSON they have at most so many characters (`PostFileidsMaxRunes`).
+fn file_ids(named: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    const MOST: usize = 300;
+    let mut file_ids: Vec<String> = Vec::new();
+    for id in named.unwrap_or_default() {
+        if !file_ids.contains(&id) {
+            file_ids.push(id);
+        }
+    }
+    if wire::to_text(&file_ids).chars().count() > MOST {
+        return Err(ApiError::new(
+            400,
+            "model.post.is_valid.file_ids.app_error",
+            "Invalid file ids. Note that uploads are limited to 10 files maximum. Please use additional posts for more \
+             files.",
+        ));
+    }
+    Ok(file_ids)
+}
+
 fn checked(
     state: &State,
     user_id: &str,
@@ -239,6 +281,7 @@ fn checked(
             "Invalid type.",
         ));
     }
+    let file_ids = file_ids(new.file_ids)?;
     let mut props = new.props.unwrap_or_default();
     state.check_props(&props)?;
     attachments::normalise(&mut props);
@@ -260,7 +303,7 @@ fn checked(
         message: new.message,
         kind: new.kind,
         props,
-        file_ids: new.file_ids.unwrap_or_default(),
+        file_ids,
         has_remote_id: true,
         ..Post::default()
     };

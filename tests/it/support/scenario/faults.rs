@@ -28,6 +28,13 @@ fn a_server_is_named() -> bool {
     std::env::var_os("MATTERBOT_TEST_SERVER").is_some()
 }
 
+/// Says that a playground is used in the place of a named server, which would need `what`.
+pub(super) fn pass_over_the_named(what: &str) {
+    if a_server_is_named() {
+        eprintln!("The named server is passed over, a playground is used: it needs {what}.");
+    }
+}
+
 impl Scenario {
     /// With faults that a proxy can make as well: on the server that the environment names through one, else on a
     /// playground of its own by its switches.
@@ -50,9 +57,7 @@ impl Scenario {
 
     /// On a playground in any case, for `what` no proxy can make.
     pub(crate) async fn inside(what: &str) -> WithFaults {
-        if a_server_is_named() {
-            eprintln!("The named server is passed over, a playground is used: it needs {what}.");
-        }
+        pass_over_the_named(what);
         WithFaults {
             scenario: Self::on_playground(Options::default()).await,
         }
@@ -60,6 +65,7 @@ impl Scenario {
 
     /// On a playground that behaves as a server of version 5.37.
     pub(crate) async fn on_old_server() -> WithFaults {
+        pass_over_the_named("to be of version 5.37");
         let flavour = Flavour::V5_37;
         let options = Options {
             flavour,
