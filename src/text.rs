@@ -6,5 +6,5 @@ mod foreign;
 mod split;
 mod table;
 
-pub use foreign::{inline_code, neutralise, one_line, without_channel_mentions};
+pub use foreign::{inline_code, is_invisible, neutralise, one_line, without_channel_mentions};
 pub use split::{LEAST_LIMIT, MOST_PARTS, Rendered, render, split, unattached};
