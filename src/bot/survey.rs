@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::config::{self, Environment};
 use crate::ledger::{self, Run};
 use crate::lifecycle::state_directory::{Holder, Room, StateDirectory, StateDirectoryError};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, print_json};
 use crate::lifecycle::{Status, marker};
 use crate::timestamp::Timestamp;
 
@@ -104,7 +104,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, S
     let error = survey.ledger.error.take();
     survey.ledger.error = error.map(|error| refusal::naming(&error, options));
     if arguments.json {
-        print(serde_json::to_string(&survey)?);
+        print_json(&survey)?;
     } else if exists {
         print(text::survey(&survey, Timestamp::now()));
     } else {

@@ -9,7 +9,7 @@ use crate::bot::StartFailure;
 use crate::config;
 use crate::id::{InvalidId, PostId};
 use crate::ledger::{self, Query, Record, Undeliverable, Waiting};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, print_json};
 use crate::text::one_line;
 use crate::timestamp::Timestamp;
 
@@ -75,7 +75,7 @@ pub(super) fn run(options: &config::Options, arguments: &Arguments) -> Result<()
     }
     for record in &survey.records {
         if arguments.json {
-            print(serde_json::to_string(record)?);
+            print_json(record)?;
         } else {
             print(in_words(record));
         }
