@@ -64,7 +64,8 @@ fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
                 .audit
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
-            reply::status(status, &context.modules_status(), trouble.as_deref())
+            let (modules, settings) = (context.modules_status(), context.settings());
+            reply::status(status, &modules, trouble.as_deref(), &settings.vocabulary)
         }
     }
 }

@@ -30,8 +30,9 @@ pub(super) async fn without_ledger(
     let answerable = ticket.fate == Fate::Run && !context.unrecorded.is_plenty();
     let text = match ticket.builtin() {
         Some(Builtin::Status) if answerable => {
-            let modules = context.modules_status();
-            reply::status(status, &modules, Some(&unwritable.to_string()))
+            let (modules, settings) = (context.modules_status(), context.settings());
+            let trouble = unwritable.to_string();
+            reply::status(status, &modules, Some(&trouble), &settings.vocabulary)
         }
         Some(Builtin::Help) if answerable => builtin::help::text(context, ticket).await,
         _ => {
