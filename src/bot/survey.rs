@@ -30,7 +30,7 @@ Exit status:
   0   it runs and serves
   1   it runs, and does not serve: the reason is said
   3   it does not run
-  4   that cannot be told: the state directory cannot be read
+  4   that cannot be told: the configuration or the state directory cannot be read
   78  the configuration does not say where the state directory is";
 
 /// The arguments of `matterbot status`.
@@ -95,8 +95,16 @@ enum RestartMarker {
 /// The configuration or the state directory cannot be read.
 pub fn run(options: &config::Options, arguments: &Arguments) -> Result<Status, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let path = config::state_directory(&path, &Environment::of_process())
-        .map_err(StartFailure::configuration)?;
+    let path = config::state_directory(&path, &Environment::of_process()).map_err(|invalid| {
+        let failure = StartFailure::configuration(invalid);
+        match config::is_denied(&path) {
+            true => StartFailure {
+                status: Status::Unknown,
+                ..failure
+            },
+            false => failure,
+        }
+    })?;
     let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
         status: Status::Unknown,
         ..unreadable(error).into()

@@ -11,6 +11,12 @@ use super::notes::Text;
 use super::section::{Section, is_placeholder};
 use crate::secret::Secret;
 
+/// Where systemd finds the token of a host's service; `install` tells people to put it there.
+pub const CREDENTIAL: &str = "/etc/credstore/matterbot.token";
+
+/// The key of the token.
+pub(super) const KEY: &str = "Matterbot.password";
+
 /// The longest credential that is read, in bytes; systemd allows more, but no token needs it.
 const LONGEST: usize = 4096;
 
@@ -77,7 +83,9 @@ fn credential(
     section: &mut Section<'_, '_>,
     environment: &Environment,
 ) -> Option<(Secret, TokenSource)> {
-    let path = environment.credentials_directory.as_ref()?.join("token");
+    let directory = environment.credentials_directory.as_ref();
+    let path = directory.map(|directory| directory.join("token"));
+    let path = path.or_else(|| environment.credential.clone())?;
     let token = match fs::read(&path) {
         Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "\0".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -107,7 +115,7 @@ fn credential(
 fn elsewhere(section: &mut Section<'_, '_>, text: Text) {
     section
         .notes
-        .push(Severity::Error, None, "Matterbot.password".to_owned(), text);
+        .push(Severity::Error, None, KEY.to_owned(), text);
 }
 
 /// Whether a header can carry `token`; the reason never shows it.

@@ -118,3 +118,54 @@ async fn files_that_are_none_of_ours_are_refused() {
     set_mode(&path, 0o000);
     refuses(&home, &["audit.jsonl", "Permission denied", "`sudo chown "]).await;
 }
+
+#[tokio::test]
+async fn a_directory_is_not_taken_from_its_owner() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run: only root can give a directory away");
+        return;
+    }
+    let home = home();
+    let nobody = 65_534;
+    set_mode(&home.state(), 0o700);
+    std::os::unix::fs::chown(home.state(), Some(nobody), None).unwrap();
+    let output = output(bound(&home, &["check"])).await;
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{found}");
+    assert!(found.contains("`sudo -u nobody …`"), "{found}");
+    assert!(
+        !found.contains("install -d") && !found.contains("chown"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_read_the_configuration_is_told_how_to_look() {
+    let home = home();
+    set_mode(&home.config(), 0o000);
+    for (arguments, status) in [(&["status"][..], 4), (&["check"], 78)] {
+        let output = output(bound(&home, arguments)).await;
+        let said = [output.stderr, output.stdout].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert!(said.contains("to look, type it with sudo"), "{said}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run in part: only root can be in a folder that it may not search");
+        return;
+    }
+    // Nobody can tell whether there is one, so that it is not said that there is none.
+    let folder = home.path().join("closed");
+    fs::create_dir(&folder).unwrap();
+    set_mode(&folder, 0o000);
+    let mut program = command("setpriv");
+    let bound = ["--bounding-set=-all", "--inh-caps=-all", PROGRAM, "status"];
+    program.args(bound).current_dir(&folder);
+    let output = output(program).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("./config.yaml: error: the user with"),
+        "{said}"
+    );
+}
