@@ -26,6 +26,7 @@ mod section;
 mod server;
 mod token;
 mod tree;
+mod words;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,11 @@ use super::diagnostic::Severity;
 use super::notes::Text;
 use super::section::Section;
 
-/// Roles that everybody has: among admins or operators they would admit the whole server.
-const EVERYBODY: [&str; 2] = ["system_user", "system_guest"];
+/// The role that every guest has.
+const GUEST: &str = "system_guest";
+
+/// Roles that all have, people or guests: among admins or operators they would admit the whole server, or nobody.
+const EVERYBODY: [&str; 2] = ["system_user", GUEST];
 
 /// The other roles that an account can have on a whole server (`model/role.go`).
 const ROLES: [&str; 10] = [
@@ -32,9 +35,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
         let lower = entry.to_lowercase();
         let mut words = lower.split(|character: char| !is_of_role(character));
         if let Some(role) = words.find(|word| EVERYBODY.contains(word)) {
-            let text = Text::new(format!(
-                "everybody has the role {role}: the whole server would be admitted"
-            ));
+            let text = Text::new(match role {
+                GUEST => format!("every guest has the role {role}, and no guest is ever admitted"),
+                _ => format!("everybody has the role {role}: the whole server would be admitted"),
+            });
             section.notes.value(
                 Severity::Error,
                 &path,

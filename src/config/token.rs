@@ -68,12 +68,7 @@ pub(super) fn read(
         let text =
             Text::new("is missing, and neither a credential nor MATTERBOT_TOKEN gives the token");
         section.error_at_section("password", text.help(help));
-    } else if let (Some(token), Err(why)) = (password, accept(&token)) {
-        let why = if is_placeholder(&token) {
-            "is still the placeholder"
-        } else {
-            why
-        };
+    } else if let (Some(_), Err(why)) = (password, accept(&token)) {
         section.error("password", Text::new(why).help(help));
     }
     (Secret::new(token), TokenSource::File)
@@ -122,6 +117,8 @@ fn elsewhere(section: &mut Section<'_, '_>, text: Text) {
 fn accept(token: &str) -> Result<(), &'static str> {
     if token.is_empty() {
         Err("is empty")
+    } else if is_placeholder(token) {
+        Err("is still the placeholder")
     } else if token.len() > LONGEST || !token.chars().all(|character| character.is_ascii_graphic())
     {
         Err("is no token: a token has only letters, digits and signs, and no spaces")
