@@ -335,8 +335,13 @@ impl Vocabulary {
 
     /// Whether `word`, in lower case, is about binds or feeds.
     fn is_list_word(&self, word: &str) -> bool {
-        self.map_words.iter().any(|(known, _)| known == word)
-            || self.feed_words.iter().any(|known| known == word)
+        self.map_words.iter().any(|(known, _)| known == word) || self.is_feed_word(word)
+    }
+
+    /// Whether `word`, in lower case, is about feeds.
+    #[must_use]
+    pub fn is_feed_word(&self, word: &str) -> bool {
+        self.feed_words.iter().any(|known| known == word)
     }
 }
 
