@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 
+use crate::command::table;
 use crate::config::{self, Environment};
 use crate::lifecycle::Status;
 use crate::lifecycle::terminal::print;
@@ -109,6 +110,18 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
     Ok(Status::Stopped)
 }
 
+/// Words that are the bot's beside those of its table: about companions, and MatterBot's own about feeds.
+const RESERVED: [&str; 8] = [
+    "start",
+    "stop",
+    "reset",
+    "subscribe",
+    "sub",
+    "unsubscribe",
+    "unsub",
+    "feeds",
+];
+
 /// A name that is a folder, a package of Python and a word in the chat.
 fn name(text: &str) -> Result<String, String> {
     let fits = text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -116,7 +129,11 @@ fn name(text: &str) -> Result<String, String> {
         && text
             .chars()
             .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_');
-    if fits {
+    if table::named(text).is_some() || RESERVED.contains(&text) {
+        Err(format!(
+            "@{text} is a word of the bot itself, so nobody could call the module by it"
+        ))
+    } else if fits {
         Ok(text.to_owned())
     } else {
         Err("a name has small letters, digits and `_`, starts with a letter, and is at most 40 long".to_owned())
@@ -148,14 +165,13 @@ fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The folder that the configuration names; its token is of no concern here.
+/// The folder that the configuration names, whatever else is wrong with it.
 fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
     let path = config::find(options.path.as_deref()).context(
         "name the folder of the modules with --folder, or a configuration that tells it",
     )?;
-    let environment = Environment::of_process().with_any_token();
-    let loaded = config::load(&path, &environment, options.strict)?;
-    Ok(loaded.config.modules.commanddir)
+    let (modules, _) = config::modules(&path, &Environment::of_process())?;
+    Ok(modules.commanddir)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
