@@ -26,6 +26,7 @@ async fn nobody_reading_is_no_reason_to_fail_or_to_panic() {
         (&home, &["check"][..], 0),
         (&home, &["check", "--online"], 0),
         (&home, &["status"], 3),
+        (&home, &["status", "--strict"], 64),
         (&home, &["ledger", "restore"], 0),
         (&home, &["--help"], 0),
         (&wrong, &["check"], 78),
