@@ -110,17 +110,8 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
     Ok(Status::Stopped)
 }
 
-/// Words that are the bot's beside those of its table: about companions, and MatterBot's own about feeds.
-const RESERVED: [&str; 8] = [
-    "start",
-    "stop",
-    "reset",
-    "subscribe",
-    "sub",
-    "unsubscribe",
-    "unsub",
-    "feeds",
-];
+/// Words that are the bot's beside those of its table: MatterBot's own about feeds.
+const RESERVED: [&str; 5] = ["subscribe", "sub", "unsubscribe", "unsub", "feeds"];
 
 /// A name that is a folder, a package of Python and a word in the chat.
 fn name(text: &str) -> Result<String, String> {

@@ -43,6 +43,10 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
         Builtin::Reload => reload::run(context, ticket, grant).await,
+        Builtin::Start | Builtin::Stop | Builtin::Reset => Answer::Failed {
+            reason: "no ward".to_owned(),
+            text: reply::no_ward(),
+        },
     }
 }
 

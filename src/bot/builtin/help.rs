@@ -25,7 +25,7 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let foreign = ticket.room.foreign;
     let may = |row: &&Row| {
         let here = row.role == Role::Everyone || row.local || !foreign;
-        row.role <= role && here && vocabulary.knows(row.builtin)
+        row.role <= role && here && vocabulary.knows(row.builtin) && !row.builtin.needs_ward()
     };
     let rows: Vec<&'static Row> = table::TABLE.iter().filter(may).collect();
     let mut arguments = ticket.invocation.arguments.iter();
