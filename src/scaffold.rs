@@ -11,6 +11,7 @@ use crate::command::table;
 use crate::config::{self, Environment};
 use crate::lifecycle::Status;
 use crate::lifecycle::terminal::print;
+use crate::text::shell_word;
 
 /// The arguments of `matterbot module`.
 #[derive(Debug, clap::Args)]
@@ -99,7 +100,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<S
     }
     let name = &new.name;
     let place = match &new.folder {
-        Some(folder) => format!(" --folder {}", quoted(&folder.to_string_lossy())),
+        Some(folder) => format!(" --folder {}", shell_word(&folder.to_string_lossy())),
         None => String::new(),
     };
     print(format_args!(
@@ -129,15 +130,6 @@ fn name(text: &str) -> Result<String, String> {
     } else {
         Err("a name has small letters, digits and `_`, starts with a letter, and is at most 40 long".to_owned())
     }
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |each: char| each.is_ascii_alphanumeric() || "/._-".contains(each);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Two folders that differ in case only would be one module.

@@ -10,6 +10,7 @@ use crate::audit::AuditError;
 use crate::config;
 use crate::ledger::OpenError;
 use crate::lifecycle::state_directory::StateDirectoryError;
+use crate::text::shell_word;
 
 use super::StartFailure;
 use super::causes::causes;
@@ -37,21 +38,11 @@ pub fn naming(text: &str, options: &config::Options) -> String {
         return text.to_owned();
     };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let path = quoted(&path.display().to_string());
+    let path = shell_word(&path.display().to_string());
     text.replace(
         "`matterbot ledger ",
         &format!("`matterbot --config {path} ledger "),
     )
-}
-
-/// `word` as a shell takes it for one.
-fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "/._-+@:,".contains(character);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// The state directory cannot be used.
