@@ -16,7 +16,8 @@ use crate::timestamp::Timestamp;
 /// The arguments of `matterbot ledger show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The post that asked, and which of its calls, from 0; without a number all of them
+    /// The post that asked, and the place of the command's word in the message, counted over its words from 0; without a
+    /// place all calls of the post
     #[arg(value_name = "POST[:CALL]")]
     which: Which,
     /// A JSON object a line
