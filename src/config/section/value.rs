@@ -64,6 +64,7 @@ impl Section<'_, '_> {
             Tree::Text(text) if self.notes.places.plain(&self.path_of(key)).is_some() => {
                 text.replace('_', "").parse().ok()
             }
+            Tree::Text(text) => self.without_quotes(key, text),
             _ => None,
         };
         match number.filter(|number| range.contains(number)) {
@@ -74,6 +75,14 @@ impl Section<'_, '_> {
                 default
             }
         }
+    }
+
+    /// The whole number that stands in quotes, with a warning: upstream starts with it.
+    fn without_quotes(&mut self, key: &str, text: &str) -> Option<u32> {
+        let whole: u32 = text.parse().ok()?;
+        let text = Text::new(format!("is a text, and read as {whole}"));
+        self.warning(key, text.help("write it without quotes"));
+        Some(whole)
     }
 
     /// The whole number that `number` is, with a warning: upstream starts with it.

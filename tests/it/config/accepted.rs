@@ -328,6 +328,10 @@ fn what_is_only_odd_is_a_warning() {
              nothing (help: end it with the command that it stands for, such as \"@team-bind\")",
         ),
         (
+            "  port: \"443\"\n",
+            "config.yaml:6:9: warning: Matterbot.port: is a text, and read as 443 (help: write it without quotes)",
+        ),
+        (
             "  welcome: \"True\"\n  msglength: 4000.0\n",
             "config.yaml:6:12: warning: Matterbot.welcome: is a text, and read as yes (help: write it without quotes)\n\
              config.yaml:7:14: warning: Matterbot.msglength: is read as 4000 (help: write it without a fraction)",
