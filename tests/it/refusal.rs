@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tokio::process::Command;
 
+use crate::support::namespace;
 use crate::support::program::{Home, PROGRAM, Settings, command, output};
 
 /// The program as a user whom permissions bind: root, too, without its capabilities.
@@ -168,4 +169,33 @@ async fn who_may_not_read_the_configuration_is_told_how_to_look() {
         said.contains("./config.yaml: error: the user with"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_check_of_the_service_finds_the_token_where_systemd_does() {
+    let Some(unshare) = namespace::unshare(&[]).await else {
+        return;
+    };
+    let home = home();
+    let text = fs::read_to_string(home.config()).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("password:"));
+    let text: Vec<String> = lines
+        .map(|line| line.replace(": state", &format!(": {}", home.state().display())))
+        .collect();
+    fs::write(home.path().join("service.yaml"), text.join("\n")).unwrap();
+    let script = "mount -t tmpfs tmpfs /etc && mkdir /etc/matterbot /etc/credstore &&
+        cp \"$0\" /etc/matterbot/config.yaml &&
+        if [ -n \"$2\" ]; then echo \"$2\" > /etc/credstore/matterbot.token; fi &&
+        exec \"$1\" --config /etc/matterbot/config.yaml check";
+    for (token, status) in [("k1h7xqnd3fyw8mgqj5s9e6ro4a", 0), ("", 78), ("<token>", 78)] {
+        let mut program = command(&unshare[0]);
+        program.args(&unshare[1..]).args(["sh", "-c", script]);
+        program.arg(home.path().join("service.yaml"));
+        program.args([PROGRAM, token]).env_remove("MATTERBOT_TOKEN");
+        let output = output(program).await;
+        let found = [output.stdout, output.stderr].concat();
+        let found = String::from_utf8(found).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{token}: {found}");
+        assert!(!found.contains("k1h7"), "{found}");
+    }
 }
