@@ -69,7 +69,14 @@ fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
             let (modules, settings) = (context.modules_status(), context.settings());
-            reply::status(status, &modules, trouble.as_deref(), &settings.vocabulary)
+            let starts = context.starts_within(reply::LATELY);
+            let facts = reply::Facts {
+                status,
+                modules: &modules,
+                starts,
+                trouble: trouble.as_deref(),
+            };
+            reply::status(&facts, &settings.vocabulary)
         }
     }
 }

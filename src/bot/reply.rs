@@ -28,7 +28,7 @@ pub use module::{
     module_failed, no_indicator, not_loaded, not_ready, rest_as_file, text_as_file, unavailable,
 };
 pub use reload::{modules_not_loaded, not_reloaded, reload_usage, reload_verdict, reloaded};
-pub use report::{help, help_on, help_unknown, status, status_unknown};
+pub use report::{Facts, LATELY, help, help_on, help_unknown, status, status_unknown};
 pub use welcome::welcome;
 
 /// `duration` as a person would say it: the two greatest units.

@@ -1,6 +1,7 @@
 //! The longer answers: what may be run, and how the bot is doing.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::bot::status::{BindsTrouble, Modules, StartReason, Status};
 use crate::command::table::Row;
@@ -78,14 +79,31 @@ pub fn help_unknown(word: &str, suggestions: &[String], vocabulary: &Vocabulary)
     )
 }
 
-/// How the bot and its `modules` are doing; `trouble` is what it cannot write.
+/// Starts in this time are counted.
+pub const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is told of the bot.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What the loop counts.
+    pub status: &'a Status,
+    /// The command modules.
+    pub modules: &'a Modules,
+    /// How often the bot was started [lately](LATELY), this time included, as far as that is known.
+    pub starts: Option<usize>,
+    /// What it cannot write.
+    pub trouble: Option<&'a str>,
+}
+
+/// How the bot is doing.
 #[must_use]
-pub fn status(
-    status: &Status,
-    modules: &Modules,
-    trouble: Option<&str>,
-    vocabulary: &Vocabulary,
-) -> String {
+pub fn status(facts: &Facts<'_>, vocabulary: &Vocabulary) -> String {
+    let Facts {
+        status,
+        modules,
+        starts,
+        trouble,
+    } = *facts;
     let start = match status.start {
         StartReason::Unknown => "why it was started is not known while the ledger cannot be read",
         StartReason::First => "first start",
@@ -98,6 +116,14 @@ pub fn status(
         env!("CARGO_PKG_VERSION"),
         duration(status.running)
     );
+    if let Some(starts) = starts {
+        let often = counted(starts, "time", "times");
+        writeln!(
+            text,
+            "- Starts: {often} in the last 24 h, restarts and this one included"
+        )
+        .ok();
+    }
     let connection = match status.connected {
         Some(connected) => format!("connected for {}", duration(connected)),
         None => "not connected".to_owned(),

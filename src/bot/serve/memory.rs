@@ -32,7 +32,13 @@ pub(super) async fn without_ledger(
         Some(Builtin::Status) if answerable => {
             let (modules, settings) = (context.modules_status(), context.settings());
             let trouble = unwritable.to_string();
-            reply::status(status, &modules, Some(&trouble), &settings.vocabulary)
+            let facts = reply::Facts {
+                status,
+                modules: &modules,
+                starts: context.starts_within(reply::LATELY),
+                trouble: Some(&trouble),
+            };
+            reply::status(&facts, &settings.vocabulary)
         }
         Some(Builtin::Help) if answerable => builtin::help::text(context, ticket).await,
         _ => {
