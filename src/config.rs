@@ -88,8 +88,8 @@ pub struct Loaded {
 /// Where a configuration is looked for when none is named.
 const CANDIDATES: [&str; 2] = ["./config.yaml", "/etc/matterbot/config.yaml"];
 
-/// The file to read: the one asked for, else `./config.yaml`, else `/etc/matterbot/config.yaml`. One that cannot be looked
-/// at counts as there, so that whoever reads it is told why.
+/// The file to read: the one asked for, else `./config.yaml`, else `/etc/matterbot/config.yaml`. Where none can be seen, one
+/// that cannot be looked at may be there, and whoever reads it is told why; `sudo -u` is often typed in a closed folder.
 ///
 /// # Errors
 /// When none was asked for and neither of the two exists.
@@ -97,7 +97,11 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Invalid> {
     if let Some(path) = explicit {
         return Ok(path.to_path_buf());
     }
-    match CANDIDATES.iter().find(|path| !is_absent(Path::new(path))) {
+    let seen = |path: &&&str| std::fs::symlink_metadata(path).is_ok();
+    let hidden = |path: &&&str| !is_absent(Path::new(path));
+    let mut candidates = CANDIDATES.iter();
+    let found = candidates.find(seen);
+    match found.or_else(|| CANDIDATES.iter().rev().find(hidden)) {
         Some(path) => Ok(PathBuf::from(path)),
         None => {
             let [here, system] = CANDIDATES;

@@ -31,7 +31,7 @@ pub fn reload_usage(vocabulary: &Vocabulary) -> String {
 
 /// The report; its first words say whether anything has changed.
 #[must_use]
-pub fn reloaded(report: &Report) -> String {
+pub fn reloaded(report: &Report, vocabulary: &Vocabulary) -> String {
     let mut text = String::from(match (report.dry_run, report.is_silent()) {
         (true, true) => "A reload would change nothing.",
         (true, false) => "A reload would change this; nothing has been changed yet.",
@@ -68,13 +68,13 @@ pub fn reloaded(report: &Report) -> String {
         )
         .ok();
     }
-    modules(&mut text, report);
+    modules(&mut text, report, &vocabulary.word(Builtin::Bind));
     diagnostics(&mut text, &report.warnings);
     text
 }
 
-/// What it means for the modules, a line for each kind of change.
-fn modules(text: &mut String, report: &Report) {
+/// What it means for the modules, a line for each kind of change; `bind` is the word that binds them.
+fn modules(text: &mut String, report: &Report, bind: &str) {
     let changes = &report.modules;
     if report.new_folder {
         text.push_str("\n- There is a folder of modules now; `@status` tells when they are loaded");
@@ -93,10 +93,10 @@ fn modules(text: &mut String, report: &Report) {
         }
     }
     for (old, new) in &changes.renamed {
-        let (old, new) = (quoted(old), quoted(new));
+        let (old, new, bind) = (quoted(old), quoted(new), quoted(bind));
         write!(
             text,
-            "\n- {old} seems to be {new} now: its channels stay with the old name, so `@bind` the new one where it is \
+            "\n- {old} seems to be {new} now: its channels stay with the old name, so {bind} the new one where it is \
              to be"
         )
         .ok();
