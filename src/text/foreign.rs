@@ -67,13 +67,19 @@ fn calls_channel(before: Option<char>, name: &str) -> bool {
     )
 }
 
+/// No reference has more bytes than this: the server reads eight digits at most.
+const LONGEST_REFERENCE: usize = 16;
+
 /// Whether `text`, which follows an `&`, makes a reference to an `@` or to a letter that a mention may have. The server
 /// puts the character in its place before it looks for mentions.
 fn refers_to_mention(text: &str) -> bool {
     if text.starts_with("commat;") {
         return true;
     }
-    let Some((number, _)) = text.strip_prefix('#').and_then(|text| text.split_once(';')) else {
+    let mut bytes = text.bytes().take(LONGEST_REFERENCE);
+    let end = bytes.position(|byte| byte == b';');
+    let number = end.and_then(|end| text.get(..end)?.strip_prefix('#'));
+    let Some(number) = number else {
         return false;
     };
     let code = match number.strip_prefix(['x', 'X']) {
@@ -175,6 +181,12 @@ mod tests {
         ] {
             assert_eq!(without_channel_mentions(text), harmless);
         }
+    }
+
+    #[test]
+    fn a_long_text_is_read_in_proportion_to_its_length() {
+        let text = "&#".repeat(1_000_000) + ";";
+        assert_eq!(without_channel_mentions(&text), text);
     }
 
     #[test]
