@@ -26,7 +26,9 @@ mod section;
 mod server;
 mod token;
 mod tree;
+mod words;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,7 +42,7 @@ pub use environment::Environment;
 pub use lifecycle::{CatchUp, Lifecycle, Quota};
 pub use matterbot::{FeedMode, Matterbot, Scheme, Welcome};
 pub use modules::Modules;
-pub use token::TokenSource;
+pub use token::{CREDENTIAL, TokenSource};
 
 pub use crate::lifecycle::supervisor::ServiceManager;
 pub use crate::logging::LogTarget;
@@ -86,7 +88,8 @@ pub struct Loaded {
 /// Where a configuration is looked for when none is named.
 const CANDIDATES: [&str; 2] = ["./config.yaml", "/etc/matterbot/config.yaml"];
 
-/// The file to read: the one asked for, else `./config.yaml`, else `/etc/matterbot/config.yaml`.
+/// The file to read: the one asked for, else `./config.yaml`, else `/etc/matterbot/config.yaml`. Where none can be seen, one
+/// that cannot be looked at may be there, and whoever reads it is told why; `sudo -u` is often typed in a closed folder.
 ///
 /// # Errors
 /// When none was asked for and neither of the two exists.
@@ -94,8 +97,11 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Invalid> {
     if let Some(path) = explicit {
         return Ok(path.to_path_buf());
     }
-    let exists = |path: &&&str| std::fs::symlink_metadata(path).is_ok();
-    match CANDIDATES.iter().find(exists) {
+    let seen = |path: &&&str| std::fs::symlink_metadata(path).is_ok();
+    let hidden = |path: &&&str| !is_absent(Path::new(path));
+    let mut candidates = CANDIDATES.iter();
+    let found = candidates.find(seen);
+    match found.or_else(|| CANDIDATES.iter().rev().find(hidden)) {
         Some(path) => Ok(PathBuf::from(path)),
         None => {
             let [here, system] = CANDIDATES;
@@ -106,6 +112,25 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Invalid> {
             ))
         }
     }
+}
+
+fn is_absent(path: &Path) -> bool {
+    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+    std::fs::symlink_metadata(path).is_err_and(|error| absent.contains(&error.kind()))
+}
+
+/// Whether this user may not read the file at `path`, so that nobody can say what it holds.
+#[must_use]
+pub fn is_denied(path: &Path) -> bool {
+    std::fs::File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+}
+
+/// Whether the file at `path` is the configuration of the host's service.
+#[must_use]
+pub fn is_of_service(path: &Path) -> bool {
+    let [_, system] = CANDIDATES;
+    let same = || Some(path.canonicalize().ok()? == Path::new(system).canonicalize().ok()?);
+    same() == Some(true)
 }
 
 /// Reads and checks the file at `path`; with `strict`, unknown and repeated keys are errors.

@@ -32,6 +32,8 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use queue::Queue;
 
+use crate::text::is_invisible;
+
 /// Where log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
@@ -263,7 +265,8 @@ impl Write for Line {
     }
 }
 
-/// Escapes every control character but the line feed at the end; terminals understand others than line feeds, too.
+/// Escapes every control character but the line feed at the end, and what changes how others are shown: whoever reads
+/// the log sees what was said, and no terminal obeys it.
 fn one_line(event: &[u8]) -> Vec<u8> {
     let event = event.strip_suffix(b"\n").unwrap_or(event);
     let text = String::from_utf8_lossy(event);
@@ -271,7 +274,7 @@ fn one_line(event: &[u8]) -> Vec<u8> {
     let mut encoded = [0; 4];
     for character in text.chars() {
         match character {
-            control if control.is_control() => {
+            control if control.is_control() || is_invisible(control) => {
                 line.extend(control.escape_default().to_string().into_bytes())
             }
             other => line.extend(other.encode_utf8(&mut encoded).as_bytes()),

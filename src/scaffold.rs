@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 
+use crate::command::table;
 use crate::config::{self, Environment};
 use crate::lifecycle::ExitStatus;
 use crate::lifecycle::terminal::print;
+use crate::text::shell_word;
 
 /// The arguments of `matterbot module`.
 #[derive(Debug, clap::Args)]
@@ -98,7 +100,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<E
     }
     let name = &new.name;
     let place = match &new.folder {
-        Some(folder) => format!(" --folder {}", quoted(&folder.to_string_lossy())),
+        Some(folder) => format!(" --folder {}", shell_word(&folder.to_string_lossy())),
         None => String::new(),
     };
     print(format_args!(
@@ -109,6 +111,9 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> anyhow::Result<E
     Ok(ExitStatus::Success)
 }
 
+/// Words that are the bot's beside those of its table: MatterBot's own about feeds.
+const RESERVED: [&str; 5] = ["subscribe", "sub", "unsubscribe", "unsub", "feeds"];
+
 /// A name that is a folder, a package of Python and a word in the chat.
 fn name(text: &str) -> Result<String, String> {
     let fits = text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -116,20 +121,15 @@ fn name(text: &str) -> Result<String, String> {
         && text
             .chars()
             .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_');
-    if fits {
+    if table::named(text).is_some() || RESERVED.contains(&text) {
+        Err(format!(
+            "@{text} is a word of the bot itself, so nobody could call the module by it"
+        ))
+    } else if fits {
         Ok(text.to_owned())
     } else {
         Err("a name has small letters, digits and `_`, starts with a letter, and is at most 40 long".to_owned())
     }
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |each: char| each.is_ascii_alphanumeric() || "/._-".contains(each);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Two folders that differ in case only would be one module.
@@ -148,7 +148,7 @@ fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The folder that the configuration names.
+/// The folder that the configuration names, whatever else is wrong with it.
 fn configured(options: &config::Options) -> anyhow::Result<PathBuf> {
     let path = config::find(options.path.as_deref()).context(
         "name the folder of the modules with --folder, or a configuration that tells it",

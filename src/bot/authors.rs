@@ -39,7 +39,7 @@ impl Authors {
     ///
     /// # Errors
     /// The server could not be asked.
-    pub async fn mark(&self, api: &Api, me: UserId, posts: &mut [Post]) -> Result<(), ApiError> {
+    pub async fn mark(&self, api: &Api, me: UserId, posts: Vec<&mut Post>) -> Result<(), ApiError> {
         let asked: HashSet<UserId> = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             posts

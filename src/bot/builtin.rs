@@ -43,6 +43,10 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, grant: Grant, status: 
         Builtin::Audit => audit::last(context, ticket, grant).await,
         Builtin::Restart => restart::ask(context, ticket, grant).await,
         Builtin::Reload => reload::run(context, ticket, grant).await,
+        Builtin::Start | Builtin::Stop | Builtin::Reset => Answer::Failed {
+            reason: "no ward".to_owned(),
+            text: reply::no_ward(),
+        },
     }
 }
 
@@ -64,7 +68,15 @@ fn status_of(context: &Context, ticket: &Ticket, status: &Status) -> String {
                 .audit
                 .trouble()
                 .map(|trouble| reply::audit_trouble(&trouble));
-            reply::status(status, &context.modules_status(), trouble.as_deref())
+            let (modules, settings) = (context.modules_status(), context.settings());
+            let starts = context.starts_within(reply::LATELY);
+            let facts = reply::Facts {
+                status,
+                modules: &modules,
+                starts,
+                trouble: trouble.as_deref(),
+            };
+            reply::status(&facts, &settings.vocabulary)
         }
     }
 }

@@ -257,8 +257,14 @@ impl Sweep {
         posts.retain(|post| {
             forgotten < Some(post.create_at) || known.iter().any(|key| key.post == post.id)
         });
+        // What has a row was decided by who wrote it.
+        let new = |post: &&mut Post| !known.iter().any(|key| key.post == post.id);
         self.authors
-            .mark(&self.api, self.identity.me, &mut posts)
+            .mark(
+                &self.api,
+                self.identity.me,
+                posts.iter_mut().filter(new).collect(),
+            )
             .await
             .map_err(Incomplete::Authors)?;
         self.tell(Event::Found {

@@ -1,6 +1,7 @@
 //! `matterbot check`: whether the bot would start. All of it goes to standard output, what keeps it from starting first.
 
 mod binds;
+mod credential;
 mod modules;
 mod server;
 
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::audit::{Audit, AuditError};
-use crate::config::{self, Config, Environment, Severity};
+use crate::config::{self, Config, Severity};
 use crate::ledger;
 use crate::lifecycle::state_directory::{Holder, StateDirectory, StateDirectoryError};
 use crate::lifecycle::terminal::{print, print_error};
@@ -85,8 +86,8 @@ pub fn run(
     program: &Path,
 ) -> Result<ExitStatus, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let loaded = config::load(&path, &Environment::of_process(), options.strict);
-    let (config, diagnostics) = match loaded {
+    let read = credential::read(&path, options.strict);
+    let (config, diagnostics) = match read.loaded {
         Ok(loaded) => (Some(loaded.config), loaded.warnings),
         Err(invalid) => (None, invalid.diagnostics),
     };
@@ -97,10 +98,14 @@ pub fn run(
             Severity::Warning => findings.warnings.push(diagnostic.to_string()),
         }
     }
+    read.without_token
+        .iter()
+        .for_each(|note| findings.note(note));
     if let Some(config) = config {
         let runtime = tasks::runtime()?;
         findings.state(&config, for_restart);
-        runtime.block_on(findings.ask(&config, arguments.online));
+        let online = arguments.online && read.without_token.is_none();
+        runtime.block_on(findings.ask(&config, online));
         if arguments.modules {
             runtime.block_on(findings.modules(&config, program, options.debug));
         } else {

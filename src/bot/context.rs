@@ -1,6 +1,7 @@
 //! What every call is served with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -51,6 +52,8 @@ pub struct Context {
     pub strict: bool,
     /// When somebody else started the bot in this boot, this process included; not known without the ledger.
     pub starts: Option<Vec<Timestamp>>,
+    /// When the last runs before this one began, whoever began them; not known without the ledger.
+    pub earlier: Option<Vec<Timestamp>>,
     /// The supervisor's ear.
     pub notify: Notify,
     /// The modules, and where they are available.
@@ -80,6 +83,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// How often the bot was started within `window`, this time included; not known without the ledger.
+    #[must_use]
+    pub fn starts_within(&self, window: Duration) -> Option<usize> {
+        let since = Timestamp::now().minus(window);
+        let earlier = self.earlier.as_ref()?.iter();
+        Some(1 + earlier.filter(|start| **start >= since).count())
+    }
+
     /// What the configuration says now; whoever does one thing asks once.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {

@@ -104,6 +104,8 @@ pub struct Estate {
     pub start: StartReason,
     /// When the bot was started by somebody else in this boot, this process included; not known without the ledger.
     pub starts: Option<Vec<Timestamp>>,
+    /// When the last runs before this one began, whoever began them; not known without the ledger.
+    pub earlier: Option<Vec<Timestamp>>,
 }
 
 /// What a bot that had to do without its ledger hands to the one that has it.
@@ -151,6 +153,7 @@ pub async fn inherit(
         token_worked: recovered.token_worked,
         start: start_reason(&recovered.runs),
         starts: Some(starts(own_run(Timestamp::now(), boot_id), &recovered.runs)),
+        earlier: Some(recovered.runs.iter().map(|run| run.started_at).collect()),
     })
 }
 

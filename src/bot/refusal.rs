@@ -1,6 +1,7 @@
 //! Why the state cannot be used: what only a person can mend ends the process with 78 and says how; the rest may pass.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use crate::audit::AuditError;
 use crate::config;
 use crate::ledger::OpenError;
 use crate::lifecycle::state_directory::StateDirectoryError;
+use crate::text::shell_word;
 
 use super::StartFailure;
 use super::causes::causes;
@@ -36,21 +38,11 @@ pub fn naming(text: &str, options: &config::Options) -> String {
         return text.to_owned();
     };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let path = quoted(&path.display().to_string());
+    let path = shell_word(&path.display().to_string());
     text.replace(
         "`matterbot ledger ",
         &format!("`matterbot --config {path} ledger "),
     )
-}
-
-/// `word` as a shell takes it for one.
-fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "/._-+@:,".contains(character);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// The state directory cannot be used.
@@ -122,15 +114,55 @@ fn directory_advice(path: &Path, error: &io::Error) -> Option<String> {
                 "the path has to lead to a directory, and not by a symbolic link at its end: mend it, {elsewhere}"
             )
         }
-        Errno::ACCESS | Errno::PERM => format!(
-            "the bot runs as user id {us}: type `sudo install -d -m 0750 -o {us} {shown}`, {elsewhere}"
-        ),
+        Errno::ACCESS | Errno::PERM => match owner_advice(path) {
+            Some(advice) => advice,
+            None => format!(
+                "the bot runs as user id {us}: type `sudo install -d -m 0750 -o {us} {shown}`, {elsewhere}"
+            ),
+        },
         Errno::ROFS => {
             format!("mount it for writing, {elsewhere}")
         }
         _ => return None,
     };
     Some(advice)
+}
+
+/// What a person has to do who is not the owner of the directory at `path`, which exists: it is not taken from its owner,
+/// whose bot would not start any more.
+fn owner_advice(path: &Path) -> Option<String> {
+    let owner = match path.symlink_metadata() {
+        Ok(metadata) => metadata.uid(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Some(
+                "a directory above it lets this user not in: type it with sudo, or as the user that runs the bot (`sudo -u \
+                 USER …`)"
+                    .to_owned(),
+            );
+        }
+        Err(_) => return None,
+    };
+    (owner != us()).then(|| {
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let (user, word) = named(owner, &passwd);
+        format!(
+            "the directory belongs to {user}: type it as that user (`sudo -u {word} …`), or name another directory in \
+             Lifecycle.state_dir"
+        )
+    })
+}
+
+/// The user with this id, and how sudo takes it, by the text of passwd(5).
+fn named(id: u32, passwd: &str) -> (String, String) {
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then_some(name)
+    });
+    match name {
+        Some(name) => (name.to_owned(), name.to_owned()),
+        None => (format!("user id {id}"), format!("'#{id}'")),
+    }
 }
 
 /// What a person has to do about a file of ours in the state directory that cannot be opened.
@@ -141,6 +173,9 @@ fn file_advice(path: &Path, error: &io::Error) -> Option<String> {
             "it has to be a file of the bot's own: move {shown} away"
         )),
         Errno::ACCESS | Errno::PERM => {
+            if let Some(advice) = path.parent().and_then(owner_advice) {
+                return Some(advice);
+            }
             // What is not there yet is to be made in its directory.
             let (barrier, mode) = match path.symlink_metadata() {
                 Ok(_) => (path, "u+rw"),
@@ -160,6 +195,14 @@ fn file_advice(path: &Path, error: &io::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_named_as_sudo_knows_it() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nmatterbot:x:998:997::/:/bin/false\n";
+        let is = |name: &str, word: &str| (name.to_owned(), word.to_owned());
+        assert_eq!(named(998, passwd), is("matterbot", "matterbot"));
+        assert_eq!(named(7, passwd), is("user id 7", "'#7'"));
+    }
 
     #[test]
     fn advice_names_the_configuration_that_was_named() {

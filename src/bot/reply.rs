@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::audit::Trouble;
 use crate::command::role::Denied;
-use crate::text::{inline_code, neutralise};
+use crate::text::{inline_code, neutralise, without_channel_mentions};
 use crate::timestamp::Timestamp;
 
 use super::restart::{Manner, Return};
@@ -28,7 +28,7 @@ pub use module::{
     module_failed, no_indicator, not_loaded, not_ready, rest_as_file, text_as_file, unavailable,
 };
 pub use reload::{modules_not_loaded, not_reloaded, reload_usage, reload_verdict, reloaded};
-pub use report::{help, help_on, help_unknown, status, status_unknown};
+pub use report::{Facts, LATELY, help, help_on, help_unknown, status, status_unknown};
 pub use welcome::welcome;
 
 /// `duration` as a person would say it: the two greatest units.
@@ -65,10 +65,28 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// So many characters of a word that somebody else chose are shown.
+const LONGEST_WORD: usize = 100;
+
+/// A word that somebody else chose, as code. It is shown in part if it is long: where a post has to be split, the end of
+/// a long one would stand outside of the code, and ping whom it names.
+fn quoted(word: &str) -> String {
+    let mut shown: String = word.chars().take(LONGEST_WORD).collect();
+    if word.chars().nth(LONGEST_WORD).is_some() {
+        shown.push('…');
+    }
+    code(&shown)
+}
+
+/// A text that somebody else wrote, whole and as code; not even the end of a cut one pings a channel.
+fn code(text: &str) -> String {
+    without_channel_mentions(&inline_code(text))
+}
+
 /// The command that is asked for, as a word with a sigil.
 fn command(ticket: &Ticket) -> String {
     let word = ticket.invocation.word.trim_start_matches(['@', '!']);
-    inline_code(&format!("@{word}"))
+    quoted(&format!("@{word}"))
 }
 
 /// The asker may not; one sentence that names nothing that he may not know.
@@ -237,7 +255,7 @@ fn cut_off(commands: &[String]) -> String {
     let (named, more) = commands.split_at(commands.len().min(NAMED));
     let mut words: Vec<String> = named
         .iter()
-        .map(|name| inline_code(&format!("@{name}")))
+        .map(|name| quoted(&format!("@{name}")))
         .collect();
     if !more.is_empty() {
         words.push(format!("{} more", more.len()));
@@ -255,7 +273,7 @@ pub fn interrupted(word: &str, is_restart: bool) -> String {
     if is_restart {
         return "I was interrupted before the restart was prepared; I am up again.".to_owned();
     }
-    let command = inline_code(word);
+    let command = quoted(word);
     format!(
         "I was interrupted while {command} ran. I do not know how much of it took effect; please check, and ask again."
     )
@@ -368,6 +386,14 @@ mod tests {
         assert_eq!(cut_off(&names(1)), "`@help` was");
         assert_eq!(cut_off(&names(3)), "`@help`, `@help` and `@help` were");
         assert!(cut_off(&names(8)).ends_with("`@help` and 3 more were"));
+    }
+
+    #[test]
+    fn a_long_word_is_shown_in_part() {
+        let long = format!("{}@all", "a".repeat(16_360));
+        assert_eq!(quoted(&long), format!("`{}…`", "a".repeat(100)));
+        assert_eq!(quoted("äb"), "`äb`");
+        assert_eq!(quoted("x @all"), "`x @\u{200b}all`");
     }
 
     #[test]

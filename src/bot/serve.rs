@@ -250,12 +250,11 @@ async fn by_person(context: &Context, ticket: &Ticket) -> Result<bool, ApiError>
     let Some(identity) = context.identity() else {
         return Ok(true);
     };
-    let mut posts = [(*ticket.post).clone()];
+    let mut post = (*ticket.post).clone();
     let api = context.api_for(ticket);
     Authors::default()
-        .mark(api, identity.me, &mut posts)
+        .mark(api, identity.me, vec![&mut post])
         .await?;
-    let [post] = posts;
     Ok(author(&post, identity.me) == Author::Edited)
 }
 

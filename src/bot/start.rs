@@ -281,6 +281,7 @@ impl Bot {
             origin: launch.origin,
             strict: launch.strict,
             starts: estate.starts,
+            earlier: estate.earlier,
             without_stores: ground.without_stores,
             notify: Notify::of_process(),
             reloading: tokio::sync::Mutex::default(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::config::{self, Environment};
 use crate::ledger::{self, Run};
 use crate::lifecycle::state_directory::{DiskSpace, Holder, StateDirectory, StateDirectoryError};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, print_json};
 use crate::lifecycle::{ExitStatus, marker};
 use crate::timestamp::Timestamp;
 
@@ -30,7 +30,7 @@ Exit status:
   0   it runs and serves
   1   it runs, and does not serve: the reason is said
   3   it does not run
-  4   that cannot be told: the state directory cannot be read
+  4   that cannot be told: the configuration or the state directory cannot be read
   78  the configuration does not say where the state directory is";
 
 /// The arguments of `matterbot status`.
@@ -95,8 +95,16 @@ enum RestartMarker {
 /// The configuration or the state directory cannot be read.
 pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatus, StartFailure> {
     let path = config::find(options.path.as_deref()).map_err(StartFailure::configuration)?;
-    let path = config::state_directory(&path, &Environment::of_process())
-        .map_err(StartFailure::configuration)?;
+    let path = config::state_directory(&path, &Environment::of_process()).map_err(|invalid| {
+        let failure = StartFailure::configuration(invalid);
+        match config::is_denied(&path) {
+            true => StartFailure {
+                status: ExitStatus::Unknown,
+                ..failure
+            },
+            false => failure,
+        }
+    })?;
     let (exists, mut survey) = survey(&path).map_err(|error| StartFailure {
         status: ExitStatus::Unknown,
         ..unreadable(error).into()
@@ -104,7 +112,7 @@ pub fn run(options: &config::Options, arguments: &Arguments) -> Result<ExitStatu
     let error = survey.ledger.error.take();
     survey.ledger.error = error.map(|error| refusal::naming(&error, options));
     if arguments.json {
-        print(serde_json::to_string(&survey)?);
+        print_json(&survey)?;
     } else if exists {
         print(text::survey(&survey, Timestamp::now()));
     } else {

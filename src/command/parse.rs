@@ -208,10 +208,9 @@ impl Vocabulary {
     ) -> Option<Target> {
         // Nearly all words are talk: they are let go by with as little work as possible.
         let word = in_lower_case(word);
-        if self.help_words.iter().any(|help| *help == *word) {
-            return Some(Target::Builtin(Builtin::Help));
-        }
-        let target = if self.is_map(&word) {
+        let target = if self.help_words.iter().any(|help| *help == *word) {
+            Target::Builtin(Builtin::Help)
+        } else if self.is_map(&word) {
             Target::Builtin(Builtin::Map)
         } else if is_bind(&word) && !self.is_ours(&word) {
             Target::Bind
@@ -228,6 +227,48 @@ impl Vocabulary {
     #[must_use]
     pub fn word(&self, builtin: Builtin) -> String {
         self.word_with('@', builtin)
+    }
+
+    /// The words for help, sigils included.
+    #[must_use]
+    pub fn help_words(&self) -> &[String] {
+        &self.help_words
+    }
+
+    /// Whether `word`, with any sigil or none, is a word of `builtin`.
+    #[must_use]
+    pub fn is_word_of(&self, builtin: Builtin, word: &str) -> bool {
+        let word = word.trim_start_matches(SIGILS).to_lowercase();
+        let mut words = self.words_of(builtin);
+        words.any(|known| without_sigil(known) == word)
+    }
+
+    /// Whether the word under which `builtin` is typed here is a command with the sigil only that it has.
+    #[must_use]
+    pub fn has_one_sigil(&self, builtin: Builtin) -> bool {
+        let (word, whole) = (self.word(builtin), self.whole_words(builtin));
+        let twins = whole
+            .iter()
+            .filter(|twin| without_sigil(twin) == without_sigil(&word));
+        twins.count() == 1
+    }
+
+    /// The words of `builtin` that count with the sigil that they have, if it has such.
+    fn whole_words(&self, builtin: Builtin) -> Vec<&String> {
+        if builtin == Builtin::Help {
+            return self.help_words.iter().collect();
+        }
+        let named = self.map_words.iter();
+        let named = named.filter(|(_, named)| *named == builtin);
+        named.map(|(word, _)| word).collect()
+    }
+
+    /// All words of `builtin`, some with a sigil and some without.
+    fn words_of(&self, builtin: Builtin) -> impl Iterator<Item = &String> {
+        let named = self.names.iter();
+        let named = named.filter(move |(_, named)| *named == builtin);
+        let whole = self.whole_words(builtin).into_iter();
+        whole.chain(named.map(|(word, _)| word))
     }
 
     /// At most three words that `word` may have meant, the nearest first, all of commands in `allowed` or among `others`.
@@ -251,13 +292,7 @@ impl Vocabulary {
     }
 
     fn word_with(&self, sigil: char, builtin: Builtin) -> String {
-        let words: Vec<&String> = if builtin == Builtin::Help {
-            self.help_words.iter().collect()
-        } else {
-            let named = self.map_words.iter();
-            let named = named.filter(|(_, named)| *named == builtin);
-            named.map(|(word, _)| word).collect()
-        };
+        let words = self.whole_words(builtin);
         let fitting = words.iter().find(|word| word.starts_with(sigil));
         if let Some(word) = fitting.or(words.first()) {
             return (*word).clone();
@@ -300,8 +335,13 @@ impl Vocabulary {
 
     /// Whether `word`, in lower case, is about binds or feeds.
     fn is_list_word(&self, word: &str) -> bool {
-        self.map_words.iter().any(|(known, _)| known == word)
-            || self.feed_words.iter().any(|known| known == word)
+        self.map_words.iter().any(|(known, _)| known == word) || self.is_feed_word(word)
+    }
+
+    /// Whether `word`, in lower case, is about feeds.
+    #[must_use]
+    pub fn is_feed_word(&self, word: &str) -> bool {
+        self.feed_words.iter().any(|known| known == word)
     }
 }
 

@@ -17,7 +17,7 @@ use super::table::{self, Builtin, Role};
 use crate::mattermost::model::User;
 
 /// The role word of guest accounts.
-const GUEST: &str = "system_guest";
+pub const GUEST: &str = "system_guest";
 
 /// Role words that a server gives to everybody; listed as a role they would admit everybody, so they admit nobody.
 pub const CATCH_ALL: [&str; 2] = ["system_user", GUEST];

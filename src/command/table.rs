@@ -19,6 +19,20 @@ pub enum Builtin {
     Reload,
     /// The last decisions about commands.
     Audit,
+    /// Starts a companion.
+    Start,
+    /// Stops a companion.
+    Stop,
+    /// Closes the breaker of a companion.
+    Reset,
+}
+
+impl Builtin {
+    /// Whether it is about companions alone, which nobody keeps in this version: help is silent about it.
+    #[must_use]
+    pub const fn needs_ward(self) -> bool {
+        matches!(self, Self::Start | Self::Stop | Self::Reset)
+    }
 }
 
 /// What a command asks of the person who types it; a greater role may all that a lesser one may.
@@ -52,7 +66,7 @@ pub struct Row {
 }
 
 /// All built-ins, in the order in which `@help` lists them.
-pub const TABLE: [Row; 8] = [
+pub const TABLE: [Row; 11] = [
     Row {
         builtin: Builtin::Help,
         name: "help",
@@ -125,7 +139,26 @@ pub const TABLE: [Row; 8] = [
         lifecycle: false,
         local: false,
     },
+    of_companion(Builtin::Start, "start", "start a service that I look after"),
+    of_companion(Builtin::Stop, "stop", "stop a service that I look after"),
+    of_companion(
+        Builtin::Reset,
+        "reset",
+        "let a service that crashed too often start again",
+    ),
 ];
+
+const fn of_companion(builtin: Builtin, name: &'static str, summary: &'static str) -> Row {
+    Row {
+        builtin,
+        name,
+        arguments: "NAME",
+        role: Role::Operator,
+        summary,
+        lifecycle: true,
+        local: false,
+    }
+}
 
 // Each row stands where `row` looks for it; this is checked when the program is compiled.
 const _: () = {
@@ -149,6 +182,9 @@ pub const fn row(builtin: Builtin) -> &'static Row {
         Builtin::Unbind => &ROWS[5],
         Builtin::Reload => &ROWS[6],
         Builtin::Audit => &ROWS[7],
+        Builtin::Start => &ROWS[8],
+        Builtin::Stop => &ROWS[9],
+        Builtin::Reset => &ROWS[10],
     }
 }
 

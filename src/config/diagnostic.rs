@@ -95,6 +95,15 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 impl Invalid {
+    /// Whether the token is among what is wrong.
+    #[must_use]
+    pub fn is_about_token(&self) -> bool {
+        let mut errors = self.diagnostics.iter();
+        errors.any(|diagnostic| {
+            diagnostic.severity == Severity::Error && diagnostic.key == super::token::KEY
+        })
+    }
+
     /// The file itself is the matter.
     pub(super) fn of_file(file: &Path, message: impl Into<String>, help: &str) -> Self {
         Self::one(file, None, message.into(), Some(help.to_owned()))

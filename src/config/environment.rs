@@ -10,6 +10,8 @@ use crate::secret::Secret;
 pub struct Environment {
     /// `CREDENTIALS_DIRECTORY`: where systemd puts the credentials of the unit (systemd.exec(5)).
     pub credentials_directory: Option<PathBuf>,
+    /// A file that holds the token as a credential does, where systemd has handed none over; no variable gives it.
+    pub credential: Option<PathBuf>,
     /// `MATTERBOT_TOKEN`: the token itself.
     pub token: Option<Secret>,
     /// `STATE_DIRECTORY`: the state directories of the unit, separated by colons (systemd.exec(5)).
@@ -23,12 +25,23 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The same with a token that no server knows: for whoever reads the configuration and needs none, where the real one
+    /// comes from elsewhere.
+    #[must_use]
+    pub fn with_any_token(self) -> Self {
+        Self {
+            token: Some(Secret::new("unknown")),
+            ..self
+        }
+    }
+
     /// The variables of this process. This is their only reader.
     #[must_use]
     pub fn of_process() -> Self {
         let path = |name| std::env::var_os(name).map(PathBuf::from);
         Self {
             credentials_directory: path("CREDENTIALS_DIRECTORY"),
+            credential: None,
             token: std::env::var_os("MATTERBOT_TOKEN")
                 .map(|token| Secret::new(token.to_string_lossy())),
             state_directory: std::env::var_os("STATE_DIRECTORY"),

@@ -68,7 +68,8 @@ pub(super) fn read(path: &Path) -> Result<File, Invalid> {
                     "the user with the id {} may not read this file",
                     rustix::process::geteuid().as_raw()
                 ),
-                "give the file to the user that runs the bot",
+                "to look, type it with sudo, or as the user that runs the bot (`sudo -u USER …`); to run the bot with it, \
+                 give the file to that user",
             ),
             _ => (
                 format!("this file cannot be read: {error}"),

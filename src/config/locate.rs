@@ -58,10 +58,18 @@ pub(super) fn locate(text: &str) -> Result<Places, Unreadable> {
     refuse_control_characters(text)?;
     let mut reading = Reading::new(text);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| Unreadable {
-            position: reading.lines.at(*error.marker()),
-            message: format!("this is not YAML: {}", error.info()),
-            help: tab_help(text, error.marker().line()),
+        let (event, span) = event.map_err(|error| {
+            let found = reading.lines.at(*error.marker());
+            let colon = lacks_colon(error.info()).then(|| without_colon(text, found));
+            let colon = colon.flatten();
+            Unreadable {
+                position: colon.unwrap_or(found),
+                message: format!("this is not YAML: {}", error.info()),
+                help: colon.map_or_else(
+                    || tab_help(text, found.line),
+                    |_| Some("write a colon and a space behind a key".to_owned()),
+                ),
+            }
         })?;
         reading
             .take(event, span)
@@ -336,6 +344,30 @@ impl Lines {
             column: marker.col() + 1,
         })
     }
+}
+
+/// Whether the parser found, where it says so, that something before had to be a key.
+fn lacks_colon(info: &str) -> bool {
+    info.contains("expect ':'") || info.contains("did not find expected key")
+}
+
+/// Where the last line before `found` that says anything begins, if no colon stands in it.
+fn without_colon(text: &str, found: Position) -> Option<Position> {
+    let lines = text.lines().take(found.line).enumerate();
+    let mut lines = lines.collect::<Vec<_>>().into_iter().rev();
+    let (index, line) = lines.find_map(|(index, line)| {
+        let before = match index + 1 == found.line {
+            true => line.chars().take(found.column - 1).collect(),
+            false => line.to_owned(),
+        };
+        let says = !before.trim().is_empty() && !before.trim_start().starts_with('#');
+        says.then_some((index, before))
+    })?;
+    let indentation = line.chars().count() - line.trim_start().chars().count();
+    (!line.contains(':')).then_some(Position {
+        line: index + 1,
+        column: indentation + 1,
+    })
 }
 
 /// The commonest reason of all.

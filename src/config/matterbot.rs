@@ -12,7 +12,7 @@ use crate::id::ChannelId;
 use super::section::Section;
 use super::server::{self, API_PATH};
 use super::token::TokenSource;
-use super::{rename, roles, token};
+use super::{rename, roles, token, words};
 use crate::lifecycle::supervisor::ServiceManager;
 use crate::logging::LogTarget;
 use crate::secret::Secret;
@@ -156,6 +156,7 @@ pub(super) fn read(
     let botoperators = roles::read(section, "botoperators");
     roles::anybody(section, &botadmins, &botoperators);
     let feedmap = section.file("feedmap");
+    let lifecyclecmds = rename::read(section);
     let matterbot = Matterbot {
         host: server::host(section),
         port: u16::try_from(section.whole("port", 443, 1..=65535)).unwrap_or(443),
@@ -178,13 +179,10 @@ pub(super) fn read(
         feedmap: feedmap
             .clone()
             .unwrap_or_else(|| section.relative("feedmap.json")),
-        helpcmds: section.words("helpcmds", &["!help", "@help"]),
-        mapcmds: section.words(
-            "mapcmds",
-            &["!bind", "@bind", "!unbind", "@unbind", "!map", "@map"],
-        ),
+        helpcmds: words::help(section, &lifecyclecmds),
+        mapcmds: words::mapping(section),
         feedcmds: section.words("feedcmds", &FEED_COMMANDS),
-        lifecyclecmds: rename::read(section),
+        lifecyclecmds,
         feedmode: section.choice(
             "feedmode",
             FeedMode::Admin,

@@ -3,7 +3,7 @@
 use super::diagnostic::Severity;
 use super::notes::Text;
 use super::section::Section;
-use crate::command::role::CATCH_ALL;
+use crate::command::role::{CATCH_ALL, GUEST};
 use crate::id::UserId;
 
 /// The other roles that an account can have on a whole server (`model/role.go`).
@@ -31,9 +31,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, key: &str) -> Vec<String> {
         let lower = entry.to_lowercase();
         let mut words = lower.split(|character: char| !is_of_role(character));
         if let Some(role) = words.find(|word| CATCH_ALL.contains(word)) {
-            let text = Text::new(format!(
-                "everybody has the role {role}: the whole server would be admitted"
-            ));
+            let text = Text::new(match role {
+                GUEST => format!("every guest has the role {role}, and no guest is ever admitted"),
+                _ => format!("everybody has the role {role}: the whole server would be admitted"),
+            });
             section.notes.value(
                 Severity::Error,
                 &path,

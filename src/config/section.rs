@@ -156,6 +156,19 @@ impl<'s, 'n> Section<'s, 'n> {
         self.notes.value(Severity::Warning, &path, text);
     }
 
+    /// Notes a warning at the item at `index` of the list `key`; at the whole value where that is no list.
+    pub(super) fn warning_at(&mut self, key: &str, index: usize, text: Text) {
+        let is_list = matches!(
+            self.tree.and_then(|tree| tree.get(key)),
+            Some(Tree::List(_))
+        );
+        let path = match is_list {
+            true => self.item_path(key, index),
+            false => self.path_of(key),
+        };
+        self.notes.value(Severity::Warning, &path, text);
+    }
+
     /// The path of the item at `index` of the list `key`.
     pub(super) fn item_path(&self, key: &str, index: usize) -> KeyPath {
         let mut path = self.path_of(key);

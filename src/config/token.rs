@@ -12,6 +12,12 @@ use super::notes::Text;
 use super::section::{Section, is_placeholder};
 use crate::secret::Secret;
 
+/// Where systemd finds the token of a host's service; `install` tells people to put it there.
+pub const CREDENTIAL: &str = "/etc/credstore/matterbot.token";
+
+/// The key of the token.
+pub(super) const KEY: &str = "Matterbot.password";
+
 /// The longest credential that is read, in bytes; systemd allows more, but no token needs it.
 const LONGEST: usize = 4096;
 
@@ -84,12 +90,7 @@ pub(super) fn read(
         let text =
             Text::new("is missing, and neither a credential nor MATTERBOT_TOKEN gives the token");
         section.error_at_section("password", text.help(help));
-    } else if let (Some(token), Err(why)) = (password, accept(&token)) {
-        let why = if is_placeholder(&token) {
-            "is still the placeholder"
-        } else {
-            why
-        };
+    } else if let (Some(_), Err(why)) = (password, accept(&token)) {
         section.error("password", Text::new(why).help(help));
     }
     (Secret::new(token), TokenSource::File)
@@ -99,7 +100,9 @@ fn credential(
     section: &mut Section<'_, '_>,
     environment: &Environment,
 ) -> Option<(Secret, TokenSource)> {
-    let path = environment.credentials_directory.as_ref()?.join("token");
+    let directory = environment.credentials_directory.as_ref();
+    let path = directory.map(|directory| directory.join("token"));
+    let path = path.or_else(|| environment.credential.clone())?;
     let token = match fs::read(&path) {
         Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "\0".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -129,13 +132,15 @@ fn credential(
 fn elsewhere(section: &mut Section<'_, '_>, text: Text) {
     section
         .notes
-        .push(Severity::Error, None, "Matterbot.password".to_owned(), text);
+        .push(Severity::Error, None, KEY.to_owned(), text);
 }
 
 /// Whether a header can carry `token`; the reason never shows it.
 fn accept(token: &str) -> Result<(), &'static str> {
     if token.is_empty() {
         Err("is empty")
+    } else if is_placeholder(token) {
+        Err("is still the placeholder")
     } else if token.len() > LONGEST || !token.chars().all(|character| character.is_ascii_graphic())
     {
         Err("is no token: a token has only letters, digits and signs, and no spaces")

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::config::CREDENTIAL;
+
 /// The unit's name.
 pub const UNIT: &str = "matterbot.service";
 
@@ -130,7 +132,7 @@ impl Layout {
             host: Some(Host {
                 sysusers: PathBuf::from("/etc/sysusers.d/matterbot.conf"),
                 tmpfiles: PathBuf::from("/etc/tmpfiles.d/matterbot.conf"),
-                credential: PathBuf::from("/etc/credstore/matterbot.token"),
+                credential: PathBuf::from(CREDENTIAL),
                 modules: ModuleUnits::of_host(),
             }),
         }

@@ -5,6 +5,7 @@ mod modules;
 use std::path::Path;
 
 use crate::module::user;
+use crate::text::shell_word;
 
 use super::facts::{Facts, Found, Program};
 use super::layout::{MARK, SYSUSERS, Scope, TMPFILES, UNIT};
@@ -32,6 +33,11 @@ pub enum Refusal {
         /// The command lines to move over.
         commands: String,
     },
+    /// What is to be removed is not ours.
+    #[error(
+        "{0} was not written by `matterbot install`: another service has this name, so nothing has been removed"
+    )]
+    Another(String),
     /// Another program has our name.
     #[error(
         "{0} is there already, and no service of ours uses it: move it away, and try again; nothing has been changed"
@@ -102,7 +108,9 @@ pub fn install(facts: &Facts) -> Result<Plan, Refusal> {
 /// # Errors
 /// The unit is somebody else's.
 pub fn uninstall(facts: &Facts, purge: bool) -> Result<Plan, Refusal> {
-    refuse_foreign(facts)?;
+    if let Some(found) = foreign(&facts.units).or_else(|| foreign(&facts.declarations)) {
+        return Err(Refusal::Another(found.path.display().to_string()));
+    }
     let layout = &facts.layout;
     let mut steps = Vec::new();
     if !facts.units.is_empty() {
@@ -253,91 +261,105 @@ fn advice_after_install(facts: &Facts) -> Vec<String> {
     advice
 }
 
+/// What of `found` is somebody else's.
+fn foreign(found: &[Found]) -> Option<&Found> {
+    found.iter().find(|found| !found.text.starts_with(MARK))
+}
+
 fn refuse_foreign(facts: &Facts) -> Result<(), Refusal> {
-    let foreign = |found: &&Found| !found.text.starts_with(MARK);
-    if let Some(unit) = facts.units.iter().find(foreign) {
+    if let Some(unit) = foreign(&facts.units) {
         return Err(Refusal::Foreign {
             path: unit.path.display().to_string(),
-            commands: move_over(facts, unit),
+            commands: commands(&move_over(facts, unit)),
         });
     }
-    match facts.declarations.iter().find(foreign) {
+    match foreign(&facts.declarations) {
         None => Ok(()),
         Some(found) => {
-            let path = found.path.display();
+            let path = word(&found.path);
+            let lines = [
+                format!("mv {path} {path}.old"),
+                format!("{} install", word(&facts.executable)),
+            ];
             Err(Refusal::Foreign {
-                path: path.to_string(),
-                commands: format!(
-                    "  mv {path} {path}.old\n  {} install",
-                    facts.executable.display()
-                ),
+                path: found.path.display().to_string(),
+                commands: commands(&lines),
             })
         }
     }
 }
 
-/// The command lines that put our service into the place of `unit`, with its configuration and binds.
-fn move_over(facts: &Facts, unit: &Found) -> String {
-    let (layout, path) = (&facts.layout, unit.path.display());
-    let user = if layout.scope == Scope::User {
-        " --user"
-    } else {
-        ""
+/// `path` as a shell takes it for one word.
+fn word(path: &Path) -> String {
+    shell_word(&path.to_string_lossy())
+}
+
+fn commands(lines: &[String]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// The command lines that put our service into the place of `unit`, with its configuration, binds and modules.
+fn move_over(facts: &Facts, unit: &Found) -> Vec<String> {
+    let path = word(&unit.path);
+    let user = match facts.layout.scope {
+        Scope::User => " --user",
+        Scope::System => "",
     };
-    let line = |text: &mut String, line: String| {
-        text.push_str("  ");
-        text.push_str(&line);
-        text.push('\n');
-    };
-    let mut text = String::new();
-    if unit.text.trim().is_empty() {
-        line(&mut text, format!("systemctl{user} unmask {UNIT}"));
+    let mut lines = if unit.text.trim().is_empty() {
+        vec![format!("systemctl{user} unmask {UNIT}")]
     } else {
-        line(&mut text, format!("systemctl{user} disable --now {UNIT}"));
-        line(&mut text, format!("mv {path} {path}.old"));
-    }
-    line(&mut text, format!("systemctl{user} daemon-reload"));
-    line(
-        &mut text,
-        format!("{} install{user}", facts.executable.display()),
-    );
-    let directory = unit
-        .text
-        .lines()
-        .find_map(|line| line.strip_prefix("WorkingDirectory="));
+        vec![
+            format!("systemctl{user} disable --now {UNIT}"),
+            format!("mv {path} {path}.old"),
+        ]
+    };
+    lines.push(format!("systemctl{user} daemon-reload"));
+    let install = format!("{} install{user}", word(&facts.executable));
+    lines.push(install.clone());
+    let mut settings = unit.text.lines();
+    let directory = settings.find_map(|line| line.strip_prefix("WorkingDirectory="));
     if let Some(directory) = directory.map(|value| value.trim().trim_start_matches('-')) {
-        line(
-            &mut text,
-            format!("cp {directory}/config.yaml {}", layout.config.display()),
-        );
-        line(
-            &mut text,
-            format!(
-                "cp {directory}/bindmap.json {directory}/feedmap.json {}/",
-                layout.state.display()
-            ),
-        );
-        line(
-            &mut text,
-            format!(
-                "editor {}   # bindmap and feedmap lie in {} now",
-                layout.config.display(),
-                layout.state.display()
-            ),
-        );
-        if let Some(host) = &layout.host {
-            line(
-                &mut text,
-                format!("chown -R matterbot:matterbot {}", layout.state.display()),
-            );
-            line(
-                &mut text,
-                format!("systemd-tmpfiles --create {}", host.tmpfiles.display()),
-            );
-        }
+        lines.extend(take_along(facts, Path::new(directory)));
+        lines.push(format!(
+            "{install}   # once more, for the folders that the configuration names now"
+        ));
     }
-    text.push_str(&format!("  systemctl{user} enable --now {UNIT}"));
-    text
+    lines.push(format!("systemctl{user} enable --now {UNIT}"));
+    lines
+}
+
+/// The command lines that give our service what lies in `directory`. Relative paths in a configuration are relative to
+/// its own folder, so those that lead to what stays have to be written out.
+fn take_along(facts: &Facts, directory: &Path) -> Vec<String> {
+    let layout = &facts.layout;
+    let old = |name: &str| word(&directory.join(name));
+    let set = |key: &str, path: &Path| format!("#   {key}: \"{}\"", path.display());
+    let mut lines = vec![
+        format!("cp {} {}", old("config.yaml"), word(&layout.config)),
+        format!(
+            "cp {} {} {}/",
+            old("bindmap.json"),
+            old("feedmap.json"),
+            word(&layout.state)
+        ),
+        format!("editor {}   # and set:", word(&layout.config)),
+        set("Modules.commanddir", &directory.join("commands")),
+        set("Matterbot.bindmap", &layout.state.join("bindmap.json")),
+        set("Matterbot.feedmap", &layout.state.join("feedmap.json")),
+        "#   every other path that is relative, such as logfile: as an absolute one".to_owned(),
+    ];
+    if let Some(host) = &layout.host {
+        lines.push(format!(
+            "chown -R matterbot:matterbot {}",
+            word(&layout.state)
+        ));
+        lines.push(format!(
+            "systemd-tmpfiles --create {}",
+            word(&host.tmpfiles)
+        ));
+    }
+    lines
 }
 
 #[cfg(test)]

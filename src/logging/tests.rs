@@ -10,6 +10,10 @@ fn an_event_cannot_make_a_second_line() {
     );
     assert_eq!(one_line("ä €\n".as_bytes()), "ä €\n".as_bytes());
     assert_eq!(one_line("\u{9b}31m\n".as_bytes()), b"\\u{9b}31m\n");
+    assert_eq!(
+        one_line("a\u{202e}b\u{200b}\n".as_bytes()),
+        b"a\\u{202e}b\\u{200b}\n"
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@ struct Prefix<'a> {
     blanked: String,
     /// The width of the prefix; a tab counts four.
     width: usize,
+    /// Whether a list marker is in it.
+    lists: bool,
 }
 
 /// A code fence that is open.
@@ -21,6 +23,10 @@ pub(super) struct Fence {
     info: String,
     /// The width of what stood before the run.
     width: usize,
+    /// How far lines of the list item are indented that the fence began, if it began one.
+    item: Option<usize>,
+    /// Whether it was opened anew, outside of what it began in.
+    reopened: bool,
 }
 
 impl Fence {
@@ -39,6 +45,8 @@ impl Fence {
             run: run.to_owned(),
             info: info.to_owned(),
             width: prefix.width,
+            item: prefix.lists.then_some(prefix.width),
+            reopened: false,
         })
     }
 
@@ -60,9 +68,26 @@ impl Fence {
                 .is_some_and(|rest| rest.trim().is_empty())
     }
 
-    /// Whether `line` ends it without closing it, because it stands outside of the quote that the fence is in.
+    /// Whether `line` ends it without closing it, because it stands outside of the quote or the list item that the fence
+    /// is in.
     pub(super) fn is_left_by(&self, line: &str) -> bool {
-        self.is_quoted() && !line.trim_start().starts_with('>')
+        if self.is_quoted() {
+            return !line.trim_start().starts_with('>');
+        }
+        let indentation = line
+            .chars()
+            .map_while(|character| match character {
+                ' ' => Some(1),
+                '\t' => Some(4),
+                _ => None,
+            })
+            .sum::<usize>();
+        !line.trim().is_empty() && self.item.is_some_and(|item| indentation < item)
+    }
+
+    /// The line that closes it where it is left without one, if it is not what it is in that ends it there.
+    pub(super) fn closing_where_left(&self) -> Option<String> {
+        (self.reopened && !self.is_quoted()).then(|| self.closing())
     }
 
     /// The line that opens it anew at the start of another post.
@@ -88,6 +113,7 @@ impl Fence {
             self.prefix.truncate(3);
         }
         self.width = self.prefix.chars().count();
+        self.reopened = true;
         self
     }
 
@@ -119,6 +145,7 @@ fn prefix(line: &str) -> Prefix<'_> {
         rest: line,
         blanked: String::new(),
         width: 0,
+        lists: false,
     };
     loop {
         let marker = marker_length(prefix.rest);
@@ -139,6 +166,7 @@ fn prefix(line: &str) -> Prefix<'_> {
                 prefix.width += 1;
             }
             _ => {
+                prefix.lists |= taken != " ";
                 prefix.blanked.extend(std::iter::repeat_n(' ', marker));
                 prefix.width += marker;
             }
@@ -166,5 +194,38 @@ fn marker_length(text: &str) -> usize {
             if is_marker { digits + 1 } else { 0 }
         }
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::split;
+
+    /// The lines of each part that stand in a fence, by a reader that is not ours.
+    fn code(parts: &[String]) -> String {
+        use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+        let (mut code, mut inside) = (String::new(), false);
+        for event in parts.iter().flat_map(|part| Parser::new(part)) {
+            match event {
+                Event::Start(Tag::CodeBlock(_)) => inside = true,
+                Event::End(TagEnd::CodeBlock) => inside = false,
+                Event::Text(text) if inside => code.push_str(&text),
+                _ => {}
+            }
+        }
+        code.retain(|character| !character.is_whitespace());
+        code
+    }
+
+    #[test]
+    fn a_fence_that_nobody_closes_ends_with_its_list_item() {
+        for lines in [1, 4, 12, 40] {
+            let inner = "  code in the item\n".repeat(lines);
+            let after = "words behind the list\n".repeat(12);
+            let text = format!("- ```\n{inner}{after}");
+            let parts = split(&text, 120);
+            assert_eq!(code(&parts), code(&[text]), "{parts:#?}");
+            assert!(parts.iter().all(|part| part.chars().count() <= 120));
+        }
     }
 }

@@ -8,8 +8,9 @@
 //!          └── header and separator ──▶ Table ── a line without a bar ───────┘
 //! ```
 //!
-//! Where a part ends inside a fence, the fence is closed there and opened again in the next part; inside a table, the
-//! next part begins with the header. A line is cut only if it is too long for a part of its own.
+//! A list item ends as a quote does. Where a part ends inside a fence, the fence is closed there and opened again in the
+//! next part; inside a table, the next part begins with the header. A line is cut only if it is too long for a part of its
+//! own.
 
 use std::iter::Peekable;
 use std::str::Lines;
@@ -153,7 +154,11 @@ impl Splitter {
                 self.row(line)
             }
             Block::Plain | Block::Fence(_) | Block::Table(_) => {
-                self.block = Block::Plain;
+                if let Block::Fence(fence) = std::mem::replace(&mut self.block, Block::Plain)
+                    && let Some(closing) = fence.closing_where_left()
+                {
+                    self.append(&closing);
+                }
                 self.plain(line, lines);
             }
         }

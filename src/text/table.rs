@@ -36,7 +36,12 @@ pub(super) fn cut_row(row: &str, room: usize) -> Option<Vec<String>> {
     for (column, cell) in cells.iter().enumerate() {
         let mut rest = cell.trim();
         loop {
-            let (piece, after) = take(rest, builder.budget - builder.used);
+            let (mut piece, mut after) = take(rest, builder.budget - builder.used);
+            let in_word = !after.is_empty() && !piece.ends_with(char::is_whitespace);
+            if in_word && builder.used > 0 && rest.chars().count() <= builder.budget {
+                rows.push(builder.finish());
+                (piece, after) = (rest, "");
+            }
             builder.put(column, piece);
             rest = after.trim_start();
             if rest.is_empty() {
@@ -119,4 +124,16 @@ fn cells(row: &str) -> Vec<&str> {
         _ => {}
     }
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_fits_the_next_row_is_not_cut() {
+        let (one, two) = ("a".repeat(30), "b".repeat(30));
+        let rows = cut_row(&format!("| {one} | {two} |"), 50).unwrap();
+        assert_eq!(rows, [format!("| {one} | |"), format!("| | {two} |")]);
+    }
 }

@@ -342,12 +342,13 @@ async fn a_check_warns_of_binds_that_cannot_be_called() {
     let dice = home.path().join("commands/Dice");
     fs::create_dir_all(&dice).unwrap();
     fs::write(dice.join("command.py"), "").unwrap();
-    let map = r#"{"dice": {"binds": ["@dice", "@Status"], "chans": []}, "gone": {"binds": ["@gone", "@map"]}}"#;
+    let map = r#"{"dice": {"binds": ["@dice", "@Status"], "chans": []}, "gone": {"binds": ["@gone", "@map", "@Sub"]}}"#;
     fs::write(&file, map).unwrap();
     let warnings = checked().await;
     for warning in [
         "warning: the module dice is bound to @Status, which is a command of the bot itself",
         "warning: the module gone is bound to @map, which is a command of the bot itself",
+        "warning: the module gone is bound to @Sub, which is a word for feeds: nobody answers to it in this version",
         "/bindmap.json names modules that have no folder below ",
         "their entries are kept: gone\n",
     ] {

@@ -118,6 +118,19 @@ async fn words_of_the_configuration_replace_ours() {
         help.contains("`@bot-restart [bot]`") && !help.contains("`@restart"),
         "{help}"
     );
+    assert!(
+        help.contains("`!` does as well as `@`, but for `!hilfe`"),
+        "{help}"
+    );
+    for message in ["!hilfe hilfe", "!hilfe !hilfe", "!hilfe @hilfe"] {
+        let help = olga.asks(lab, message).await.outcome().await;
+        assert!(help.starts_with("`!hilfe [word]`: "), "{message}: {help}");
+    }
+    let unknown = olga.asks(lab, "!hilfe nonsense").await.outcome().await;
+    assert!(
+        unknown.ends_with("`!hilfe` lists those that you can."),
+        "{unknown}"
+    );
     let denied = scenario.pat.asks(lab, "@bot-restart").await;
     assert_eq!(
         denied.outcome().await,
@@ -125,4 +138,24 @@ async fn words_of_the_configuration_replace_ours() {
     );
     scenario.finish(&mut bot).await;
     assert_eq!(bot.starts(), 1);
+}
+
+#[tokio::test]
+async fn a_word_of_any_length_pings_nobody() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let long = format!("{}@all", "a".repeat(16_360));
+    for (command, beginning) in [
+        ("@status", "I know nothing named `aaa"),
+        ("@help", "There is no command `aaa"),
+    ] {
+        let message = format!("{command} {long}");
+        let answer = scenario.pat.asks(&scenario.lab, &message).await;
+        let answer = answer.outcome().await;
+        assert!(
+            answer.starts_with(beginning) && answer.chars().count() < 300,
+            "{answer}"
+        );
+    }
+    scenario.finish(&mut bot).await;
 }

@@ -31,6 +31,7 @@ mod late;
 mod ledger;
 mod logging;
 mod marker;
+mod mentions;
 mod migrating;
 mod missed;
 mod module_host;

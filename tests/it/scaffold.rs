@@ -116,3 +116,24 @@ fn what_is_there_is_left_alone_and_a_bad_name_is_refused() {
         assert_eq!(output.status.code(), Some(64), "{name}: {output:?}");
     }
 }
+
+#[test]
+fn a_module_has_no_word_of_the_bot_and_needs_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["restart", "help", "stop", "feeds"] {
+        let output = new_module(folder.path(), &[name]);
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("is a word of the bot itself"), "{said}");
+    }
+    let config = folder.path().join("config.yaml");
+    std::fs::write(&config, "Modules: {commanddir: commands}\n").unwrap();
+    let output = command(PROGRAM)
+        .arg("--config")
+        .arg(&config)
+        .args(["module", "new", "echo"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(folder.path().join("commands/echo/command.py").exists());
+}

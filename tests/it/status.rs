@@ -41,6 +41,21 @@ async fn status_is_answered_however_it_is_written() {
 }
 
 #[tokio::test]
+async fn status_counts_the_starts_of_the_last_day() {
+    let scenario = Scenario::start().await;
+    let mut bot = BotUnderTest::serving(&scenario, json!({})).await;
+    let restart = scenario.olga.asks(&scenario.lab, "@restart").await;
+    restart.outcome().await;
+    let answer = scenario.pat.asks(&scenario.lab, "@status").await;
+    let answer = answer.outcome().await;
+    assert!(
+        answer.contains("\n- Starts: 2 times in the last 24 h"),
+        "{answer}"
+    );
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
 async fn what_only_looks_like_a_command_is_none() {
     let scenario = Scenario::start().await;
     let mut bot = BotUnderTest::serving(&scenario, json!({})).await;

@@ -26,6 +26,7 @@ async fn nobody_reading_is_no_reason_to_fail_or_to_panic() {
         (&home, &["check"][..], 0),
         (&home, &["check", "--online"], 0),
         (&home, &["status"], 3),
+        (&home, &["status", "--strict"], 64),
         (&home, &["ledger", "restore"], 0),
         (&home, &["--help"], 0),
         (&wrong, &["check"], 78),
@@ -65,4 +66,18 @@ async fn a_result_that_could_not_be_written_is_an_error() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains("No space left"), "{arguments:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn names_of_others_give_a_terminal_no_orders() {
+    let home = Home::new(&Settings::alone());
+    let map = r#"{"\u001b[31mred\u009b2J\u202e": {"binds": ["@red"], "chans": []}}"#;
+    std::fs::write(home.path().join("bindmap.json"), map).unwrap();
+    let output = home.output(&["check"]).await;
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(found.contains(": [31mred2J\n"), "{found}");
+    assert!(
+        !found.contains(|character: char| character.is_control() && character != '\n'),
+        "{found:?}"
+    );
 }

@@ -59,14 +59,22 @@ impl Arguments {
 
     /// Refuses options that the command would pass over in silence.
     fn without_contradiction(self) -> Result<Self, clap::Error> {
-        let why = match self.command {
-            Some(Command::Playground(_)) => "the playground writes its bot's configuration itself",
-            Some(Command::Install(_) | Command::Uninstall(_)) => {
-                "the service's configuration is in its usual place"
+        let only_strict = "only what says where the state directory is has to be right";
+        let (why, path) = match self.command {
+            Some(Command::Status(_) | Command::Ledger(_) | Command::Audit(_)) => {
+                (only_strict, None)
             }
+            Some(Command::Playground(_)) => (
+                "the playground writes its bot's configuration itself",
+                self.options.path.as_ref(),
+            ),
+            Some(Command::Install(_) | Command::Uninstall(_)) => (
+                "the service's configuration is in its usual place",
+                self.options.path.as_ref(),
+            ),
             _ => return Ok(self),
         };
-        let given = match (&self.options.path, self.options.strict) {
+        let given = match (path, self.options.strict) {
             (Some(_), _) => "--config",
             (None, true) => "--strict",
             (None, false) => return Ok(self),

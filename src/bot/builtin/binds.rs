@@ -46,7 +46,11 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
         Ok(told_apart(bound, |name| shared.binds.has_failed(name)))
     };
     match tokio::task::spawn_blocking(change).await {
-        Ok(Ok(bound)) => Answer::Text(reply::bound(&bound, unbinds, &ticket.room)),
+        Ok(Ok(bound)) => {
+            let settings = context.settings();
+            let help = settings.vocabulary.help_words();
+            Answer::Text(reply::bound(&bound, unbinds, &ticket.room, help))
+        }
         Ok(Err(unchanged)) => failed(&unchanged),
         Err(error) => Answer::Failed {
             reason: error.to_string(),

@@ -25,13 +25,12 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let foreign = ticket.room.foreign;
     let may = |row: &&Row| {
         let here = row.role == Role::Everyone || row.local || !foreign;
-        row.role <= role && here && vocabulary.knows(row.builtin)
+        row.role <= role && here && vocabulary.knows(row.builtin) && !row.builtin.needs_ward()
     };
     let rows: Vec<&'static Row> = table::TABLE.iter().filter(may).collect();
     let mut arguments = ticket.invocation.arguments.iter();
     let asked = arguments.next();
-    let name = asked.map(|word| format!("@{}", word.trim_start_matches(['@', '!']).to_lowercase()));
-    let is_named = |row: &&&Row| Some(vocabulary.word(row.builtin)) == name;
+    let is_named = |row: &&&Row| asked.is_some_and(|word| vocabulary.is_word_of(row.builtin, word));
     if let Some(row) = rows.iter().find(is_named) {
         return reply::help_on(row, vocabulary);
     }
@@ -57,7 +56,7 @@ pub async fn text(context: &Context, ticket: &Ticket) -> String {
     let allowed: Vec<_> = rows.iter().map(|row| row.builtin).collect();
     let available = available(context, ticket, loaded(&catalogue)).await;
     let suggestions = vocabulary.suggestions(asked, &allowed, &words(&available));
-    reply::help_unknown(asked, &suggestions)
+    reply::help_unknown(asked, &suggestions, vocabulary)
 }
 
 /// The modules that answer to `word`, or bear that name.

@@ -23,7 +23,7 @@ pub async fn run(context: &Arc<Context>, ticket: &Ticket, _grant: Grant) -> Answ
         return unwritable;
     }
     match reload::reload(context, dry_run).await {
-        Ok(report) => Answer::Text(reply::reloaded(&report)),
+        Ok(report) => Answer::Text(reply::reloaded(&report, &context.settings().vocabulary)),
         Err(Unchanged::Invalid(invalid)) => Answer::Failed {
             reason: "the configuration has errors".to_owned(),
             text: reply::not_reloaded(&invalid),

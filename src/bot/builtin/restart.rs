@@ -57,8 +57,10 @@ pub async fn allowance(
     context: &Context,
     ticket: &Ticket,
 ) -> Result<Result<(), Refusal>, Unwritable> {
-    if ticket.builtin() != Some(Builtin::Restart) {
-        return Ok(Ok(()));
+    match ticket.builtin() {
+        Some(Builtin::Restart) => {}
+        Some(other) if other.needs_ward() => return Ok(Err(Refusal::NoWard)),
+        _ => return Ok(Ok(())),
     }
     if !matches!(ticket.invocation.arguments.as_slice(), [] | [_]) || !names_the_bot(ticket) {
         return Ok(Err(Refusal::NoWard));

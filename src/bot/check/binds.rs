@@ -29,10 +29,13 @@ fn lost(config: &Config, map: &BindMap) -> Vec<String> {
     bound
         .filter(|(_, bind)| vocabulary.is_ours(&bind.to_lowercase()))
         .map(|(module, bind)| {
-            format!(
-                "the module {module} is bound to {bind}, which is a command of the bot itself: that one answers, not the \
-                 module"
-            )
+            let why = match vocabulary.is_feed_word(&bind.to_lowercase()) {
+                true => {
+                    "a word for feeds: nobody answers to it in this version, nor does the module"
+                }
+                false => "a command of the bot itself: that one answers, not the module",
+            };
+            format!("the module {module} is bound to {bind}, which is {why}")
         })
         .collect()
 }

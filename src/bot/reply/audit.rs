@@ -7,6 +7,8 @@ use crate::audit::{Entry, Verdict};
 use crate::id::UserId;
 use crate::text::{inline_code, neutralise};
 
+use super::quoted;
+
 /// The last decisions; whoever has no name in `names` is shown by the identifier.
 #[must_use]
 pub fn audit(entries: &[Entry], names: &HashMap<UserId, String>) -> String {
@@ -17,7 +19,7 @@ pub fn audit(entries: &[Entry], names: &HashMap<UserId, String>) -> String {
         String::from("| When (UTC) | Who | Command | Decision | Outcome |\n|:-|:-|:-|:-|:-|\n");
     for entry in entries {
         let who = names.get(&entry.user).map_or_else(
-            || inline_code(&entry.user.to_string()),
+            || quoted(&entry.user.to_string()),
             // As code it pings nobody.
             |name| inline_code(&format!("@{name}")),
         );
@@ -44,9 +46,9 @@ fn when(entry: &Entry) -> String {
 /// The command as it was typed.
 fn command(entry: &Entry) -> String {
     if entry.command.starts_with(['@', '!']) {
-        inline_code(&entry.command)
+        quoted(&entry.command)
     } else {
-        inline_code(&format!("@{}", entry.command))
+        quoted(&format!("@{}", entry.command))
     }
 }
 

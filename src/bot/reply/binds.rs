@@ -7,16 +7,18 @@ use crate::command::catalogue::Module;
 use crate::module::protocol::Help;
 use crate::text::{inline_code, neutralise};
 
+use super::{code, quoted};
+
 /// How `@bind` and `@unbind` are used; `word` is the one that was typed.
 #[must_use]
 pub fn bind_usage(word: &str, map: &str) -> String {
     let (example, all) = (format!("{word} dice"), format!("{word} *"));
     format!(
         "{} takes names of modules, or `*` for all of them: {} or {}. {} lists them.",
-        inline_code(word),
+        quoted(word),
         inline_code(&example),
         inline_code(&all),
-        inline_code(map)
+        quoted(map)
     )
 }
 
@@ -55,10 +57,10 @@ pub struct Bound {
     pub failed: Vec<String>,
 }
 
-/// What came of `@bind`, or of `@unbind`, in one post.
+/// What came of `@bind`, or of `@unbind`, in one post; `help` are the words for help.
 #[must_use]
-pub fn bound(bound: &Bound, unbinds: bool, room: &Room) -> String {
-    let channel = format!("the {} channel", inline_code(shown(room)));
+pub fn bound(bound: &Bound, unbinds: bool, room: &Room, help: &[String]) -> String {
+    let channel = format!("the {} channel", quoted(shown(room)));
     let mut lines = Vec::new();
     let (changed, unchanged) = if unbinds {
         ("been removed from", "not loaded in")
@@ -92,9 +94,10 @@ pub fn bound(bound: &Bound, unbinds: bool, room: &Room) -> String {
     }
     if let Some((modules, many)) = modules(&bound.unknown) {
         let verb = verb(many, false);
+        let help: Vec<String> = help.iter().map(|word| quoted(word)).collect();
         lines.push(format!(
-            "There {verb} no {modules} loaded. Use one of the help commands (`!help`, `@help`) to see a list of available \
-             modules."
+            "There {verb} no {modules} loaded. Use one of the help commands ({}) to see a list of available modules.",
+            help.join(", ")
         ));
     }
     if lines.is_empty() {
@@ -118,7 +121,7 @@ fn verb(many: bool, perfect: bool) -> &'static str {
 
 /// `names` with the noun that fits them, and whether they are several; none if there are none.
 fn modules(names: &[String]) -> Option<(String, bool)> {
-    let names: Vec<String> = names.iter().map(|name| inline_code(name)).collect();
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     match names.split_last()? {
         (last, []) => Some((format!("{last} module"), false)),
         (last, rest) => Some((format!("{} and {last} modules", rest.join(", ")), true)),
@@ -174,7 +177,7 @@ pub fn map(listed: &[Listed<'_>], room: &Room, doubt: Option<&str>) -> String {
     let mut text = if room.is_conversation() {
         "**List of modules in direct message:**\n".to_owned()
     } else {
-        let channel = inline_code(shown(room));
+        let channel = quoted(shown(room));
         format!("**List of modules for channel: {channel}**\n")
     };
     text.push_str(
@@ -187,7 +190,7 @@ pub fn map(listed: &[Listed<'_>], room: &Room, doubt: Option<&str>) -> String {
         failed,
     } in listed
     {
-        let binds: Vec<String> = module.binds.iter().map(|bind| inline_code(bind)).collect();
+        let binds: Vec<String> = module.binds.iter().map(|bind| quoted(bind)).collect();
         let description = match (missing, failed) {
             (true, true) => "(failed to load)",
             (true, false) => "(missing at present)",
@@ -237,16 +240,16 @@ pub fn doubt(reason: &str) -> String {
 /// The words of modules that the asker may use here, behind the list of built-ins.
 #[must_use]
 pub fn help_words(words: &[String], help: &str) -> String {
-    let shown: Vec<String> = words.iter().map(|word| inline_code(word)).collect();
+    let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     let Some(first) = words.first() else {
         return String::new();
     };
-    let example = inline_code(&format!("{help} {first}"));
+    let example = quoted(&format!("{help} {first}"));
     format!(
         "\n\nModules that answer here: {}.\n\nEvery one has its own specific help. For example: {example} will show you \
          how to use {}.\n*Remember: not every command works in every channel: this depends on a module's configuration*",
         shown.join(", "),
-        inline_code(first)
+        quoted(first)
     )
 }
 
@@ -264,13 +267,13 @@ pub fn help_on_modules(modules: &[&Module], subcommand: &str) -> String {
             let found = subcommands(module).find(|(name, _)| name.to_lowercase() == subcommand);
             match found {
                 Some((name, help)) => {
-                    let title = format!("{}/{}", inline_code(&module.name), inline_code(name));
+                    let title = format!("{}/{}", quoted(&module.name), quoted(name));
                     explained(&title, &help.description, help)
                 }
                 None if whole => module_help(module, subcommand),
                 None => format!(
                     "- {}: {}",
-                    inline_code(&module.name),
+                    quoted(&module.name),
                     neutralise(description(module))
                 ),
             }
@@ -287,15 +290,13 @@ fn subcommands(module: &Module) -> impl Iterator<Item = (&String, &Help)> {
 fn module_help(module: &Module, subcommand: &str) -> String {
     let none = Help::default();
     let help = module.help.get("").unwrap_or(&none);
-    let mut text = explained(&inline_code(&module.name), description(module), help);
-    let names: Vec<String> = subcommands(module)
-        .map(|(name, _)| inline_code(name))
-        .collect();
+    let mut text = explained(&quoted(&module.name), description(module), help);
+    let names: Vec<String> = subcommands(module).map(|(name, _)| quoted(name)).collect();
     if !names.is_empty() {
         write!(text, "\n**Subcommands**: {}", names.join(", ")).ok();
     }
     if !subcommand.is_empty() {
-        let subcommand = inline_code(subcommand);
+        let subcommand = quoted(subcommand);
         write!(text, "\n*There is no help on {subcommand} in particular.*").ok();
     }
     text
@@ -307,7 +308,7 @@ fn explained(title: &str, description: &str, help: &Help) -> String {
         neutralise(description)
     );
     if let Some(arguments) = help.arguments.as_deref().filter(|words| !words.is_empty()) {
-        write!(text, "\n**Arguments**: {}", inline_code(arguments)).ok();
+        write!(text, "\n**Arguments**: {}", code(arguments)).ok();
     }
     text
 }

@@ -3,9 +3,9 @@
 use crate::bot::ticket::Ticket;
 use crate::command::indicator::Kind;
 use crate::module::protocol::FailureReason;
-use crate::text::{inline_code, neutralise};
+use crate::text::neutralise;
 
-use super::command;
+use super::{command, quoted};
 
 /// No module that has the word is loaded.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn help_not_loaded(word: &str) -> String {
     format!(
         "{} is not available at present: its module is not loaded. Those who maintain this bot find the reason in its \
          log.",
-        inline_code(word)
+        quoted(word)
     )
 }
 
@@ -58,7 +58,7 @@ pub fn availability_unknown(ticket: &Ticket, reason: &str) -> String {
 pub fn no_indicator(ticket: &Ticket, parameter: &str) -> String {
     format!(
         "{} is no address, network, domain, URL or hash that I know, so {} was not asked about it.",
-        inline_code(parameter),
+        quoted(parameter),
         command(ticket)
     )
 }
@@ -90,7 +90,7 @@ pub fn module_failed(
     reason: FailureReason,
     reference: &str,
 ) -> String {
-    let (command, module) = (command(ticket), inline_code(module));
+    let (command, module) = (command(ticket), quoted(module));
     let what = match reason {
         FailureReason::Deadline => format!("took too long to answer {command} and was stopped"),
         FailureReason::Died => format!("ended before it answered {command}"),
@@ -125,5 +125,5 @@ pub fn files_not_sent(count: usize) -> String {
 /// A file of an answer could not be sent.
 #[must_use]
 pub fn file_not_sent(name: &str) -> String {
-    format!("*The file {} could not be sent.*", inline_code(name))
+    format!("*The file {} could not be sent.*", quoted(name))
 }

@@ -10,7 +10,7 @@ use crate::config::difference::Counts;
 use crate::config::{Diagnostic, Invalid, Severity};
 use crate::text::{inline_code, neutralise};
 
-use super::counted;
+use super::{code, counted, quoted};
 
 /// So many errors and warnings of a configuration are listed; `matterbot check` shows all.
 const MOST_DIAGNOSTICS: usize = 10;
@@ -24,14 +24,14 @@ pub fn reload_usage(vocabulary: &Vocabulary) -> String {
     let word = vocabulary.word(Builtin::Reload);
     format!(
         "{} reloads modules and configuration; {} tells what that would change.",
-        inline_code(&word),
+        quoted(&word),
         inline_code(&format!("{word} --dry-run"))
     )
 }
 
 /// The report; its first words say whether anything has changed.
 #[must_use]
-pub fn reloaded(report: &Report) -> String {
+pub fn reloaded(report: &Report, vocabulary: &Vocabulary) -> String {
     let mut text = String::from(match (report.dry_run, report.is_silent()) {
         (true, true) => "A reload would change nothing.",
         (true, false) => "A reload would change this; nothing has been changed yet.",
@@ -45,7 +45,7 @@ pub fn reloaded(report: &Report) -> String {
     let keys = |counts| -> Vec<String> {
         let changed = report.changed.iter();
         let changed = changed.filter(|changed| changed.counts == counts);
-        changed.map(|changed| inline_code(changed.key)).collect()
+        changed.map(|changed| quoted(changed.key)).collect()
     };
     // Writing to a String cannot fail.
     let (now, later) = (keys(Counts::AtReload), keys(Counts::AtRestart));
@@ -68,13 +68,13 @@ pub fn reloaded(report: &Report) -> String {
         )
         .ok();
     }
-    modules(&mut text, report);
+    modules(&mut text, report, &vocabulary.word(Builtin::Bind));
     diagnostics(&mut text, &report.warnings);
     text
 }
 
-/// What it means for the modules, a line for each kind of change.
-fn modules(text: &mut String, report: &Report) {
+/// What it means for the modules, a line for each kind of change; `bind` is the word that binds them.
+fn modules(text: &mut String, report: &Report, bind: &str) {
     let changes = &report.modules;
     if report.new_folder {
         text.push_str("\n- There is a folder of modules now; `@status` tells when they are loaded");
@@ -93,10 +93,10 @@ fn modules(text: &mut String, report: &Report) {
         }
     }
     for (old, new) in &changes.renamed {
-        let (old, new) = (inline_code(old), inline_code(new));
+        let (old, new, bind) = (quoted(old), quoted(new), quoted(bind));
         write!(
             text,
-            "\n- {old} seems to be {new} now: its channels stay with the old name, so `@bind` the new one where it is \
+            "\n- {old} seems to be {new} now: its channels stay with the old name, so {bind} the new one where it is \
              to be"
         )
         .ok();
@@ -106,13 +106,13 @@ fn modules(text: &mut String, report: &Report) {
         write!(
             text,
             "\n- {} calls several modules now: {}",
-            inline_code(word),
+            quoted(word),
             listed(modules)
         )
         .ok();
     }
     if let Some(python) = &changes.python {
-        write!(text, "\n- The interpreter is {} now", inline_code(python)).ok();
+        write!(text, "\n- The interpreter is {} now", quoted(python)).ok();
     }
     for difference in &changes.differences {
         write!(
@@ -135,11 +135,11 @@ fn failures(text: &mut String, failed: &[Failed]) {
         reason.push(each.name.clone());
     }
     for ((summary, kept), names) in reasons {
-        let summary = inline_code(summary);
+        let summary = code(summary);
         match &names[..] {
             [name] => {
                 let fate = ["", "; its last good code goes on"][usize::from(kept)];
-                let name = inline_code(name);
+                let name = quoted(name);
                 write!(text, "\n- ⚠ {name} could not be loaded: {summary}{fate}").ok();
             }
             _ => {
@@ -160,7 +160,7 @@ fn listed(names: &[String]) -> String {
     let shown: Vec<String> = names
         .iter()
         .take(MOST_NAMES)
-        .map(|name| inline_code(name))
+        .map(|name| quoted(name))
         .collect();
     let mut text = shown.join(", ");
     if names.len() > MOST_NAMES {
@@ -225,18 +225,27 @@ pub fn not_reloaded(invalid: &Invalid) -> String {
     text
 }
 
-/// A line for each, where it stands and what it is; the file's path is of no use in a chat.
+/// A line for each, errors first, where it stands, what it is and what to do; the file's path is of no use in a chat.
 fn diagnostics(text: &mut String, diagnostics: &[Diagnostic]) {
-    for diagnostic in diagnostics.iter().take(MOST_DIAGNOSTICS) {
+    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+    sorted.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
+    for diagnostic in sorted.into_iter().take(MOST_DIAGNOSTICS) {
         let place = diagnostic
             .position
             .map_or_else(String::new, |position| format!("line {}: ", position.line));
         let key = match diagnostic.key.as_str() {
             "" => String::new(),
-            key => format!("{} ", inline_code(key)),
+            key => format!("{} ", quoted(key)),
         };
         let message = neutralise(&diagnostic.message);
-        write!(text, "\n- {}: {place}{key}{message}", diagnostic.severity).ok();
+        let help = diagnostic.help.as_deref().map(neutralise);
+        let help = help.map_or_else(String::new, |help| format!(" ({help})"));
+        write!(
+            text,
+            "\n- {}: {place}{key}{message}{help}",
+            diagnostic.severity
+        )
+        .ok();
     }
     if let Some(more) = diagnostics.len().checked_sub(MOST_DIAGNOSTICS + 1) {
         let more = counted(more + 1, "line", "lines");
@@ -250,7 +259,32 @@ fn diagnostics(text: &mut String, diagnostics: &[Diagnostic]) {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::Position;
+
     use super::*;
+
+    #[test]
+    fn errors_come_first_and_say_what_to_do() {
+        let diagnostic = |severity, line, help: Option<&str>| Diagnostic {
+            severity,
+            file: "/etc/bot.yaml".into(),
+            position: Some(Position { line, column: 1 }),
+            key: "Matterbot.port".to_owned(),
+            message: "is odd".to_owned(),
+            help: help.map(str::to_owned),
+        };
+        let mut all: Vec<Diagnostic> = (1..=10)
+            .map(|line| diagnostic(Severity::Warning, line, None))
+            .collect();
+        all.push(diagnostic(Severity::Error, 11, Some("ask @all")));
+        let text = not_reloaded(&Invalid { diagnostics: all });
+        assert!(
+            text.contains(
+                "1 error.\n- error: line 11: `Matterbot.port` is odd (ask @\u{200b}all)\n- warning: line 1: "
+            ),
+            "{text}"
+        );
+    }
 
     #[test]
     fn modules_that_fail_for_one_reason_share_a_line() {

@@ -1,13 +1,14 @@
 //! The longer answers: what may be run, and how the bot is doing.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::bot::status::{BindsTrouble, Modules, StartReason, Status};
 use crate::command::table::Row;
-use crate::command::{Role, Vocabulary};
+use crate::command::{Builtin, Role, Vocabulary};
 use crate::text::{inline_code, neutralise};
 
-use super::{counted, duration};
+use super::{counted, duration, quoted};
 
 /// What may be run here.
 #[must_use]
@@ -23,10 +24,25 @@ pub fn help(rows: &[&Row], vocabulary: &Vocabulary) -> String {
         )
         .ok();
     }
-    text.push_str(
-        "\n\nA command stands first in its message; `!` does as well as `@`. Each one is run at most once, and what is \
-         cut off or comes too late is said.",
-    );
+    let fixed: Vec<&Row> = rows
+        .iter()
+        .filter(|row| vocabulary.has_one_sigil(row.builtin))
+        .copied()
+        .collect();
+    let words: Vec<String> = fixed
+        .iter()
+        .map(|row| quoted(&vocabulary.word(row.builtin)))
+        .collect();
+    let but = match words.as_slice() {
+        [] => String::new(),
+        words => format!(", but for {}", words.join(", ")),
+    };
+    write!(
+        text,
+        "\n\nA command stands first in its message; `!` does as well as `@`{but}. Each one is run at most once, and what \
+         is cut off or comes too late is said."
+    )
+    .ok();
     text
 }
 
@@ -48,23 +64,46 @@ pub fn help_on(row: &Row, vocabulary: &Vocabulary) -> String {
 
 /// No such command, or none that the asker may run.
 #[must_use]
-pub fn help_unknown(word: &str, suggestions: &[String]) -> String {
-    let word = inline_code(word);
+pub fn help_unknown(word: &str, suggestions: &[String], vocabulary: &Vocabulary) -> String {
+    let word = quoted(word);
     if suggestions.is_empty() {
+        let help = quoted(&vocabulary.word(Builtin::Help));
         return format!(
-            "There is no command {word} that you can use here. `@help` lists those that you can."
+            "There is no command {word} that you can use here. {help} lists those that you can."
         );
     }
-    let names: Vec<String> = suggestions.iter().map(|name| inline_code(name)).collect();
+    let names: Vec<String> = suggestions.iter().map(|name| quoted(name)).collect();
     format!(
         "There is no command {word} that you can use here. Did you mean {}?",
         names.join(" or ")
     )
 }
 
-/// How the bot and its `modules` are doing; `trouble` is what it cannot write.
+/// Starts in this time are counted.
+pub const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is told of the bot.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What the loop counts.
+    pub status: &'a Status,
+    /// The command modules.
+    pub modules: &'a Modules,
+    /// How often the bot was started [lately](LATELY), this time included, as far as that is known.
+    pub starts: Option<usize>,
+    /// What it cannot write.
+    pub trouble: Option<&'a str>,
+}
+
+/// How the bot is doing.
 #[must_use]
-pub fn status(status: &Status, modules: &Modules, trouble: Option<&str>) -> String {
+pub fn status(facts: &Facts<'_>, vocabulary: &Vocabulary) -> String {
+    let Facts {
+        status,
+        modules,
+        starts,
+        trouble,
+    } = *facts;
     let start = match status.start {
         StartReason::Unknown => "why it was started is not known while the ledger cannot be read",
         StartReason::First => "first start",
@@ -77,6 +116,14 @@ pub fn status(status: &Status, modules: &Modules, trouble: Option<&str>) -> Stri
         env!("CARGO_PKG_VERSION"),
         duration(status.running)
     );
+    if let Some(starts) = starts {
+        let often = counted(starts, "time", "times");
+        writeln!(
+            text,
+            "- Starts: {often} in the last 24 h, restarts and this one included"
+        )
+        .ok();
+    }
     let connection = match status.connected {
         Some(connected) => format!("connected for {}", duration(connected)),
         None => "not connected".to_owned(),
@@ -99,7 +146,7 @@ pub fn status(status: &Status, modules: &Modules, trouble: Option<&str>) -> Stri
         status.calls_finished, status.calls_in_hand
     )
     .ok();
-    text.push_str(&of_modules(modules));
+    text.push_str(&of_modules(modules, vocabulary));
     if let Some(last) = status.last_foreign_post {
         writeln!(
             text,
@@ -120,7 +167,7 @@ pub fn status(status: &Status, modules: &Modules, trouble: Option<&str>) -> Stri
 const NAMED: usize = 5;
 
 /// The lines about the command modules.
-fn of_modules(modules: &Modules) -> String {
+fn of_modules(modules: &Modules, vocabulary: &Vocabulary) -> String {
     let mut parts = Vec::new();
     if modules.absent {
         let mark = if modules.wanted { "⚠ " } else { "" };
@@ -144,25 +191,22 @@ fn of_modules(modules: &Modules) -> String {
         false => "; the log and `matterbot check --modules` tell why",
     };
     let trouble = match modules.binds {
-        BindsTrouble::None => "",
+        BindsTrouble::None => None,
         BindsTrouble::Unchangeable => {
-            "- ⚠ The list of binds is damaged, so it cannot be changed; what it said before counts: \
-             mend it, then `@reload`\n"
+            Some("is damaged, so it cannot be changed; what it said before counts")
         }
-        BindsTrouble::Unknown => {
-            "- ⚠ The list of binds cannot be read, so no module is available anywhere: mend it, then `@reload`\n"
-        }
+        BindsTrouble::Unknown => Some("cannot be read, so no module is available anywhere"),
     };
+    let trouble = trouble.map_or_else(String::new, |trouble| {
+        let reload = quoted(&vocabulary.word(Builtin::Reload));
+        format!("- ⚠ The list of binds {trouble}: mend it, then {reload}\n")
+    });
     format!("- Modules: {}{why}\n{trouble}", parts.join(", "))
 }
 
 /// The first of `names`, and how many more there are.
 fn named(names: &[String]) -> String {
-    let mut words: Vec<String> = names
-        .iter()
-        .take(NAMED)
-        .map(|name| inline_code(name))
-        .collect();
+    let mut words: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
     if names.len() > NAMED {
         words.push(format!("{} more", names.len() - NAMED));
     }
@@ -174,6 +218,6 @@ fn named(names: &[String]) -> String {
 pub fn status_unknown(name: &str) -> String {
     format!(
         "I know nothing named {}: I look after no other service, so there is only `bot`.",
-        inline_code(name)
+        quoted(name)
     )
 }

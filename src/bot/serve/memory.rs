@@ -30,8 +30,15 @@ pub(super) async fn without_ledger(
     let answerable = ticket.fate == Fate::Run && !context.unrecorded.is_plenty();
     let text = match ticket.builtin() {
         Some(Builtin::Status) if answerable => {
-            let modules = context.modules_status();
-            reply::status(status, &modules, Some(&unwritable.to_string()))
+            let (modules, settings) = (context.modules_status(), context.settings());
+            let trouble = unwritable.to_string();
+            let facts = reply::Facts {
+                status,
+                modules: &modules,
+                starts: context.starts_within(reply::LATELY),
+                trouble: Some(&trouble),
+            };
+            reply::status(&facts, &settings.vocabulary)
         }
         Some(Builtin::Help) if answerable => builtin::help::text(context, ticket).await,
         _ => {

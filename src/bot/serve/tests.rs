@@ -58,6 +58,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         origin: Origin::remember().unwrap(),
         strict: false,
         starts: None,
+        earlier: None,
         without_stores: false,
         notify: Notify::of_process(),
         reloading: tokio::sync::Mutex::default(),

@@ -7,7 +7,7 @@ use crate::bot::StartFailure;
 use crate::bot::reply;
 use crate::config;
 use crate::ledger::{self, CallState, Kind, Query, Record, Survey};
-use crate::lifecycle::terminal::{print, width};
+use crate::lifecycle::terminal::{print, print_json, width};
 use crate::text::one_line;
 use crate::timestamp::Timestamp;
 
@@ -60,7 +60,7 @@ pub(super) fn run(options: &config::Options, arguments: &Arguments) -> Result<()
         None => super::print_no_ledger(&directory),
         Some(survey) if arguments.json => {
             for record in survey.records {
-                print(serde_json::to_string(&record)?);
+                print_json(&record)?;
             }
         }
         Some(survey) => print(table(&survey, Timestamp::now(), width())),

@@ -9,14 +9,15 @@ use crate::bot::StartFailure;
 use crate::config;
 use crate::id::{InvalidId, PostId};
 use crate::ledger::{self, Query, Record, Undeliverable, Waiting};
-use crate::lifecycle::terminal::print;
+use crate::lifecycle::terminal::{print, print_json};
 use crate::text::one_line;
 use crate::timestamp::Timestamp;
 
 /// The arguments of `matterbot ledger show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The post that asked, and which of its calls, from 0; without a number all of them
+    /// The post that asked, and the place of the command's word in the message, counted over its words from 0; without a
+    /// place all calls of the post
     #[arg(value_name = "POST[:CALL]")]
     which: Which,
     /// A JSON object a line
@@ -75,7 +76,7 @@ pub(super) fn run(options: &config::Options, arguments: &Arguments) -> Result<()
     }
     for record in &survey.records {
         if arguments.json {
-            print(serde_json::to_string(record)?);
+            print_json(record)?;
         } else {
             print(in_words(record));
         }

@@ -5,7 +5,7 @@ use crate::audit::{self, Entry};
 use crate::bot::StartFailure;
 use crate::config;
 use crate::lifecycle::ExitStatus;
-use crate::lifecycle::terminal::{print, width};
+use crate::lifecycle::terminal::{print, print_json, width};
 use crate::text::one_line;
 
 /// The most characters of a text that are shown in a table.
@@ -43,7 +43,7 @@ fn show(options: &config::Options, arguments: &Arguments) -> Result<(), StartFai
     let entries = audit::tail(directory.path(), arguments.count.into())?;
     if arguments.json {
         for entry in &entries {
-            print(serde_json::to_string(entry)?);
+            print_json(entry)?;
         }
     } else if entries.is_empty() {
         print("No decision has been recorded yet.");

@@ -73,7 +73,8 @@ fn is_invisible(character: char) -> bool {
 /// The parts of `message` that are code or a quote, in order and apart from each other.
 pub(super) fn hidden(message: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (event, range) in Parser::new_ext(message, Options::ENABLE_TABLES).into_offset_iter() {
+    let message = without_html(message);
+    for (event, range) in Parser::new_ext(&message, Options::ENABLE_TABLES).into_offset_iter() {
         let hides = matches!(
             event,
             Event::Code(_) | Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_))
@@ -83,4 +84,58 @@ pub(super) fn hidden(message: &str) -> Vec<Range<usize>> {
         }
     }
     ranges
+}
+
+/// `message` with a letter in the place of each `<` that could begin HTML, everything else where it was. Mattermost knows
+/// no HTML: what is code to it must not be a block of HTML to our parser, in which nothing is code.
+fn without_html(message: &str) -> Cow<'_, str> {
+    if !message.contains('<') {
+        return Cow::Borrowed(message);
+    }
+    let mut plain = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('<') {
+        plain.push_str(before);
+        plain.push(if begins_autolink(after) { '<' } else { 'x' });
+        rest = after;
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// Whether `text`, which follows a `<`, is an address in angle brackets, in which backticks make no code. No name of an
+/// HTML element holds a colon or an `@`.
+fn begins_autolink(text: &str) -> bool {
+    let ends = |character: char| character.is_whitespace() || "<>".contains(character);
+    let Some((address, end)) = text.find(ends).and_then(|end| text.split_at_checked(end)) else {
+        return false;
+    };
+    end.starts_with('>')
+        && address.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && address.contains([':', '@'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What of `message` is hidden.
+    fn code(message: &str) -> Vec<&str> {
+        let ranges = hidden(message).into_iter();
+        ranges.map(|range| message.get(range).unwrap()).collect()
+    }
+
+    #[test]
+    fn code_behind_html_is_code() {
+        for message in [
+            "<div>\n```\n@dice\n```\n</div>",
+            "<!-- \n\n```\n@dice\n```",
+            "<script>\n```\n@dice\n```",
+            "<?\n```\n@dice\n```",
+        ] {
+            assert!(code(message).concat().contains("@dice"), "{message}");
+        }
+        assert_eq!(code("1< a `@dice` <b"), ["`@dice`"]);
+        assert_eq!(code("<http://x/`y> @dice `c`"), ["`c`"]);
+    }
 }

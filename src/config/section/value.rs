@@ -27,8 +27,18 @@ impl Section<'_, '_> {
             (Tree::Text(_), plain) => plain,
             _ => None,
         };
+        let quoted = match value {
+            Tree::Text(text) => text.to_lowercase(),
+            _ => String::new(),
+        };
         match word.as_deref() {
             Some("yes" | "on" | "true") => true,
+            // Upstream takes every text for true, so that only of these both mean the same.
+            None if matches!(quoted.as_str(), "yes" | "on" | "true") => {
+                let text = Text::new("is a text, and read as yes");
+                self.warning(key, text.help("write it without quotes"));
+                true
+            }
             Some("no" | "off" | "false") => false,
             _ => {
                 self.unexpected_bare(key, "yes or no", value);
@@ -49,10 +59,12 @@ impl Section<'_, '_> {
         };
         let number = match value {
             Tree::Whole(number) => u32::try_from(*number).ok(),
+            Tree::Real(number) => self.without_fraction(key, *number),
             // YAML 1.1 groups digits as in 16_383.
             Tree::Text(text) if self.notes.places.plain(&self.path_of(key)).is_some() => {
                 text.replace('_', "").parse().ok()
             }
+            Tree::Text(text) => self.without_quotes(key, text),
             _ => None,
         };
         match number.filter(|number| range.contains(number)) {
@@ -63,6 +75,23 @@ impl Section<'_, '_> {
                 default
             }
         }
+    }
+
+    /// The whole number that stands in quotes, with a warning: upstream starts with it.
+    fn without_quotes(&mut self, key: &str, text: &str) -> Option<u32> {
+        let whole: u32 = text.parse().ok()?;
+        let text = Text::new(format!("is a text, and read as {whole}"));
+        self.warning(key, text.help("write it without quotes"));
+        Some(whole)
+    }
+
+    /// The whole number that `number` is, with a warning: upstream starts with it.
+    fn without_fraction(&mut self, key: &str, number: f64) -> Option<u32> {
+        let whole = format!("{number:.0}").parse().ok();
+        let whole = whole.filter(|whole| f64::from(*whole) == number)?;
+        let text = Text::new(format!("is read as {whole}"));
+        self.warning(key, text.help("write it without a fraction"));
+        Some(whole)
     }
 
     /// A number of seconds in `range`, as upstream writes times: without a unit.

@@ -173,11 +173,30 @@ fn a_unit_of_somebody_else_is_refused_with_the_commands_to_move_over() {
         "  mv /etc/systemd/system/matterbot.service /etc/systemd/system/matterbot.service.old\n",
         "  /root/matterbot install\n",
         "  cp /opt/matterbot/config.yaml /etc/matterbot/config.yaml\n",
+        "  #   Modules.commanddir: \"/opt/matterbot/commands\"\n",
+        "  #   Matterbot.bindmap: \"/var/lib/matterbot/bindmap.json\"\n",
+        "  /root/matterbot install   # once more, for the folders that the configuration names now\n",
         "  systemctl enable --now matterbot.service",
     ] {
         assert!(refusal.contains(line), "{line} in {refusal}");
     }
-    assert_eq!(uninstall(&facts, true).unwrap_err().to_string(), refusal);
+    let refusal = uninstall(&facts, true).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with(
+            "/etc/systemd/system/matterbot.service was not written by `matterbot install`: "
+        ) && refusal.ends_with("nothing has been removed")
+            && !refusal.contains('\n'),
+        "{refusal}"
+    );
+    facts.units[0].text = "WorkingDirectory=/opt/Matter Bot\n".to_owned();
+    facts.executable = "/home/ada/my bot/matterbot".into();
+    let refusal = install(&facts).unwrap_err().to_string();
+    for line in [
+        "  cp '/opt/Matter Bot/config.yaml' /etc/matterbot/config.yaml\n",
+        "  '/home/ada/my bot/matterbot' install\n",
+    ] {
+        assert!(refusal.contains(line), "{line} in {refusal}");
+    }
 }
 
 #[test]

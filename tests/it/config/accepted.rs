@@ -313,6 +313,30 @@ fn what_is_only_odd_is_a_warning() {
              (help: write each in quotes, in [ ])",
         ),
         (
+            "  helpcmds: []\n",
+            "config.yaml:6:13: warning: Matterbot.helpcmds: there is no word for help, so that nobody can ask for it \
+             (help: remove this key: `!help` and `@help` are meant then)",
+        ),
+        (
+            "  helpcmds: [\"@help\", \"@restart\"]\n",
+            "config.yaml:6:23: warning: Matterbot.helpcmds[1]: \"@restart\" is a word of restart: a message that begins with it is \
+             that command (help: choose another word for help)",
+        ),
+        (
+            "  mapcmds: [\"@koppel\"]\n",
+            "config.yaml:6:13: warning: Matterbot.mapcmds[0]: \"@koppel\" ends with none of bind, unbind and map, so it does \
+             nothing (help: end it with the command that it stands for, such as \"@team-bind\")",
+        ),
+        (
+            "  port: \"443\"\n",
+            "config.yaml:6:9: warning: Matterbot.port: is a text, and read as 443 (help: write it without quotes)",
+        ),
+        (
+            "  welcome: \"True\"\n  msglength: 4000.0\n",
+            "config.yaml:6:12: warning: Matterbot.welcome: is a text, and read as yes (help: write it without quotes)\n\
+             config.yaml:7:14: warning: Matterbot.msglength: is read as 4000 (help: write it without a fraction)",
+        ),
+        (
             "  botoperators: [\"@alice\"]\n",
             "config.yaml:6:18: warning: Matterbot.botoperators[0]: this is neither a user id (26 letters and digits) nor \
              a role of servers (system_…), so it admits nobody (help: a user name does not work here; the id is in the \

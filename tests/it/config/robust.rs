@@ -70,6 +70,12 @@ fn texts_that_are_no_yaml() {
     refuses(format!("{LEAST}  a: [1, 2\n"), "this is not YAML");
     refuses(format!("{LEAST}  a: \"\n"), "this is not YAML");
     refuses(format!("{LEAST}  a: *b\n"), "this is not YAML");
+    for below in ["", "  port: 1\n", "  # a word\n\n  port: 1\n", "Modules:\n"] {
+        refuses(
+            format!("{LEAST}  scheme https\n{below}"),
+            ":6:3: error: this is not YAML",
+        );
+    }
     refuses(
         format!("{LEAST}  a: b: c\n"),
         ":6:7: error: this is not YAML",

@@ -176,3 +176,21 @@ fn nothing_shows_the_token() {
         assert!(!text.contains(token), "{slip}: {text}");
     }
 }
+
+#[test]
+fn a_placeholder_is_no_token_wherever_it_stands() {
+    let folder = Folder::with(LEAST);
+    let text = folder.diagnose(&variable("<token>"), false);
+    assert!(
+        text.contains("MATTERBOT_TOKEN is still the placeholder"),
+        "{text}"
+    );
+    let (_directory, environment) = credentials(b"<token>\n");
+    let text = folder.diagnose(&environment, false);
+    assert!(text.contains("token is still the placeholder"), "{text}");
+    let text = diagnose(&LEAST.replace("k4yk4yk4yk4yk4yk4yk4yk4yk4", "\"<token>\""));
+    assert!(
+        text.contains("password: is still the placeholder"),
+        "{text}"
+    );
+}
