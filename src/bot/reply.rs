@@ -2,6 +2,7 @@
 
 mod audit;
 mod binds;
+mod missed;
 mod module;
 mod reload;
 mod report;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use crate::audit::Trouble;
 use crate::command::role::Denied;
 use crate::text::{inline_code, neutralise, without_channel_mentions};
-use crate::timestamp::Timestamp;
 
 use super::restart::{Manner, Return};
 use super::ticket::{Fate, Ticket};
@@ -23,6 +23,7 @@ pub use binds::{
     BINDS_UNKNOWN, Bound, Listed, MEMBERSHIP_UNKNOWN, bind_any, bind_in_conversation, bind_usage,
     binds_unusable, binds_unwritten, bound, doubt, help_on_modules, help_words, map,
 };
+pub use missed::{denied_together, expired_together, unread};
 pub use module::{
     availability_unknown, file_not_sent, files_not_sent, help_not_loaded, indicator_of_no_use,
     module_failed, no_indicator, not_loaded, not_ready, rest_as_file, text_as_file, unavailable,
@@ -138,41 +139,6 @@ pub fn declined(ticket: &Ticket) -> Option<String> {
         )),
         Fate::RateStillOver { .. } | Fate::Deleted | Fate::Run | Fate::Join => None,
     }
-}
-
-/// `tickets` of one channel are not run; each is linked to, as `base` and the post's identifier.
-#[must_use]
-pub fn expired_together(tickets: &[&Ticket], base: &str) -> String {
-    let reason = "asked here when I could not serve them, or too long ago, so they were not run. Please ask again for \
-                  what you still need:";
-    together(tickets, base, reason)
-}
-
-/// The same of commands that their askers may not use.
-#[must_use]
-pub fn denied_together(tickets: &[&Ticket], base: &str) -> String {
-    let reason = "asked here by people who may not use them, so they were not run:";
-    together(tickets, base, reason)
-}
-
-fn together(tickets: &[&Ticket], base: &str, reason: &str) -> String {
-    let commands = counted(tickets.len(), "more command was", "more commands were");
-    let mut text = format!("{commands} {reason}\n");
-    for ticket in tickets {
-        let link = format!("{base}/{}", ticket.post.id);
-        // Writing to a String cannot fail.
-        write!(text, "\n- {}: {link}", command(ticket)).ok();
-    }
-    text
-}
-
-/// Posts of this channel between `from` and `to` were too many to be read.
-#[must_use]
-pub fn unread(from: Timestamp, to: Timestamp) -> String {
-    format!(
-        "So much was posted here while I did not read along that I have not read all of it: commands asked between \
-         {from} and {to} were not run. Please ask again for what you still need."
-    )
 }
 
 /// A restart is being made.

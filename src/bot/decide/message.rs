@@ -308,6 +308,7 @@ impl State {
     pub(super) fn deleted(&mut self, now: Now, post: &Post) -> Vec<Effect> {
         let is_of = |ticket: &Ticket| ticket.post.id == post.id || ticket.root() == post.id;
         let (mut withdrawn, ready) = self.lanes.withdraw(is_of);
+        withdrawn.extend(self.behind.withdraw(is_of));
         for ticket in &mut withdrawn {
             // It no longer waits in the lane, so its end must not start the next one there.
             if let Some(held) = self.in_hand.get_mut(&ticket.id()) {

@@ -23,6 +23,16 @@ pub(super) struct Behind {
     waiting: Vec<Ticket>,
 }
 
+impl Behind {
+    /// Takes out what waits and is `unwanted`.
+    pub(super) fn withdraw(&mut self, unwanted: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (withdrawn, waiting) = waiting.partition(unwanted);
+        self.waiting = waiting;
+        withdrawn
+    }
+}
+
 impl State {
     /// Something may have been missed: from now on calls wait for the look that reads it.
     pub(super) fn fall_behind(&mut self) -> Effect {
@@ -61,12 +71,7 @@ impl State {
             // The successor finds them.
             return Vec::new();
         }
-        let waiting = std::mem::take(&mut self.behind.waiting).into_iter();
-        let (ready, waiting): (Vec<Ticket>, Vec<Ticket>) = waiting.partition(may);
-        self.behind.waiting = waiting;
-        ready
-            .into_iter()
-            .flat_map(|ticket| self.start(now, ticket))
-            .collect()
+        let ready = self.behind.withdraw(may).into_iter();
+        ready.flat_map(|ticket| self.start(now, ticket)).collect()
     }
 }

@@ -3,7 +3,9 @@
 use crate::bot::effect::Effect;
 use crate::bot::event::Event;
 use crate::bot::sweep::{Looked, Reading};
+use crate::bot::ticket::Fate;
 use crate::id::{ChannelId, PostId, UserId};
+use crate::mattermost::event::Event as ServerEvent;
 use crate::mattermost::gateway::Update;
 
 use super::{Bench, one, sweeps, tickets};
@@ -66,6 +68,18 @@ fn a_gap_during_a_sweep_is_read_without_waiting_for_its_second_look() {
         posts(&bench.wait(2).found(vec![restart.clone()])),
         [restart.id]
     );
+}
+
+#[test]
+fn what_is_deleted_while_it_waits_is_denied() {
+    let mut bench = Bench::serving();
+    bench.decide(Event::Gateway(Update::Gap));
+    let heard = bench.post(UserId::random(), "@help");
+    assert!(posts(&bench.posted(heard.clone())).is_empty());
+    let deleted = ServerEvent::PostDeleted(Box::new(heard.clone()));
+    let denied = one(&bench.decide(Event::Gateway(Update::Event(deleted))));
+    assert_eq!((denied.post.id, denied.fate), (heard.id, Fate::Deleted));
+    assert!(bench.decide(Event::FirstLookDue).is_empty());
 }
 
 #[test]
