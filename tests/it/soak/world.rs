@@ -141,6 +141,7 @@ impl World {
 
     pub(super) async fn plays(&self, bot: &mut BotUnderTest, round: Round) {
         if let Some(fault) = round.fault.filter(|fault| self.scenario.can(fault)) {
+            eprintln!("{} {fault}", Timestamp::now());
             self.witness.fault(&fault);
             self.scenario.fault(fault).await;
         }
@@ -204,7 +205,9 @@ impl World {
             silent.insert(call.clone(), looked_up);
         }
         let from_memory = |record: &&Value| {
-            let is_told = record["name"] == "status" || record["name"] == "help";
+            let is_told = ["status", "help", "edit"]
+                .iter()
+                .any(|name| record["name"] == *name);
             let asked = asked.get(&call_of(record));
             is_told && asked.is_some_and(|asked| self.witness.may_be_forgotten(asked.since))
         };

@@ -67,6 +67,7 @@ enum Preparation {
 /// Makes a post. Between the claim on its `pending_post_id` and the saving others get their turn, as on the real
 /// server: a repetition that comes in that moment is refused.
 pub(crate) async fn create(server: &Arc<Server>, asked: &Asked) -> Answer {
+    let life = *server.restarts.borrow();
     let prepared = server.change(|state| prepare(&mut Call { state, asked }))?;
     let prepared = match prepared {
         Preparation::Known(reply) => return Ok(reply),
@@ -80,19 +81,24 @@ pub(crate) async fn create(server: &Arc<Server>, asked: &Asked) -> Answer {
         Fault::LateCommit { delay_ms } => Some(Duration::from_millis(*delay_ms)),
         _ => None,
     });
+    let unsaved = || ApiError::new(500, "app.post.save.app_error", "Unable to save the Post.");
+    // What a server has not saved before it is restarted it never saves.
+    let save_in_time = move |server: &Server| {
+        let lives = *server.restarts.borrow() == life;
+        let saved = lives.then(|| server.change(|state| save(state, *prepared)));
+        saved.ok_or_else(unsaved)
+    };
     let Some(delay) = late else {
         tokio::task::yield_now().await;
-        return server.change(|state| Ok(save(state, *prepared)));
+        return save_in_time(server);
     };
     // It is saved although whoever asked for it may have gone.
     let saving = Arc::clone(server);
     let saved = server.tasks.spawn(async move {
         tokio::time::sleep(delay).await;
-        saving.change(|state| save(state, *prepared))
+        save_in_time(&saving)
     });
-    saved
-        .await
-        .map_err(|_| ApiError::new(500, "app.post.save.app_error", "Unable to save the Post."))
+    saved.await.map_err(|_| unsaved())?
 }
 
 fn prepare(call: &mut Call<'_>) -> Result<Preparation, ApiError> {
