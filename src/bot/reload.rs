@@ -16,7 +16,7 @@ use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::modules::changes::Changes;
-use super::modules::reloading::{Found, adopt, are_wanted, leave, no_folder, reread};
+use super::modules::reloading::{Found, adopt, are_wanted, leave, log_failures, no_folder, reread};
 use super::settings::Settings;
 
 /// What a reload has changed, or would change.
@@ -85,6 +85,7 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unc
         if let Found::Loaded(plan) = found {
             context.modules.give_up();
             report.modules = plan.changes;
+            log_failures(&mut report.modules);
         }
         return Ok(report);
     }

@@ -79,6 +79,7 @@ impl Host {
         }
         let failure = LoadFailure {
             summary: reason.to_owned(),
+            text: None,
             trace: printed.to_owned(),
         };
         self.loaded(id, Loading::Failure(failure), now);

@@ -57,6 +57,9 @@ pub(super) struct ImportedModule {
     /// It cannot be forked.
     #[serde(default)]
     pub(super) own_process: bool,
+    /// What is odd about it, and costs it no more than that.
+    #[serde(default)]
+    pub(super) problems: Vec<String>,
 }
 
 /// What an interpreter is told.

@@ -177,6 +177,7 @@ impl Host {
         for name in std::mem::take(&mut staging.python_modules) {
             let failure = LoadFailure {
                 summary: "its interpreter does not run".to_owned(),
+                text: None,
                 trace: trace.to_owned(),
             };
             staging.put(&name, String::new(), Loading::Failure(failure));
@@ -202,6 +203,7 @@ impl Host {
         for ImportedModule {
             staged,
             own_process,
+            problems,
         } in modules
         {
             let Some(staging) = self.stagings.get_mut(&generation) else {
@@ -211,6 +213,9 @@ impl Host {
                 continue;
             }
             let name = staged.name.clone();
+            let problems = problems.into_iter();
+            let problems = problems.map(|problem| format!("the module {name}: {problem}"));
+            staging.problems.extend(problems);
             staging.modules.insert(name.clone(), staged.clone());
             let Loading::Description(description) = staged.loading else {
                 continue;

@@ -177,7 +177,8 @@ fn catalogue(staged: Staged, text: &str) -> Catalogue {
                 roster.insert(module.name, loaded);
             }
             Loading::Failure(failure) => {
-                let summary = failure.summary.lines().next().unwrap_or_default();
+                let summary = failure.text.unwrap_or(failure.summary);
+                let summary = summary.lines().next().unwrap_or_default();
                 print_error(format_args!("{} was not loaded: {summary}", module.name));
                 if is_asked_for(&module.name) {
                     print_error(failure.trace.trim_end());

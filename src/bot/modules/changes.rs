@@ -26,8 +26,10 @@ pub type Serving = BTreeMap<String, Served>;
 pub struct Failed {
     /// Its name.
     pub name: String,
-    /// Why, as half a sentence.
+    /// Why, as half a sentence that everybody may read.
     pub summary: String,
+    /// What its code says of it, for the log.
+    pub text: Option<String>,
     /// For the log.
     pub trace: String,
     /// The code that was loaded before goes on to be called.
@@ -47,6 +49,8 @@ pub struct Changes {
     pub renamed: Vec<(String, String)>,
     /// Modules that could not be loaded.
     pub failed: Vec<Failed>,
+    /// Under this the log tells what their code says of it, if it says something.
+    pub reference: Option<String>,
     /// Words that several modules have now, and had not before: the word, and the modules.
     pub shared: Vec<(String, Vec<String>)>,
     /// What concerns no single module.
@@ -120,6 +124,7 @@ pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
                 changes.failed.push(Failed {
                     name: module.name.clone(),
                     summary: failure.summary,
+                    text: failure.text,
                     trace: failure.trace,
                     kept: before.is_some(),
                 });
@@ -226,6 +231,7 @@ mod tests {
     fn failed(name: &str) -> StagedModule {
         let failure = LoadFailure {
             summary: "SyntaxError".to_owned(),
+            text: None,
             trace: String::new(),
         };
         StagedModule {

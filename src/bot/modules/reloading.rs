@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::config::{self, Config};
+use crate::id::log_reference;
 use crate::module::protocol::{Stage, Staged, ToHost};
 
 use super::changes::{Changes, Plan, plan, roster};
@@ -113,7 +114,7 @@ impl Modules {
 pub async fn leave(context: &Arc<Context>, plan: Plan) -> Changes {
     context.modules.give_up();
     let mut changes = plan.changes;
-    note_failures(context, &changes);
+    note_failures(context, &mut changes);
     changes.binds = reread(context).await;
     changes
 }
@@ -128,20 +129,30 @@ pub async fn reread(context: &Arc<Context>) -> Option<String> {
 }
 
 /// The log and `@status` tell what could not be loaded.
-fn note_failures(context: &Context, changes: &Changes) {
+fn note_failures(context: &Context, changes: &mut Changes) {
+    log_failures(changes);
+    let failed = changes.failed.iter().map(|failed| failed.name.clone());
+    context.binds.could_not_load(failed.collect());
+}
+
+/// The log tells what could not be loaded, under a reference if there is something that only the log may tell.
+pub fn log_failures(changes: &mut Changes) {
+    if changes.failed.iter().any(|failed| failed.text.is_some()) {
+        changes.reference = Some(log_reference());
+    }
+    let reference = changes.reference.as_deref();
     for problem in &changes.problems {
         tracing::warn!("{problem}");
     }
     for failed in &changes.failed {
         tracing::error!(
             module = failed.name,
-            reason = failed.summary,
+            reason = failed.text.as_ref().unwrap_or(&failed.summary),
+            reference,
             trace = failed.trace,
             "a module could not be loaded"
         );
     }
-    let failed = changes.failed.iter().map(|failed| failed.name.clone());
-    context.binds.could_not_load(failed.collect());
 }
 
 /// Takes what `plan` says into service, and tells the catalogue of it.
@@ -152,7 +163,7 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
         mut changes,
         ..
     } = plan;
-    note_failures(context, &changes);
+    note_failures(context, &mut changes);
     let (shared, roster) = (Arc::clone(context), roster(&serving));
     match tokio::task::spawn_blocking(move || shared.binds.greeted(roster)).await {
         Ok(Ok(differences)) => changes.differences = differences,

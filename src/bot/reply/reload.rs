@@ -102,6 +102,13 @@ fn modules(text: &mut String, report: &Report) {
         .ok();
     }
     failures(text, &changes.failed);
+    if let Some(reference) = &changes.reference {
+        write!(
+            text,
+            "\n- The log tells more of what could not be loaded, under `{reference}`"
+        )
+        .ok();
+    }
     for (word, modules) in &changes.shared {
         write!(
             text,
@@ -257,6 +264,7 @@ mod tests {
         let failed = |name: &str, summary: &str| Failed {
             name: name.to_owned(),
             summary: summary.to_owned(),
+            text: None,
             trace: String::new(),
             kept: true,
         };

@@ -20,7 +20,7 @@ use crate::bot::unrecorded::Record;
 use crate::command::catalogue::Module;
 use crate::command::indicator::{self, classify};
 use crate::command::table;
-use crate::id::random_token;
+use crate::id::log_reference;
 use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
 use crate::module::protocol::{self, Answer, Failure, FailureReason, Risk};
 use crate::tasks::catch_panic_async;
@@ -358,7 +358,7 @@ async fn progress(context: &Context, ticket: &Ticket, module: &Called, text: &st
 
 /// Why the call failed, for the ledger, and what its asker is told; what the module says of it is for the log alone.
 fn failed(ticket: &Ticket, module: &Called, failure: &Failure) -> (String, String) {
-    let reference: String = random_token().chars().take(8).collect();
+    let reference = log_reference();
     let reason = match failure.reason {
         FailureReason::Raised => "raised",
         FailureReason::Died => "died",
