@@ -131,7 +131,8 @@ pub async fn reread(context: &Arc<Context>) -> Option<String> {
 /// The log and `@status` tell what could not be loaded.
 fn note_failures(context: &Context, changes: &mut Changes) {
     log_failures(changes);
-    let failed = changes.failed.iter().map(|failed| failed.name.clone());
+    let failed = changes.failed.iter();
+    let failed = failed.map(|failed| (failed.name.clone(), failed.summary.clone()));
     context.binds.could_not_load(failed.collect());
 }
 

@@ -32,16 +32,7 @@ pub fn reload_usage(vocabulary: &Vocabulary) -> String {
 /// The report; its first words say whether anything has changed.
 #[must_use]
 pub fn reloaded(report: &Report) -> String {
-    let mut text = String::from(match (report.dry_run, report.is_silent()) {
-        (true, true) => "A reload would change nothing.",
-        (true, false) => "A reload would change this; nothing has been changed yet.",
-        (false, true) => "Reloaded: nothing has changed.",
-        (false, false) if report.modules.binds.is_some() => {
-            "Reloaded, but the list of binds is as it was. ⚠"
-        }
-        (false, false) if report.no_folder.is_some() => "Reloaded, but no module is there. ⚠",
-        (false, false) => "Reloaded. ✅",
-    });
+    let mut text = first_words(report);
     let keys = |counts| -> Vec<String> {
         let changed = report.changed.iter();
         let changed = changed.filter(|changed| changed.counts == counts);
@@ -71,6 +62,25 @@ pub fn reloaded(report: &Report) -> String {
     modules(&mut text, report);
     diagnostics(&mut text, &report.warnings);
     text
+}
+
+/// Whether anything has changed, and the worst of what is the matter.
+fn first_words(report: &Report) -> String {
+    let but = match (report.dry_run, report.is_silent()) {
+        (true, true) => return "A reload would change nothing.".to_owned(),
+        (true, false) => {
+            return "A reload would change this; nothing has been changed yet.".to_owned();
+        }
+        (false, true) => return "Reloaded: nothing has changed.".to_owned(),
+        _ if report.modules.binds.is_some() => "the list of binds is as it was".to_owned(),
+        _ if report.no_folder.is_some() => "no module is there".to_owned(),
+        _ if !report.modules.failed.is_empty() => {
+            let count = counted(report.modules.failed.len(), "module", "modules");
+            format!("{count} failed")
+        }
+        _ => return "Reloaded. ✅".to_owned(),
+    };
+    format!("Reloaded, but {but}. ⚠")
 }
 
 /// What it means for the modules, a line for each kind of change.

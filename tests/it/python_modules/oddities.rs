@@ -153,7 +153,8 @@ fn of_a_long_print_at_import_both_ends_are_logged() {
 #[test]
 fn what_is_odd_about_a_module_is_a_problem_and_no_failure() {
     let folder = Folder::new();
-    let fine = &answering("1")[..];
+    let fine = answering("1");
+    let fine = fine.as_str();
     folder.module("none", fine, "HELP = None\n");
     folder.module(
         "text",
