@@ -27,6 +27,7 @@ mod interpreter;
 mod log_limit;
 mod module_line;
 mod process;
+mod requests;
 mod staging;
 pub mod trial;
 

@@ -72,6 +72,8 @@ pub struct Modules {
     /// What the modules are being told.
     hooks: Tasks,
     dropped: Dropped,
+    /// The turns of files that modules have asked for: each may be large.
+    downloads: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,7 @@ impl Default for Modules {
             turns: Mutex::default(),
             hooks: Tasks::new(),
             dropped: Dropped::default(),
+            downloads: Semaphore::new(requests::DOWNLOADS),
         }
     }
 }

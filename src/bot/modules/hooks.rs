@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bot::causes::causes;
 use crate::bot::context::Context;
-use crate::id::{UserId, random_token};
+use crate::bot::names::of_user;
+use crate::id::random_token;
 use crate::module::protocol::Hook;
 
 use super::happening::Happening;
@@ -39,6 +39,10 @@ async fn tell(context: Arc<Context>, happening: Happening) {
         return;
     }
     let Some(hook) = hook(&context, happening).await else {
+        tracing::warn!(
+            hook = name,
+            "modules are not told of something that happened"
+        );
         return;
     };
     for module in told {
@@ -66,7 +70,7 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
             text,
         } => Hook {
             user_id: user.to_string(),
-            username: username(context, user).await?,
+            username: of_user(context, user).await?,
             channel_id: channel.to_string(),
             channel: name.to_string(),
             text,
@@ -74,22 +78,12 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
         },
         Happening::Joined { user, channel } => Hook {
             user_id: user.to_string(),
-            username: username(context, user).await?,
+            username: of_user(context, user).await?,
             channel_id: channel.to_string(),
             ..hook
         },
         Happening::Connected => hook,
     })
-}
-
-async fn username(context: &Context, user: UserId) -> Option<String> {
-    match context.api.user(user).await {
-        Ok(user) => Some(format!("@{}", user.username)),
-        Err(error) => {
-            tracing::debug!(error = %causes(&error), %user, "modules are not told of somebody who cannot be looked up");
-            None
-        }
-    }
 }
 
 /// Tells one module, and waits for the end of its call: what waits is counted.

@@ -68,9 +68,19 @@ impl Answer {
 
 /// Reads a whole response; everything but a 2xx is an error.
 pub(super) async fn read(
+    response: Response,
+    request: String,
+    token: &Arc<Secret>,
+) -> Result<Answer, ApiError> {
+    read_within(response, request, token, LARGEST_BODY).await
+}
+
+/// The same of an answer that may have `limit` bytes.
+pub(super) async fn read_within(
     mut response: Response,
     request: String,
     token: &Arc<Secret>,
+    limit: usize,
 ) -> Result<Answer, ApiError> {
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
@@ -86,7 +96,7 @@ pub(super) async fn read(
             request,
         });
     }
-    let body = read_body(&mut response, &request).await?;
+    let body = read_body(&mut response, &request, limit).await?;
     if status.is_success() {
         return Ok(Answer {
             request,
@@ -143,15 +153,19 @@ fn redirection_target(response: &Response) -> String {
         .unwrap_or_default()
 }
 
-async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
+async fn read_body(
+    response: &mut Response,
+    request: &str,
+    limit: usize,
+) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;
         match chunk.map_err(|source| ApiError::transport(request.to_owned(), source))? {
-            Some(chunk) if body.len() + chunk.len() > LARGEST_BODY => {
+            Some(chunk) if body.len() + chunk.len() > limit => {
                 return Err(ApiError::TooLarge {
                     request: request.to_owned(),
-                    limit: LARGEST_BODY,
+                    limit,
                 });
             }
             Some(chunk) => body.extend_from_slice(&chunk),
