@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import sys
-import sysconfig
 import time
 
 # Seconds. Compiled code knows whole ones, and some file systems count in twos.
@@ -41,6 +40,10 @@ class Folder:
         self.parent = os.path.dirname(self.path)
         self.modules = {}
         self._shared = []
+        # Where the interpreter keeps what is its own, as far as that may lie beside the folder.
+        prefixes = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+        self._library = {each for each in prefixes if is_below(each, self.parent) and each != self.parent}
+        self._library.add(os.path.dirname(os.path.realpath(os.__file__)))
         self._scan()
         self._prepare_path()
         self.package = self._choose_package()
@@ -66,10 +69,7 @@ class Folder:
             return True
         if not is_below(place, self.parent) or set(INSTALLED).intersection(place.split(os.sep)):
             return False
-        library = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
-        prefixes = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)}
-        library.update(prefix for prefix in prefixes if is_below(prefix, self.parent) and prefix != self.parent)
-        return not any(is_below(place, each) for each in library)
+        return not any(is_below(place, each) for each in self._library)
 
     def _scan(self):
         for place, folders, files in os.walk(self.path):
