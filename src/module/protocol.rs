@@ -180,6 +180,9 @@ pub struct LoadFailure {
     /// For the log.
     #[serde(default)]
     pub trace: String,
+    /// Of the code that was called before nothing lives any more: a process of it would run the files as they are now.
+    #[serde(default)]
+    pub nothing_is_left: bool,
 }
 
 /// A line for the log.

@@ -146,21 +146,32 @@ fn modules(text: &mut String, report: &Report) {
 
 /// What could not be loaded, a line for each reason.
 fn failures(text: &mut String, failed: &[Failed]) {
-    let mut reasons: BTreeMap<(&str, bool), Vec<String>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(&str, usize), Vec<String>> = BTreeMap::new();
     for each in failed {
-        let reason = reasons.entry((&each.summary, each.kept)).or_default();
+        let fate = usize::from(each.kept) + 2 * usize::from(each.lost);
+        let reason = reasons.entry((&each.summary, fate)).or_default();
         reason.push(each.name.clone());
     }
-    for ((summary, kept), names) in reasons {
+    for ((summary, fate), names) in reasons {
         let summary = inline_code(summary);
         match &names[..] {
             [name] => {
-                let fate = ["", "; its last good code goes on"][usize::from(kept)];
+                let fates = [
+                    "",
+                    "; its last good code goes on",
+                    "; no good code of it is left",
+                ];
+                let fate = fates.get(fate).unwrap_or(&"");
                 let name = inline_code(name);
                 write!(text, "\n- ⚠ {name} could not be loaded: {summary}{fate}").ok();
             }
             _ => {
-                let fate = ["", "; their last good code goes on"][usize::from(kept)];
+                let fates = [
+                    "",
+                    "; their last good code goes on",
+                    "; no good code of them is left",
+                ];
+                let fate = fates.get(fate).unwrap_or(&"");
                 let (count, names) = (names.len(), listed(&names));
                 write!(
                     text,
@@ -277,6 +288,7 @@ mod tests {
             text: None,
             trace: String::new(),
             kept: true,
+            lost: false,
         };
         let gone = "its interpreter does not run";
         let mut text = String::new();
