@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::bot::context::Context;
 use crate::bot::names::of_user;
 use crate::id::random_token;
 use crate::module::protocol::Hook;
 
+use super::hanging::{GRACE, suspect};
 use super::happening::Happening;
 
 /// Until the modules have been greeted, what happens waits for so long.
@@ -87,13 +90,19 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
 }
 
 /// Tells one module, and waits for the end of its call: what waits is counted.
-async fn one(context: &Context, module: &str, hook: Hook) {
+async fn one(context: &Arc<Context>, module: &str, hook: Hook) {
+    let (id, deadline) = (hook.id.clone(), Duration::from_millis(hook.deadline_ms));
     let Some(mut said) = context.modules.tell(module, hook) else {
         return;
     };
-    while let Some(said) = said.recv().await {
-        if let super::Said::Failure(failure) = said {
-            tracing::warn!(module, reason = ?failure.reason, trace = failure.trace, "a hook of a module failed");
+    let to_its_end = async {
+        while let Some(said) = said.recv().await {
+            if let super::Said::Failure(failure) = said {
+                tracing::warn!(module, reason = ?failure.reason, trace = failure.trace, "a hook of a module failed");
+            }
         }
+    };
+    if timeout(deadline + GRACE, to_its_end).await.is_err() {
+        suspect(context, &id);
     }
 }

@@ -29,6 +29,9 @@ pub enum Found {
     Nothing,
     /// There is a folder now; its modules are loaded after the swap of the configuration.
     Folder,
+    /// There is no host that could load modules, for this reason, as half a sentence; the next one loads what the
+    /// configuration says then.
+    NoHost(String),
     /// The modules have been loaded beside those that run.
     Loaded(Box<Plan>),
 }
@@ -50,15 +53,27 @@ impl Modules {
         if !is_there {
             return Err(no_folder(&config.modules));
         }
-        match self.greeted(PATIENCE).await {
+        let patience = if self.connection().orders.is_some() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        match self.greeted(patience).await {
             Ok(()) => {}
-            Err(NotReady::Loading(reason)) => return Err(reason),
+            Err(NotReady::Loading(reason)) if self.connection().has_greeted => return Err(reason),
+            Err(NotReady::Loading(reason)) => return Ok(Found::NoHost(reason)),
             Err(NotReady::Absent) => return Err(no_folder(&config.modules)),
         }
-        let staged = self.stage(config)?;
-        let staged = match timeout(LOADING, staged).await {
+        let staged = match self.stage(config) {
+            Ok(staged) => timeout(LOADING, staged).await,
+            Err(reason) => return Ok(Found::NoHost(reason)),
+        };
+        let staged = match staged {
             Ok(Ok(staged)) => staged,
-            Ok(Err(_)) => return Err("the module host has ended meanwhile".to_owned()),
+            Ok(Err(_)) => {
+                let reason = "the module host has ended meanwhile".to_owned();
+                return Ok(Found::NoHost(reason));
+            }
             Err(_) => {
                 self.give_up();
                 return Err("loading the modules took too long".to_owned());

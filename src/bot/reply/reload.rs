@@ -74,6 +74,7 @@ fn first_words(report: &Report) -> String {
         (false, true) => return "Reloaded: nothing has changed.".to_owned(),
         _ if report.modules.binds.is_some() => "the list of binds is as it was".to_owned(),
         _ if report.no_folder.is_some() => "no module is there".to_owned(),
+        _ if report.no_host.is_some() => "the modules could not be loaded".to_owned(),
         _ if !report.modules.failed.is_empty() => {
             let count = counted(report.modules.failed.len(), "module", "modules");
             format!("{count} failed")
@@ -91,6 +92,14 @@ fn modules(text: &mut String, report: &Report) {
     }
     if let Some(trouble) = &report.no_folder {
         write!(text, "\n- ⚠ No module is loaded: {}", neutralise(trouble)).ok();
+    }
+    if let Some(trouble) = &report.no_host {
+        let trouble = neutralise(trouble);
+        write!(
+            text,
+            "\n- ⚠ The modules could not be loaded: {trouble}; they are as soon as that is over"
+        )
+        .ok();
     }
     for (what, names) in [
         ("added", &changes.added),
@@ -226,7 +235,7 @@ pub fn reload_verdict(report: &Report) -> String {
         .map(|(what, count)| format!("{} {what}", counted(count, "module", "modules")));
     let binds = modules.binds.iter();
     let binds = binds.map(|_| "the list of binds is as it was".to_owned());
-    let folder = report.no_folder.iter().cloned();
+    let folder = report.no_folder.iter().chain(&report.no_host).cloned();
     format!(
         "Reloaded: {}",
         keys.chain(counts)

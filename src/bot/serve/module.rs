@@ -13,6 +13,7 @@ use crate::bot::availability::{Availabilities, Availability};
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::bot::event::Event;
+use crate::bot::modules::hanging::{GRACE, suspect};
 use crate::bot::modules::{NotReady, Said};
 use crate::bot::reply;
 use crate::bot::ticket::{Fate, Ticket};
@@ -30,8 +31,6 @@ use super::{Ending, Outcome, acknowledging, answer, declined, is_known, parts, r
 
 /// Until the modules have been greeted, their words wait for so long.
 const GREETING: Duration = Duration::from_secs(30);
-/// The host ends a call at its deadline; if it does not, we do, so much later.
-const GRACE: Duration = Duration::from_secs(5);
 /// So many progress posts of one call are posted; the rest is dropped.
 const MOST_PROGRESS: usize = 20;
 /// So much of the text of each is posted, in bytes.
@@ -278,7 +277,7 @@ async fn call(
         Ok(Ok(answer)) => Ok(answer::posts(context, (ticket, &module.name), answer, room).await),
         Ok(Err(failure)) => Err(failed(ticket, module, &failure)),
         Err(_) => {
-            context.modules.forget(&id);
+            suspect(context, &id);
             let failure = Failure {
                 call: id,
                 reason: FailureReason::Deadline,

@@ -240,6 +240,30 @@ async fn a_folder_that_vanishes_changes_nothing_and_one_that_appears_is_loaded()
 }
 
 #[tokio::test]
+async fn a_reload_takes_the_configuration_though_no_host_loads_modules() {
+    let scenario = Scenario::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("none.sock");
+    let modules = json!({"commanddir": folder.path()});
+    let settings = json!({"Modules": modules});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    bot.terminate();
+    bot.exit_status().await;
+    let socket = format!("MATTERBOT_MODULES_SOCKET={}", socket.display());
+    bot.restart_process_by(&["/usr/bin/env".to_owned(), socket]);
+    bot.ready(2).await;
+    bot.says("the module host could not be reached", 1).await;
+    let changes = json!({"Modules": modules, "Matterbot": {"logcmd": false}});
+    bot.configure(&scenario, changes);
+    let report = scenario.admin.asks(&scenario.lab, "@reload").await;
+    let report = report.outcome().await;
+    let expected = "Reloaded, but the modules could not be loaded. ⚠\n- Configuration: `Matterbot.logcmd`\
+                    \n- ⚠ The modules could not be loaded: the module host could not be reached";
+    assert!(report.starts_with(expected), "{report}");
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
 async fn code_that_is_saved_twice_in_one_second_is_not_mixed_up() {
     let rig = Rig::new(&["dice"], json!({})).await;
     let helper = rig.commands().join("dice/helper.py");
