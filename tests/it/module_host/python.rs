@@ -101,6 +101,29 @@ async fn an_environment_without_its_interpreter_is_reported_and_the_systems_runs
 }
 
 #[tokio::test]
+async fn the_environment_beside_where_a_link_leads_is_found() {
+    let mut rig = Rig::new().await;
+    write(&rig, "dice", "1", "");
+    let checkout = rig.path().parent().unwrap().to_owned();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("commands");
+    std::os::unix::fs::symlink(rig.path(), &link).unwrap();
+    let bin = checkout.join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink("/bin/true", bin.join("python")).unwrap();
+    let stage = Stage {
+        generation: 1,
+        folder: link,
+        python: None,
+        workers: 1,
+    };
+    rig.send(&ToHost::Stage(stage)).await;
+    let staged = rig.staged(1).await;
+    let python = bin.join("python").display().to_string();
+    assert!(staged.problems[0].contains(&python), "{staged:?}");
+}
+
+#[tokio::test]
 async fn prints_of_modules_and_their_children_are_logged() {
     let mut rig = serving().await;
     assert_eq!(rig.ask("print").await, "printed");
