@@ -22,6 +22,7 @@ pub mod expired;
 pub mod identity;
 pub mod lane;
 pub mod modules;
+pub mod names;
 pub mod newcomers;
 pub mod notices;
 pub mod outbox;
@@ -55,7 +56,8 @@ use tokio::sync::mpsc;
 use crate::lifecycle::signals::{Signal, Signals, Stopper};
 use crate::lifecycle::state_directory::Lock;
 use crate::lifecycle::{ExitStatus, Outcome, ready};
-use crate::mattermost::gateway::Gateway;
+use crate::mattermost::event::Event as Heard;
+use crate::mattermost::gateway::{Gateway, Update};
 use crate::tasks::Tasks;
 
 use causes::causes;
@@ -132,6 +134,7 @@ impl Bot {
                 }
             };
             report::report(&self.context, &event);
+            self.hear_names(&event);
             condition.take(&self.context, &event);
             if let Event::Signal(Signal::Stop(signal)) = event {
                 stopper = Some(signal);
@@ -147,6 +150,15 @@ impl Bot {
             }
         };
         self.end(end, stopper).await
+    }
+
+    /// Whoever writes is known by name from then on.
+    fn hear_names(&self, event: &Event) {
+        if let (Event::Gateway(Update::Event(Heard::Posted(posted))), Some(identity)) =
+            (event, self.context.identity())
+        {
+            self.context.names.hear(posted, identity.me);
+        }
     }
 
     /// A server that is down keeps the start from succeeding only for a while.

@@ -55,6 +55,12 @@ pub fn random_token() -> String {
     Id::random().as_str().to_owned()
 }
 
+/// What somebody finds a line of the log by.
+#[must_use]
+pub fn log_reference() -> String {
+    random_token().chars().take(8).collect()
+}
+
 /// Checks an identifier where it stands, so that none is copied to be looked at.
 struct IdVisitor;
 

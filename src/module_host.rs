@@ -27,6 +27,7 @@ mod interpreter;
 mod log_limit;
 mod module_line;
 mod process;
+mod requests;
 mod staging;
 pub mod trial;
 
@@ -40,9 +41,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use crate::lifecycle::ExitStatus;
+use crate::lifecycle::notify::Notify;
 use crate::lifecycle::reexec::Origin;
 use crate::module::{process_tree, trampoline};
-use crate::tasks;
+use crate::tasks::{self, Tasks};
 
 use event::Event;
 use host::Host;
@@ -81,6 +83,8 @@ pub fn run(arguments: &Arguments, origin: &Origin) -> anyhow::Result<ExitStatus>
 
 async fn serve(program: &Path) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("listening to signals")?;
+    let chores = Tasks::new();
+    drop(chores.spawn(feed_watchdog(Notify::of_process())));
     let listening = connection::of_standard_input();
     let bot = tokio::select! {
         bot = listening => bot.context("standard input leads to no bot: it is to be a unix stream socket")?,
@@ -103,6 +107,17 @@ async fn serve(program: &Path) -> anyhow::Result<()> {
     }
     host.end().await;
     Ok(())
+}
+
+/// Tells the supervisor that our only thread turns, where it wants to know.
+async fn feed_watchdog(notify: Notify) {
+    if let Some(period) = notify.watchdog() {
+        let mut ticks = tokio::time::interval(period);
+        loop {
+            ticks.tick().await;
+            notify.alive();
+        }
+    }
 }
 
 /// The signals that the host listens to.

@@ -132,12 +132,14 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Two folders that differ in case only would be one module.
+/// Two folders that differ in case only would be one module, and a folder hides a file of Python that has its name.
 fn refuse_existing(folder: &Path, name: &str) -> anyhow::Result<()> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let same = entries.map(|entry| entry.path()).find(|path| {
-        path.file_name()
-            .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        let is_python = path.extension().is_some_and(|ending| ending == "py");
+        let known = path.file_name();
+        let known = known.filter(|_| !is_python).or(path.file_stem());
+        known.is_some_and(|known| known.eq_ignore_ascii_case(name))
     });
     match same {
         Some(path) => Err(anyhow!(

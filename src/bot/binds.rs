@@ -9,6 +9,7 @@
 //! The file is read again before each change, so that what a person wrote into it meanwhile is kept. If it is damaged
 //! then, what was known goes on to be served, and nothing is written.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,8 +53,8 @@ struct Known {
     trouble: Option<String>,
     /// The modules that were greeted.
     roster: Option<Roster>,
-    /// Those that could not be loaded.
-    failed: Vec<String>,
+    /// Those that could not be loaded, with the reason.
+    failed: Vec<(String, String)>,
 }
 
 /// Why a change was not made.
@@ -124,9 +125,10 @@ impl Binds {
         let (there, missing): (Vec<&Module>, Vec<&Module>) = catalogue
             .modules()
             .partition(|module| !catalogue.is_greeted() || module.generation.is_some());
-        let is_failed = |module: &&Module| known.failed.contains(&module.name);
+        let failed = known.failed.iter().map(|(name, _)| name);
+        let is_failed = |module: &&Module| failed.clone().any(|name| *name == module.name);
         let is_kept = |name: &String| there.iter().any(|module| module.name == *name);
-        let (kept, failed) = known.failed.iter().cloned().partition(is_kept);
+        let (kept, failed) = failed.clone().cloned().partition(is_kept);
         Modules {
             greeted: catalogue.is_greeted(),
             loaded: there.len(),
@@ -137,6 +139,7 @@ impl Binds {
                 .collect(),
             failed,
             kept,
+            reason: commonest(&known.failed),
             absent: false,
             wanted: catalogue.modules().next().is_some(),
             binds: match (&known.map, &known.trouble) {
@@ -150,13 +153,13 @@ impl Binds {
     /// Whether the module `name` could not be loaded.
     #[must_use]
     pub fn has_failed(&self, name: &str) -> bool {
-        self.lock().failed.iter().any(|failed| failed == name)
+        self.lock().failed.iter().any(|(failed, _)| failed == name)
     }
 
-    /// The modules that could not be loaded, for whoever asks for them.
-    pub fn could_not_load(&self, mut names: Vec<String>) {
-        names.sort();
-        self.lock().failed = names;
+    /// The modules that could not be loaded, each with the reason, for whoever asks for them.
+    pub fn could_not_load(&self, mut failed: Vec<(String, String)>) {
+        failed.sort();
+        self.lock().failed = failed;
     }
 
     /// Reads the file again, for a reload; what was known stays if it is damaged. Blocks the thread.
@@ -312,4 +315,14 @@ fn place(path: &Path) -> io::Result<(PathBuf, String)> {
     let name = name.ok_or_else(|| io::Error::other("its name is no text"))?;
     let parent = leads_to.parent().unwrap_or(Path::new("/")).to_owned();
     Ok((parent, name.to_owned()))
+}
+
+/// The reason that most of `failed` share, and whether it is that of all.
+fn commonest(failed: &[(String, String)]) -> Option<(String, bool)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, reason) in failed {
+        *counts.entry(reason).or_default() += 1;
+    }
+    let (reason, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some((reason.to_owned(), count == failed.len()))
 }

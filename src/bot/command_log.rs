@@ -1,6 +1,9 @@
 //! `logcmd`: a line of the log for every command, with who asked, where, which, and what was decided. Of a message only
 //! the command is shown, and its parameters only with `logcmdparams`.
 
+use std::fmt::Display;
+use std::sync::Arc;
+
 use crate::audit::{Entry, Verdict};
 use crate::config::Matterbot;
 
@@ -15,13 +18,24 @@ impl Context {
 
     /// The log's line about the command of `entry`, if it is to have one.
     pub fn log_command(&self, entry: &Entry) {
-        if let Some(line) = line(&self.settings().config.matterbot, entry) {
+        let user = of(self.names.user(entry.user), entry.user);
+        let channel = of(self.names.channel(entry.channel), entry.channel);
+        let who = format!("{user} in channel {channel}");
+        if let Some(line) = line(&self.settings().config.matterbot, entry, &who) {
             tracing::info!("{line}");
         }
     }
 }
 
-fn line(matterbot: &Matterbot, entry: &Entry) -> Option<String> {
+/// A name with the identifier, as far as the name was heard: nobody is asked for it.
+fn of(name: Option<Arc<str>>, id: impl Display) -> String {
+    match name {
+        Some(name) => format!("{name} ({id})"),
+        None => id.to_string(),
+    }
+}
+
+fn line(matterbot: &Matterbot, entry: &Entry, who: &str) -> Option<String> {
     if !matterbot.logcmd {
         return None;
     }
@@ -52,7 +66,6 @@ fn line(matterbot: &Matterbot, entry: &Entry) -> Option<String> {
         format!(" ({})", details.join(", "))
     };
     Some(format!(
-        "command {command} of user {} in channel {}: {verdict}{details}",
-        entry.user, entry.channel
+        "command {command} of user {who}: {verdict}{details}"
     ))
 }

@@ -18,6 +18,7 @@ use super::binds::Binds;
 use super::event::Event;
 use super::identity::Identity;
 use super::modules::Modules;
+use super::names::Names;
 use super::newcomers::Newcomers;
 use super::notices::Notices;
 use super::outbox::Outbox;
@@ -64,6 +65,8 @@ pub struct Context {
     pub reloading: tokio::sync::Mutex<()>,
     /// Who we are, once the server has told.
     pub identity: watch::Sender<Option<Arc<Identity>>>,
+    /// What people and channels are called.
+    pub names: Names,
     /// What was said a short while ago, and need not be said again.
     pub notices: Notices,
     /// Who has joined the welcome channel.
@@ -138,6 +141,8 @@ impl Context {
         reason: Option<&str>,
         outcome: Option<&str>,
     ) -> Entry {
+        self.names
+            .is_channel(ticket.post.channel_id, &ticket.room.name);
         Entry {
             at: Timestamp::now(),
             post: ticket.post.id,

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod changes;
+pub mod hanging;
 pub mod happening;
 pub mod hooks;
 pub mod host;
@@ -72,6 +73,8 @@ pub struct Modules {
     /// What the modules are being told.
     hooks: Tasks,
     dropped: Dropped,
+    /// The turns of files that modules have asked for: each may be large.
+    downloads: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +91,10 @@ struct Connection {
     serving: Serving,
     /// The interpreter of those in Python.
     python: Option<String>,
+    /// Ends the connection with a host that hangs.
+    hang_up: Option<oneshot::Sender<()>>,
+    /// Whether the host has said hello.
+    has_greeted: bool,
     /// Its process, where it is a child of ours.
     child: Option<tokio::process::Child>,
 }
@@ -103,6 +110,7 @@ impl Default for Modules {
             turns: Mutex::default(),
             hooks: Tasks::new(),
             dropped: Dropped::default(),
+            downloads: Semaphore::new(requests::DOWNLOADS),
         }
     }
 }
@@ -225,11 +233,6 @@ impl Modules {
         Some(said)
     }
 
-    /// Nobody waits for the call `id` any longer.
-    pub fn forget(&self, id: &str) {
-        self.connection().calls.remove(id);
-    }
-
     /// Tells the host, if there is one.
     fn order(&self, order: ToHost) {
         if let Some(orders) = &self.connection().orders {
@@ -261,6 +264,8 @@ impl Modules {
         self.condition.send_replace(Condition::Loading(reason));
         let mut connection = self.connection();
         connection.orders = None;
+        connection.hang_up = None;
+        connection.has_greeted = false;
         connection.staging = None;
         connection.serving.clear();
         for (id, asker) in std::mem::take(&mut connection.calls) {

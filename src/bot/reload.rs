@@ -16,7 +16,7 @@ use super::causes::causes;
 use super::context::Context;
 use super::event::Event;
 use super::modules::changes::Changes;
-use super::modules::reloading::{Found, adopt, are_wanted, leave, no_folder, reread};
+use super::modules::reloading::{Found, adopt, are_wanted, leave, log_failures, no_folder, reread};
 use super::settings::Settings;
 
 /// What a reload has changed, or would change.
@@ -36,6 +36,8 @@ pub struct Report {
     pub new_folder: bool,
     /// That there is no folder of modules, as half a sentence, if there should be one.
     pub no_folder: Option<String>,
+    /// Why no host could load the modules, as half a sentence, if none could.
+    pub no_host: Option<String>,
 }
 
 impl Report {
@@ -46,6 +48,7 @@ impl Report {
             && self.modules.is_silent()
             && !self.new_folder
             && self.no_folder.is_none()
+            && self.no_host.is_none()
     }
 }
 
@@ -80,11 +83,16 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unc
         new_folder: matches!(found, Found::Folder),
         no_folder: (matches!(found, Found::Nothing) && are_wanted(context, &loaded.config.modules))
             .then(|| no_folder(&loaded.config.modules)),
+        no_host: match &found {
+            Found::NoHost(reason) => Some(reason.clone()),
+            _ => None,
+        },
     };
     if dry_run {
         if let Found::Loaded(plan) = found {
             context.modules.give_up();
             report.modules = plan.changes;
+            log_failures(&mut report.modules);
         }
         return Ok(report);
     }
@@ -102,7 +110,7 @@ pub async fn reload(context: &Arc<Context>, dry_run: bool) -> Result<Report, Unc
 /// Takes what was loaded into service, unless it is what is served already.
 async fn swap(context: &Arc<Context>, found: Found, changed: &[Changed]) -> Changes {
     match found {
-        Found::Nothing | Found::Folder => {
+        Found::Nothing | Found::Folder | Found::NoHost(_) => {
             if matches!(found, Found::Folder) {
                 context.modules.wake();
             }

@@ -33,6 +33,7 @@ use super::binds::Binds;
 use super::context::Context;
 use super::decide::{Rules, State};
 use super::modules::{Modules, host};
+use super::names::Names;
 use super::newcomers::Newcomers;
 use super::notices::Notices;
 use super::outbox::Outbox;
@@ -287,6 +288,7 @@ impl Bot {
             reloading: tokio::sync::Mutex::default(),
             identity,
             notices: Notices::default(),
+            names: Names::default(),
             newcomers: Newcomers::default(),
             unrecorded: Unrecorded::of(ground.carried.records),
             reopened: Reopened::default(),

@@ -46,6 +46,8 @@ pub struct Modules {
     pub failed: Vec<String>,
     /// Those that could not be loaded, and are called in the code that was loaded before.
     pub kept: Vec<String>,
+    /// The commonest reason of these two, and whether it is that of all of them.
+    pub reason: Option<(String, bool)>,
     /// What is the matter with the bind map.
     pub binds: BindsTrouble,
 }

@@ -82,6 +82,8 @@ pub struct Posted {
     pub channel_name: String,
     /// The name that people see; of a direct message, the one who wrote, with an `@`.
     pub channel_display_name: String,
+    /// The name of who wrote, with an `@`; what an integration calls itself may look the same.
+    pub sender_name: Option<String>,
     /// The channel's team; `None` for direct and group messages.
     pub team_id: Option<TeamId>,
 }

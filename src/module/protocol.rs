@@ -171,11 +171,18 @@ pub enum Loading {
 /// Why a module cannot be called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadFailure {
-    /// The kind of error and what is missing, fit for a report: `ModuleNotFoundError: No module named 'numpy'`.
+    /// The kind of error and what is missing, fit for a chat: `ModuleNotFoundError: No module named 'numpy'`.
     pub summary: String,
+    /// What the module's code says of it, if it says something: for the log and for a terminal of the host, since it may
+    /// hold anything, keys and passwords too.
+    #[serde(default)]
+    pub text: Option<String>,
     /// For the log.
     #[serde(default)]
     pub trace: String,
+    /// Of the code that was called before nothing lives any more: a process of it would run the files as they are now.
+    #[serde(default)]
+    pub nothing_is_left: bool,
 }
 
 /// A line for the log.

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use crate::module::process_tree;
-use crate::module::protocol::{FailureReason, Stage};
+use crate::module::protocol::{FailureReason, LoadFailure, Loading, Stage};
 
 use super::calling::GREETING;
 use super::connection::LineWriter;
@@ -118,11 +118,15 @@ impl Host {
         &mut self,
         id: InterpreterId,
         process: ProcessId,
-        failure: Option<String>,
+        failure: Option<LoadFailure>,
         now: Instant,
     ) {
-        if let Some(reason) = failure {
-            return self.fail_start(process, reason, now);
+        if let Some(failure) = failure {
+            if let Some(process) = self.processes.get_mut(&process) {
+                process.remember(failure.text.as_deref().unwrap_or_default());
+                process.remember(&failure.trace);
+            }
+            return self.fail_start(process, failure.summary, now);
         }
         let name = self
             .processes
@@ -142,6 +146,10 @@ impl Host {
                 process.condition = Condition::Serving;
                 process.greeted = true;
                 let code = process.code;
+                let described = self.codes.get(&code);
+                if let Some(description) = described.and_then(|code| code.description.clone()) {
+                    self.loaded(code, Loading::Description(description), now);
+                }
                 self.advance(code, now);
             }
             Some(process) => {

@@ -1,4 +1,5 @@
-//! Greeting: programs are started and say what they are, when they are loaded and whenever they are started again.
+//! Greeting: programs, and modules with an interpreter of their own, are started when they are loaded; programs say what
+//! they are, then and whenever they are started again.
 
 use std::sync::Arc;
 
@@ -70,22 +71,23 @@ impl Host {
 
     /// A process ended before it said hello: the module could not be loaded, or its calls have failed.
     pub(super) fn not_greeted(&mut self, id: CodeId, reason: &str, printed: &str, now: Instant) {
-        if self
-            .codes
-            .get(&id)
-            .is_some_and(|code| code.description.is_some())
-        {
+        let mut stagings = self.stagings.values();
+        if !stagings.any(|staging| staging.greeting.contains(&id)) {
             return self.fail_waiting(id, reason);
         }
+        // What follows the first line was printed.
+        let (summary, more) = reason.split_once('\n').unwrap_or((reason, ""));
         let failure = LoadFailure {
-            summary: reason.to_owned(),
-            trace: printed.to_owned(),
+            summary: summary.to_owned(),
+            text: None,
+            trace: [more, printed].join("\n").trim().to_owned(),
+            nothing_is_left: false,
         };
         self.loaded(id, Loading::Failure(failure), now);
     }
 
-    /// A program was loaded, or could not be.
-    fn loaded(&mut self, id: CodeId, loading: Loading, now: Instant) {
+    /// A module with a process of its own was loaded, or could not be.
+    pub(super) fn loaded(&mut self, id: CodeId, loading: Loading, now: Instant) {
         let Some(code) = self.codes.get(&id) else {
             return;
         };

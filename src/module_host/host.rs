@@ -189,17 +189,9 @@ impl Host {
                 let told = (module_line::malformed(&call, why), None);
                 self.done(id, &call, Some(told), now);
             }
-            ModuleLine::Request(line) => self.bot.send(line, room),
+            ModuleLine::Request(request, line) => self.pass_request(id, request, (line, room)),
             ModuleLine::Log(log) => self.log(&name, &log.level, log.text),
             ModuleLine::Stray(text) => self.printed(Printer::Module(id), text),
-        }
-    }
-
-    fn pass_response(&self, process: ProcessId, line: Vec<u8>) {
-        let process = self.processes.get(&process);
-        // A process that ended has nobody who waits for it.
-        if let Some(input) = process.and_then(|process| process.input.as_ref()) {
-            input.send(line, None);
         }
     }
 

@@ -33,14 +33,14 @@ impl Host {
                 }
                 match interpreter.purpose {
                     Purpose::Generation(generation) => {
-                        self.imported(id, generation, (python, modules));
+                        self.imported(id, generation, (python, modules), now);
                     }
                     Purpose::Own(process) => {
                         let failure =
                             modules
                                 .into_iter()
                                 .find_map(|module| match module.staged.loading {
-                                    Loading::Failure(failure) => Some(failure.summary),
+                                    Loading::Failure(failure) => Some(failure),
                                     Loading::Description(_) => None,
                                 });
                         self.imported_alone(id, process, failure, now);

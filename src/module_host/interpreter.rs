@@ -57,6 +57,9 @@ pub(super) struct ImportedModule {
     /// It cannot be forked.
     #[serde(default)]
     pub(super) own_process: bool,
+    /// What is odd about it, and costs it no more than that.
+    #[serde(default)]
+    pub(super) problems: Vec<String>,
 }
 
 /// What an interpreter is told.
@@ -147,9 +150,14 @@ pub(super) fn of_stage(stage: &Stage) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(SYSTEM))
 }
 
+/// That beside the folder as it is named, else that beside where a link leads.
 fn of_checkout(stage: &Stage) -> Option<PathBuf> {
-    let checkout = stage.folder.parent()?;
-    Some(checkout.join(".venv/bin/python"))
+    let beside = |folder: &Path| Some(folder.parent()?.join(".venv/bin/python"));
+    let named = beside(&stage.folder)?;
+    let resolved = std::fs::canonicalize(&stage.folder).ok();
+    let resolved = resolved.and_then(|folder| beside(&folder));
+    let is_there = |python: &PathBuf| python.exists() || python.is_symlink();
+    Some(resolved.filter(|_| !is_there(&named)).unwrap_or(named))
 }
 
 /// A sentence if the checkout's environment has lost its interpreter, as it does when the system's is replaced.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::module::protocol::{
-    Description, Failure, FailureReason, FromHost, FromModule, LINE_LIMIT, Log,
+    Description, Failure, FailureReason, FromHost, FromModule, LINE_LIMIT, Log, Outcome, Response,
+    ToModule,
 };
 
 use super::id::ProcessId;
@@ -30,8 +31,8 @@ pub(super) enum ModuleLine {
     Done(String, Vec<u8>),
     /// What was meant as the end of a call, and what is wrong with it.
     Malformed(String, String),
-    /// Something that only the bot can do; the line for the bot.
-    Request(Vec<u8>),
+    /// Something that only the bot can do: its id in the module, and the line for the bot.
+    Request(String, Vec<u8>),
     /// A line for the log.
     Log(Log),
     /// What is not of the protocol: a print that went astray.
@@ -140,7 +141,7 @@ pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Mod
             Err(error) => ModuleLine::Malformed(call, format!("its error is none: {error}")),
         },
         ("request", call) => match request(process, module, &line) {
-            Ok(line) => ModuleLine::Request(line),
+            Ok((id, line)) => ModuleLine::Request(id, line),
             Err(why) => match call {
                 Some(call) => ModuleLine::Malformed(call, format!("its request is none: {why}")),
                 None => not_understood(why),
@@ -153,21 +154,23 @@ pub(super) fn understand(process: ProcessId, module: &str, line: Vec<u8>) -> Mod
     }
 }
 
-/// The request under an id that is unique among all processes, as a line that the bot can read; or what is wrong.
-fn request(process: ProcessId, module: &str, line: &[u8]) -> Result<Vec<u8>, String> {
+/// The request's id, and it under an id that is unique among all processes, as a line that the bot can read; or what is
+/// wrong.
+fn request(process: ProcessId, module: &str, line: &[u8]) -> Result<(String, Vec<u8>), String> {
     let passed_on = || {
         let mut request: RawRequest<'_> = serde_json::from_slice(line)?;
-        request.id = format!("{}:{}", process.0, request.id).into();
+        let id = request.id.to_string();
+        request.id = format!("{}:{id}", process.0).into();
         request.module = module.into();
         let line = serde_json::to_vec(&request)?;
         serde_json::from_slice::<FromHost>(&line)?;
-        Ok(line)
+        Ok((id, line))
     };
-    let line = passed_on().map_err(|error: serde_json::Error| error.to_string())?;
+    let (id, line) = passed_on().map_err(|error: serde_json::Error| error.to_string())?;
     if line.len() > LINE_LIMIT {
         return Err("it is too long".to_owned());
     }
-    Ok(line)
+    Ok((id, line))
 }
 
 fn other(line: &[u8]) -> ModuleLine {
@@ -194,6 +197,13 @@ pub(super) fn response(line: &[u8]) -> Option<(ProcessId, Vec<u8>)> {
     let process = ProcessId(process.parse().ok()?);
     response.id = id.to_owned().into();
     Some((process, serde_json::to_vec(&response).ok()?))
+}
+
+/// The line that says that a request is not passed on, and why.
+pub(super) fn refusal(id: String, why: &str) -> Vec<u8> {
+    let outcome = Outcome::Error(why.to_owned());
+    // These types have no keys that could fail.
+    serde_json::to_vec(&ToModule::Response(Response { id, outcome })).unwrap_or_default()
 }
 
 /// Whether a line of the bot is a response.
@@ -314,7 +324,7 @@ mod tests {
     #[test]
     fn requests_and_responses_find_their_process() {
         let asked = r#"{"type":"request","id":"1","method":"m","arguments":[1.50, {"a":1}]}"#;
-        let ModuleLine::Request(line) = said(asked) else {
+        let ModuleLine::Request(_, line) = said(asked) else {
             panic!("it is a request");
         };
         let expected = r#"{"type":"request","id":"7:1","module":"dice","method":"m","arguments":[1.50, {"a":1}]}"#;

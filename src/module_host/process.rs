@@ -20,6 +20,7 @@ use super::event::Event;
 use super::id::{CodeId, InterpreterId, Printer, ProcessId};
 use super::log_limit::{self, TokenBucket};
 use super::module_line::{self, ModuleLine};
+use super::requests::Requests;
 
 /// How many of its last printed lines are told if it cannot be greeted.
 const RECENT_OUTPUT: usize = 20;
@@ -64,6 +65,8 @@ pub(super) struct Process {
     /// Why it was killed, and what that makes of its calls; `None`: its end says it.
     pub(super) fault: Option<(FailureReason, String)>,
     pub(super) recent_output: VecDeque<String>,
+    /// What it has asked the bot for.
+    pub(super) requests: Requests,
     /// What we log of what it does wrong.
     pub(super) bucket: TokenBucket,
 }
@@ -106,6 +109,7 @@ impl Process {
             printing: 0,
             fault: None,
             recent_output: VecDeque::new(),
+            requests: Requests::default(),
             bucket: TokenBucket::new(std::time::Instant::now()),
         }
     }

@@ -177,7 +177,9 @@ impl Host {
         for name in std::mem::take(&mut staging.python_modules) {
             let failure = LoadFailure {
                 summary: "its interpreter does not run".to_owned(),
+                text: None,
                 trace: trace.to_owned(),
+                nothing_is_left: false,
             };
             staging.put(&name, String::new(), Loading::Failure(failure));
         }
@@ -191,6 +193,7 @@ impl Host {
         interpreter: InterpreterId,
         generation: u64,
         (python, modules): (String, Vec<ImportedModule>),
+        now: Instant,
     ) {
         let unchanged = self.unchanged_python(&modules, generation);
         let Some(staging) = self.stagings.get_mut(&generation) else {
@@ -202,6 +205,7 @@ impl Host {
         for ImportedModule {
             staged,
             own_process,
+            problems,
         } in modules
         {
             let Some(staging) = self.stagings.get_mut(&generation) else {
@@ -211,6 +215,9 @@ impl Host {
                 continue;
             }
             let name = staged.name.clone();
+            let problems = problems.into_iter();
+            let problems = problems.map(|problem| format!("the module {name}: {problem}"));
+            staging.problems.extend(problems);
             staging.modules.insert(name.clone(), staged.clone());
             let Loading::Description(description) = staged.loading else {
                 continue;
@@ -225,12 +232,28 @@ impl Host {
                     };
                     let id = self.add_code(&name, staged.fingerprint, start);
                     self.describe(id, description);
+                    if own_process && let Some(staging) = self.stagings.get_mut(&generation) {
+                        // From now on its process has this code, whatever becomes of the files.
+                        staging.to_greet.push_back(id);
+                    }
                     id
                 }
             };
             self.enroll(generation, name, id);
         }
-        self.finish_if_loaded(generation);
+        self.greet_next(generation, now);
+    }
+
+    /// Whether there is a process that runs the code that `name` was called in before `generation`, or an interpreter that
+    /// forks one.
+    fn lives(&self, name: &str, generation: u64) -> bool {
+        let rosters = self.rosters.range(..generation).rev();
+        let code = rosters.flat_map(|(_, roster)| roster.get(name)).next();
+        let Some(code) = code.and_then(|id| self.codes.get(id)) else {
+            return false;
+        };
+        let forks = matches!(code.start, Start::Fork(interpreter, _) if self.is_ready(interpreter));
+        forks || code.current.is_some()
     }
 
     /// The code of the last generation, if no module in Python has changed since: then nothing is restarted.
@@ -276,7 +299,12 @@ impl Host {
         if !staging.is_some_and(Staging::is_loaded) {
             return;
         }
-        if let Some(staging) = self.stagings.remove(&generation) {
+        if let Some(mut staging) = self.stagings.remove(&generation) {
+            for module in staging.modules.values_mut() {
+                if let Loading::Failure(failure) = &mut module.loading {
+                    failure.nothing_is_left = !self.lives(&module.name, generation);
+                }
+            }
             self.tell(&FromHost::Staged(Staged {
                 generation,
                 modules: staging.modules.into_values().collect(),

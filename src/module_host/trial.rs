@@ -31,6 +31,12 @@ const WORKERS: usize = 1;
 /// How long a command may take that no configuration tells of.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long loading may take; as long as the bot's does.
+const LOADING: Duration = Duration::from_secs(300);
+
+/// The host ends a call at its deadline; if it does not, we do, so much later.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// The arguments of `matterbot try`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -99,7 +105,12 @@ impl Trial {
         timeout: Duration,
     ) -> anyhow::Result<ExitStatus> {
         let folder = stage.folder.clone();
-        let catalogue = catalogue(self.0.load(stage).await?, text);
+        let staged = tokio::time::timeout(LOADING, self.0.load(stage)).await;
+        let staged = staged.with_context(|| {
+            let seconds = LOADING.as_secs();
+            format!("the modules were not loaded within {seconds} s")
+        })?;
+        let catalogue = catalogue(staged?, text);
         let generations = catalogue
             .modules()
             .map(|module| (module.name.clone(), GENERATION))
@@ -121,7 +132,8 @@ impl Trial {
                 print(format_args!("{module} answers {}:", invocation.word));
             }
             let call = call(number, invocation, timeout);
-            if !self.call(&module, call).await? {
+            let called = tokio::time::timeout(timeout + GRACE, self.call(&module, call)).await;
+            if !called.context("the module host does not end the call")?? {
                 status = ExitStatus::Failure;
             }
         }
@@ -177,7 +189,8 @@ fn catalogue(staged: Staged, text: &str) -> Catalogue {
                 roster.insert(module.name, loaded);
             }
             Loading::Failure(failure) => {
-                let summary = failure.summary.lines().next().unwrap_or_default();
+                let summary = failure.text.unwrap_or(failure.summary);
+                let summary = summary.lines().next().unwrap_or_default();
                 print_error(format_args!("{} was not loaded: {summary}", module.name));
                 if is_asked_for(&module.name) {
                     print_error(failure.trace.trim_end());

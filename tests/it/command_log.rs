@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::bot::BotUnderTest;
-use crate::support::scenario::Scenario;
+use crate::support::scenario::{Person, Scenario};
 
 /// What the log says of commands when these settings are made.
 async fn logged(settings: serde_json::Value) -> (Vec<String>, Scenario, String) {
@@ -22,7 +22,9 @@ async fn logged(settings: serde_json::Value) -> (Vec<String>, Scenario, String) 
 #[tokio::test]
 async fn every_command_has_a_line_with_asker_channel_and_decision() {
     let (lines, scenario, log) = logged(json!({"logcmd": true})).await;
-    let (pat, olga, lab) = (&scenario.pat.id, &scenario.olga.id, &scenario.lab);
+    let named = |person: &Person| format!("@{} ({})", person.username, person.id);
+    let (pat, olga) = (named(&scenario.pat), named(&scenario.olga));
+    let lab = format!("lab ({})", scenario.lab);
     let expected = [
         format!(": command @restart of user {pat} in channel {lab}: denied (not_permitted)"),
         format!(": command @help of user {olga} in channel {lab}: allowed (done)"),

@@ -5,4 +5,5 @@ mod conduct;
 mod importing;
 pub(crate) mod interpreter;
 mod lives;
+mod oddities;
 mod requests;

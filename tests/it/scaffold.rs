@@ -110,7 +110,12 @@ fn what_is_there_is_left_alone_and_a_bad_name_is_refused() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("Echo is there already"), "{said}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    std::fs::write(folder.path().join("cmdutils.py"), "").unwrap();
+    let output = new_module(folder.path(), &["cmdutils"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cmdutils.py is there already"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     for name in ["../up", "", "9lives", "Caps", "a b", "ünd"] {
         let output = new_module(folder.path(), &[name]);
         assert_eq!(output.status.code(), Some(64), "{name}: {output:?}");

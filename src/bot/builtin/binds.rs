@@ -59,10 +59,15 @@ pub async fn bind(context: &Arc<Context>, ticket: &Ticket, grant: Grant) -> Answ
     }
 }
 
-/// Of the modules that are not there, those that could not be loaded.
+/// Of the modules that are not there, or that nobody knows, those that could not be loaded.
 fn told_apart(mut bound: Bound, has_failed: impl Fn(&str) -> bool) -> Bound {
-    let missing = std::mem::take(&mut bound.missing).into_iter();
-    (bound.failed, bound.missing) = missing.partition(|name| has_failed(name));
+    for names in [&mut bound.missing, &mut bound.unknown] {
+        let (failed, others) = std::mem::take(names)
+            .into_iter()
+            .partition(|name| has_failed(name));
+        *names = others;
+        bound.failed = [std::mem::take(&mut bound.failed), failed].concat();
+    }
     bound
 }
 

@@ -134,7 +134,8 @@ impl Found {
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (module, failure) in &self.failed {
-            reasons.entry(&failure.summary).or_default().push(module);
+            let reason = failure.text.as_ref().unwrap_or(&failure.summary);
+            reasons.entry(reason).or_default().push(module);
         }
         let failed = reasons.into_iter().map(|(summary, modules)| {
             let missing = self.missing_package(summary).unwrap_or_default();

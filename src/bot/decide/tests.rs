@@ -151,6 +151,7 @@ impl Bench {
             channel_kind: ChannelKind::Open,
             channel_name: "town-square".to_owned(),
             channel_display_name: "Town Square".to_owned(),
+            sender_name: None,
             team_id: Some(self.team),
         };
         self.decide(Event::Gateway(Update::Event(ServerEvent::Posted(

@@ -26,12 +26,16 @@ pub type Serving = BTreeMap<String, Served>;
 pub struct Failed {
     /// Its name.
     pub name: String,
-    /// Why, as half a sentence.
+    /// Why, as half a sentence that everybody may read.
     pub summary: String,
+    /// What its code says of it, for the log.
+    pub text: Option<String>,
     /// For the log.
     pub trace: String,
     /// The code that was loaded before goes on to be called.
     pub kept: bool,
+    /// Code that was loaded before is gone, as nothing of it lives any more.
+    pub lost: bool,
 }
 
 /// What a swap would change.
@@ -47,6 +51,8 @@ pub struct Changes {
     pub renamed: Vec<(String, String)>,
     /// Modules that could not be loaded.
     pub failed: Vec<Failed>,
+    /// Under this the log tells what their code says of it, if it says something.
+    pub reference: Option<String>,
     /// Words that several modules have now, and had not before: the word, and the modules.
     pub shared: Vec<(String, Vec<String>)>,
     /// What concerns no single module.
@@ -64,6 +70,7 @@ impl Changes {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.added.is_empty()
+            && !self.failed.iter().any(|failed| failed.lost)
             && self.changed.is_empty()
             && self.removed.is_empty()
             && self.python.is_none()
@@ -117,11 +124,14 @@ pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
                 serving.insert(module.name, loaded);
             }
             Loading::Failure(failure) => {
+                let before = before.filter(|_| !failure.nothing_is_left);
                 changes.failed.push(Failed {
                     name: module.name.clone(),
                     summary: failure.summary,
+                    text: failure.text,
                     trace: failure.trace,
                     kept: before.is_some(),
+                    lost: before.is_none() && served.contains_key(&module.name),
                 });
                 if let Some(before) = before {
                     serving.insert(module.name, before.clone());
@@ -129,7 +139,10 @@ pub fn plan(served: &Serving, python: Option<&str>, staged: Staged) -> Plan {
             }
         }
     }
-    let gone = served.keys().filter(|name| !serving.contains_key(*name));
+    let is_failed = |name: &String| changes.failed.iter().any(|failed| failed.name == *name);
+    let gone = served
+        .keys()
+        .filter(|name| !serving.contains_key(*name) && !is_failed(name));
     changes.removed = gone.cloned().collect();
     changes.renamed = renamed(served, &serving, &changes);
     let shared_before = shared(served);
@@ -226,7 +239,9 @@ mod tests {
     fn failed(name: &str) -> StagedModule {
         let failure = LoadFailure {
             summary: "SyntaxError".to_owned(),
+            text: None,
             trace: String::new(),
+            nothing_is_left: name == "lost",
         };
         StagedModule {
             name: name.to_owned(),
@@ -254,12 +269,13 @@ mod tests {
                 vec![
                     loaded("dice", "1", "@dice"),
                     loaded("echo", "1", "@echo"),
+                    loaded("lost", "1", "@lost"),
                     loaded("old", "1", "@name"),
                     loaded("same", "1", "@same"),
                 ],
             ),
         );
-        assert_eq!(first.changes.added, ["dice", "echo", "old", "same"]);
+        assert_eq!(first.changes.added, ["dice", "echo", "lost", "old", "same"]);
         let second = plan(
             &first.serving,
             first.python.as_deref(),
@@ -269,6 +285,7 @@ mod tests {
                     loaded("dice", "2", "@echo"),
                     failed("echo"),
                     failed("fresh"),
+                    failed("lost"),
                     loaded("new", "1", "@name"),
                     loaded("same", "1", "@same"),
                 ],
@@ -282,9 +299,14 @@ mod tests {
         let kept: Vec<_> = changes
             .failed
             .iter()
-            .map(|failed| (failed.name.as_str(), failed.kept))
+            .map(|failed| (failed.name.as_str(), failed.kept, failed.lost))
             .collect();
-        assert_eq!(kept, [("echo", true), ("fresh", false)]);
+        let expected = [
+            ("echo", true, false),
+            ("fresh", false, false),
+            ("lost", false, true),
+        ];
+        assert_eq!(kept, expected);
         let both = vec!["dice".to_owned(), "echo".to_owned()];
         assert_eq!(changes.shared, [("@echo".to_owned(), both)]);
         assert!(changes.python.is_none() && !changes.is_nothing());

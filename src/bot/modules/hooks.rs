@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bot::causes::causes;
+use tokio::time::timeout;
+
 use crate::bot::context::Context;
-use crate::id::{UserId, random_token};
+use crate::bot::names::of_user;
+use crate::id::random_token;
 use crate::module::protocol::Hook;
 
+use super::hanging::{GRACE, suspect};
 use super::happening::Happening;
 
 /// Until the modules have been greeted, what happens waits for so long.
@@ -39,6 +42,10 @@ async fn tell(context: Arc<Context>, happening: Happening) {
         return;
     }
     let Some(hook) = hook(&context, happening).await else {
+        tracing::warn!(
+            hook = name,
+            "modules are not told of something that happened"
+        );
         return;
     };
     for module in told {
@@ -66,7 +73,7 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
             text,
         } => Hook {
             user_id: user.to_string(),
-            username: username(context, user).await?,
+            username: of_user(context, user).await?,
             channel_id: channel.to_string(),
             channel: name.to_string(),
             text,
@@ -74,7 +81,7 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
         },
         Happening::Joined { user, channel } => Hook {
             user_id: user.to_string(),
-            username: username(context, user).await?,
+            username: of_user(context, user).await?,
             channel_id: channel.to_string(),
             ..hook
         },
@@ -82,24 +89,20 @@ async fn hook(context: &Context, happening: Happening) -> Option<Hook> {
     })
 }
 
-async fn username(context: &Context, user: UserId) -> Option<String> {
-    match context.api.user(user).await {
-        Ok(user) => Some(format!("@{}", user.username)),
-        Err(error) => {
-            tracing::debug!(error = %causes(&error), %user, "modules are not told of somebody who cannot be looked up");
-            None
-        }
-    }
-}
-
 /// Tells one module, and waits for the end of its call: what waits is counted.
-async fn one(context: &Context, module: &str, hook: Hook) {
+async fn one(context: &Arc<Context>, module: &str, hook: Hook) {
+    let (id, deadline) = (hook.id.clone(), Duration::from_millis(hook.deadline_ms));
     let Some(mut said) = context.modules.tell(module, hook) else {
         return;
     };
-    while let Some(said) = said.recv().await {
-        if let super::Said::Failure(failure) = said {
-            tracing::warn!(module, reason = ?failure.reason, trace = failure.trace, "a hook of a module failed");
+    let to_its_end = async {
+        while let Some(said) = said.recv().await {
+            if let super::Said::Failure(failure) = said {
+                tracing::warn!(module, reason = ?failure.reason, trace = failure.trace, "a hook of a module failed");
+            }
         }
+    };
+    if timeout(deadline + GRACE, to_its_end).await.is_err() {
+        suspect(context, &id);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::Child;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::bot::causes::causes;
@@ -24,6 +24,8 @@ use super::{Condition, requests, strays};
 const ENDING: Duration = Duration::from_secs(2);
 /// A host that lived so long is replaced at once.
 const STEADY: Duration = Duration::from_secs(60);
+/// How long a host may take to its first line; one that waits for its turn at a socket too.
+const HELLO: Duration = Duration::from_secs(60);
 
 /// The task that keeps a host.
 #[derive(Debug)]
@@ -144,15 +146,18 @@ async fn converse(context: &Arc<Context>) -> String {
     } = link;
     let (orders, queue) = mpsc::unbounded_channel();
     let writer = AbortOnDrop(context.chores.spawn(write(sender, queue)));
+    let (hang_up, hangs) = oneshot::channel();
     {
         let mut connection = context.modules.connection();
         connection.orders = Some(orders);
+        connection.hang_up = Some(hang_up);
         connection.child = child;
     }
     let reason = tokio::select! {
         // Either ends the other: a host that is gone loads nothing, and one that does not load is given up.
         reason = hear(context, &mut receiver) => reason,
         reason = load(context) => reason,
+        Ok(()) = hangs => "the module host hangs".to_owned(),
     };
     drop(writer);
     reason
@@ -188,8 +193,17 @@ async fn write(mut sender: Sender, mut queue: mpsc::UnboundedReceiver<ToHost>) {
 
 /// Hears the host until it says no more; gives the reason.
 async fn hear(context: &Arc<Context>, receiver: &mut Receiver) -> String {
+    let mut until = Some(Instant::now() + HELLO);
     loop {
-        match receiver.next().await {
+        let said = match until {
+            Some(until) => timeout_at(until, receiver.next()).await,
+            None => Ok(receiver.next().await),
+        };
+        let Ok(said) = said else {
+            return "the module host does not say hello".to_owned();
+        };
+        until = None;
+        match said {
             Ok(Some(FromHost::Hello { protocol, .. })) if protocol != PROTOCOL => {
                 return format!(
                     "the module host speaks protocol {protocol}, and we speak {PROTOCOL}"
@@ -197,6 +211,7 @@ async fn hear(context: &Arc<Context>, receiver: &mut Receiver) -> String {
             }
             Ok(Some(FromHost::Hello { version, pid, .. })) => {
                 tracing::info!(version, pid, "a module host is there");
+                context.modules.connection().has_greeted = true;
             }
             Ok(Some(FromHost::Staged(staged))) => {
                 let waiting = context.modules.connection().staging.take();

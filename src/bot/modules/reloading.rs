@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::config::{self, Config};
+use crate::id::log_reference;
 use crate::module::protocol::{Stage, Staged, ToHost};
 
 use super::changes::{Changes, Plan, plan, roster};
@@ -28,6 +29,9 @@ pub enum Found {
     Nothing,
     /// There is a folder now; its modules are loaded after the swap of the configuration.
     Folder,
+    /// There is no host that could load modules, for this reason, as half a sentence; the next one loads what the
+    /// configuration says then.
+    NoHost(String),
     /// The modules have been loaded beside those that run.
     Loaded(Box<Plan>),
 }
@@ -49,15 +53,27 @@ impl Modules {
         if !is_there {
             return Err(no_folder(&config.modules));
         }
-        match self.greeted(PATIENCE).await {
+        let patience = if self.connection().orders.is_some() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        match self.greeted(patience).await {
             Ok(()) => {}
-            Err(NotReady::Loading(reason)) => return Err(reason),
+            Err(NotReady::Loading(reason)) if self.connection().has_greeted => return Err(reason),
+            Err(NotReady::Loading(reason)) => return Ok(Found::NoHost(reason)),
             Err(NotReady::Absent) => return Err(no_folder(&config.modules)),
         }
-        let staged = self.stage(config)?;
-        let staged = match timeout(LOADING, staged).await {
+        let staged = match self.stage(config) {
+            Ok(staged) => timeout(LOADING, staged).await,
+            Err(reason) => return Ok(Found::NoHost(reason)),
+        };
+        let staged = match staged {
             Ok(Ok(staged)) => staged,
-            Ok(Err(_)) => return Err("the module host has ended meanwhile".to_owned()),
+            Ok(Err(_)) => {
+                let reason = "the module host has ended meanwhile".to_owned();
+                return Ok(Found::NoHost(reason));
+            }
             Err(_) => {
                 self.give_up();
                 return Err("loading the modules took too long".to_owned());
@@ -113,7 +129,7 @@ impl Modules {
 pub async fn leave(context: &Arc<Context>, plan: Plan) -> Changes {
     context.modules.give_up();
     let mut changes = plan.changes;
-    note_failures(context, &changes);
+    note_failures(context, &mut changes);
     changes.binds = reread(context).await;
     changes
 }
@@ -128,20 +144,31 @@ pub async fn reread(context: &Arc<Context>) -> Option<String> {
 }
 
 /// The log and `@status` tell what could not be loaded.
-fn note_failures(context: &Context, changes: &Changes) {
+fn note_failures(context: &Context, changes: &mut Changes) {
+    log_failures(changes);
+    let failed = changes.failed.iter();
+    let failed = failed.map(|failed| (failed.name.clone(), failed.summary.clone()));
+    context.binds.could_not_load(failed.collect());
+}
+
+/// The log tells what could not be loaded, under a reference if there is something that only the log may tell.
+pub fn log_failures(changes: &mut Changes) {
+    if changes.failed.iter().any(|failed| failed.text.is_some()) {
+        changes.reference = Some(log_reference());
+    }
+    let reference = changes.reference.as_deref();
     for problem in &changes.problems {
         tracing::warn!("{problem}");
     }
     for failed in &changes.failed {
         tracing::error!(
             module = failed.name,
-            reason = failed.summary,
+            reason = failed.text.as_ref().unwrap_or(&failed.summary),
+            reference,
             trace = failed.trace,
             "a module could not be loaded"
         );
     }
-    let failed = changes.failed.iter().map(|failed| failed.name.clone());
-    context.binds.could_not_load(failed.collect());
 }
 
 /// Takes what `plan` says into service, and tells the catalogue of it.
@@ -152,7 +179,7 @@ pub async fn adopt(context: &Arc<Context>, plan: Plan) -> Changes {
         mut changes,
         ..
     } = plan;
-    note_failures(context, &changes);
+    note_failures(context, &mut changes);
     let (shared, roster) = (Arc::clone(context), roster(&serving));
     match tokio::task::spawn_blocking(move || shared.binds.greeted(roster)).await {
         Ok(Ok(differences)) => changes.differences = differences,

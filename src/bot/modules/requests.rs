@@ -12,11 +12,18 @@ use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::id::{ChannelId, PostId, UserId};
 use crate::ledger::{Part, Reply};
+use crate::mattermost::api::ApiError;
 use crate::module::protocol::{Outcome, Request, Response, ToHost};
 use crate::text;
 
 /// Why a method is not served.
 const NO_METHOD: &str = "is none of the methods that modules may use";
+
+/// So many files are fetched at the same time.
+pub(super) const DOWNLOADS: usize = 2;
+
+/// The server takes so many files with one post.
+const FILES_A_POST: usize = 10;
 
 /// Answers `request` beside everything else.
 pub(super) fn serve(context: &Arc<Context>, request: Request) {
@@ -127,8 +134,14 @@ fn query(request: &Request) -> Vec<(String, String)> {
 }
 
 async fn file(context: &Context, id: &str) -> Result<Value, String> {
-    let bytes = context.api.file(id).await;
-    let bytes = bytes.map_err(|error| causes(&error).to_string())?;
+    // It is never closed.
+    let _turn = context.modules.downloads.acquire().await;
+    let bytes = context.api.file(id).await.map_err(|error| match error {
+        ApiError::TooLarge { limit, .. } => {
+            format!("the file is larger than {} MiB", limit >> 20)
+        }
+        error => causes(&error).to_string(),
+    })?;
     Ok(json!({ "base64": BASE64_STANDARD.encode(bytes) }))
 }
 
@@ -154,6 +167,37 @@ async fn direct(context: &Context, users: &Value) -> Result<Value, String> {
     Ok(json!({ "id": channel.id, "name": channel.name, "type": "D" }))
 }
 
+/// The files that a post is to have; other options than those of ours would get lost without a word.
+fn files(options: &Value) -> Result<Vec<String>, String> {
+    let known = ["channel_id", "message", "root_id", "file_ids"];
+    let given = options.as_object().into_iter().flatten();
+    let is_unknown = |name: &&String| !known.contains(&name.as_str());
+    let says_something = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+        _ => true,
+    };
+    let mut unknown = given.filter(|(_, value)| says_something(value));
+    if let Some((name, _)) = unknown.find(|(name, _)| is_unknown(name)) {
+        let known = known.join(", ");
+        return Err(format!(
+            "posts.create_post takes {known} only, and not {name}"
+        ));
+    }
+    let files = options.get("file_ids").filter(|files| !files.is_null());
+    let Some(files) = files else {
+        return Ok(Vec::new());
+    };
+    let ids = files.as_array().filter(|ids| ids.len() <= FILES_A_POST);
+    let ids = ids.and_then(|ids| {
+        ids.iter()
+            .map(|id| id.as_str().map(str::to_owned))
+            .collect()
+    });
+    ids.ok_or_else(|| format!("file_ids is no list of at most {FILES_A_POST} identifiers"))
+}
+
 /// Posts as us, with a key by which we know it again; a long text becomes several posts, of which the first is told.
 async fn create_post(context: &Context, options: &Value) -> Result<Value, String> {
     let identity = context
@@ -169,9 +213,17 @@ async fn create_post(context: &Context, options: &Value) -> Result<Value, String
         .and_then(|id| id.parse().ok())
         .ok_or("posts.create_post needs channel_id")?;
     let root: Option<PostId> = text("root_id").and_then(|id| id.parse().ok());
+    let files = files(options)?;
     let message = text::without_channel_mentions(text("message").unwrap_or_default());
     let parts = text::split(&message, identity.post_size);
-    let reply = Reply::notice(channel, root, parts.into_iter().map(Part::of).collect());
+    let mut parts: Vec<Part> = parts.into_iter().map(Part::of).collect();
+    if parts.is_empty() && !files.is_empty() {
+        parts.push(Part::default());
+    }
+    if let Some(last) = parts.last_mut() {
+        last.files = files;
+    }
+    let reply = Reply::notice(channel, root, parts);
     let mut first = None;
     for delivery in context.ledger.unrecorded(reply) {
         let post = context.outbox.post(&delivery, &identity).await?;

@@ -32,16 +32,7 @@ pub fn reload_usage(vocabulary: &Vocabulary) -> String {
 /// The report; its first words say whether anything has changed.
 #[must_use]
 pub fn reloaded(report: &Report, vocabulary: &Vocabulary) -> String {
-    let mut text = String::from(match (report.dry_run, report.is_silent()) {
-        (true, true) => "A reload would change nothing.",
-        (true, false) => "A reload would change this; nothing has been changed yet.",
-        (false, true) => "Reloaded: nothing has changed.",
-        (false, false) if report.modules.binds.is_some() => {
-            "Reloaded, but the list of binds is as it was. ⚠"
-        }
-        (false, false) if report.no_folder.is_some() => "Reloaded, but no module is there. ⚠",
-        (false, false) => "Reloaded. ✅",
-    });
+    let mut text = first_words(report);
     let keys = |counts| -> Vec<String> {
         let changed = report.changed.iter();
         let changed = changed.filter(|changed| changed.counts == counts);
@@ -73,6 +64,26 @@ pub fn reloaded(report: &Report, vocabulary: &Vocabulary) -> String {
     text
 }
 
+/// Whether anything has changed, and the worst of what is the matter.
+fn first_words(report: &Report) -> String {
+    let but = match (report.dry_run, report.is_silent()) {
+        (true, true) => return "A reload would change nothing.".to_owned(),
+        (true, false) => {
+            return "A reload would change this; nothing has been changed yet.".to_owned();
+        }
+        (false, true) => return "Reloaded: nothing has changed.".to_owned(),
+        _ if report.modules.binds.is_some() => "the list of binds is as it was".to_owned(),
+        _ if report.no_folder.is_some() => "no module is there".to_owned(),
+        _ if report.no_host.is_some() => "the modules could not be loaded".to_owned(),
+        _ if !report.modules.failed.is_empty() => {
+            let count = counted(report.modules.failed.len(), "module", "modules");
+            format!("{count} failed")
+        }
+        _ => return "Reloaded. ✅".to_owned(),
+    };
+    format!("Reloaded, but {but}. ⚠")
+}
+
 /// What it means for the modules, a line for each kind of change; `bind` is the word that binds them.
 fn modules(text: &mut String, report: &Report, bind: &str) {
     let changes = &report.modules;
@@ -81,6 +92,14 @@ fn modules(text: &mut String, report: &Report, bind: &str) {
     }
     if let Some(trouble) = &report.no_folder {
         write!(text, "\n- ⚠ No module is loaded: {}", neutralise(trouble)).ok();
+    }
+    if let Some(trouble) = &report.no_host {
+        let trouble = neutralise(trouble);
+        write!(
+            text,
+            "\n- ⚠ The modules could not be loaded: {trouble}; they are as soon as that is over"
+        )
+        .ok();
     }
     for (what, names) in [
         ("added", &changes.added),
@@ -102,6 +121,13 @@ fn modules(text: &mut String, report: &Report, bind: &str) {
         .ok();
     }
     failures(text, &changes.failed);
+    if let Some(reference) = &changes.reference {
+        write!(
+            text,
+            "\n- The log tells more of what could not be loaded, under `{reference}`"
+        )
+        .ok();
+    }
     for (word, modules) in &changes.shared {
         write!(
             text,
@@ -129,21 +155,32 @@ fn modules(text: &mut String, report: &Report, bind: &str) {
 
 /// What could not be loaded, a line for each reason.
 fn failures(text: &mut String, failed: &[Failed]) {
-    let mut reasons: BTreeMap<(&str, bool), Vec<String>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(&str, usize), Vec<String>> = BTreeMap::new();
     for each in failed {
-        let reason = reasons.entry((&each.summary, each.kept)).or_default();
+        let fate = usize::from(each.kept) + 2 * usize::from(each.lost);
+        let reason = reasons.entry((&each.summary, fate)).or_default();
         reason.push(each.name.clone());
     }
-    for ((summary, kept), names) in reasons {
+    for ((summary, fate), names) in reasons {
         let summary = code(summary);
         match &names[..] {
             [name] => {
-                let fate = ["", "; its last good code goes on"][usize::from(kept)];
+                let fates = [
+                    "",
+                    "; its last good code goes on",
+                    "; no good code of it is left",
+                ];
+                let fate = fates.get(fate).unwrap_or(&"");
                 let name = quoted(name);
                 write!(text, "\n- ⚠ {name} could not be loaded: {summary}{fate}").ok();
             }
             _ => {
-                let fate = ["", "; their last good code goes on"][usize::from(kept)];
+                let fates = [
+                    "",
+                    "; their last good code goes on",
+                    "; no good code of them is left",
+                ];
+                let fate = fates.get(fate).unwrap_or(&"");
                 let (count, names) = (names.len(), listed(&names));
                 write!(
                     text,
@@ -198,7 +235,7 @@ pub fn reload_verdict(report: &Report) -> String {
         .map(|(what, count)| format!("{} {what}", counted(count, "module", "modules")));
     let binds = modules.binds.iter();
     let binds = binds.map(|_| "the list of binds is as it was".to_owned());
-    let folder = report.no_folder.iter().cloned();
+    let folder = report.no_folder.iter().chain(&report.no_host).cloned();
     format!(
         "Reloaded: {}",
         keys.chain(counts)
@@ -291,8 +328,10 @@ mod tests {
         let failed = |name: &str, summary: &str| Failed {
             name: name.to_owned(),
             summary: summary.to_owned(),
+            text: None,
             trace: String::new(),
             kept: true,
+            lost: false,
         };
         let gone = "its interpreter does not run";
         let mut text = String::new();

@@ -186,9 +186,15 @@ fn of_modules(modules: &Modules, vocabulary: &Vocabulary) -> String {
             parts.push(format!("{} {what} ({})", names.len(), named(names)));
         }
     }
-    let why = match modules.failed.is_empty() && modules.kept.is_empty() {
-        true => "",
-        false => "; the log and `matterbot check --modules` tell why",
+    let why = match &modules.reason {
+        None => String::new(),
+        Some((reason, of_all)) => {
+            let which = ["the commonest reason", "the reason"][usize::from(*of_all)];
+            format!(
+                "; {which} is {}, and the log and `matterbot check --modules` tell more",
+                inline_code(reason)
+            )
+        }
     };
     let trouble = match modules.binds {
         BindsTrouble::None => None,

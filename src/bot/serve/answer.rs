@@ -15,7 +15,7 @@ use crate::text;
 use super::parts;
 
 /// So much text of a call is posted, in bytes; more of it goes as a file.
-const MOST_TEXT: usize = 1 << 20;
+pub(super) const MOST_TEXT: usize = 1 << 20;
 /// The server takes so many files with one post (`model.PostFileidsMaxRunes` allows more only in characters).
 const FILES_A_POST: usize = 10;
 /// So many messages of a call are posted; the text of the others comes as one file.
@@ -25,15 +25,14 @@ const MOST_FILES: usize = 100;
 /// So often an upload is tried that the server could not answer.
 const ATTEMPTS: usize = 3;
 
-/// The posts of `answer`, whose files are on the server then.
+/// The posts of `answer`, whose files are on the server then, with so much text as there is `room` for.
 pub(super) async fn posts(
     context: &Context,
-    ticket: &Ticket,
-    module: &str,
+    (ticket, module): (&Ticket, &str),
     answer: Answer,
+    mut room: usize,
 ) -> Vec<Part> {
     let mut posts = Vec::new();
-    let mut room = MOST_TEXT;
     for mut message in bounded(module, answer.messages) {
         if message.text.len() > room {
             let text = std::mem::replace(&mut message.text, reply::text_as_file());

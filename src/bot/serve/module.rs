@@ -13,6 +13,7 @@ use crate::bot::availability::{Availabilities, Availability};
 use crate::bot::causes::causes;
 use crate::bot::context::Context;
 use crate::bot::event::Event;
+use crate::bot::modules::hanging::{GRACE, suspect};
 use crate::bot::modules::{NotReady, Said};
 use crate::bot::reply;
 use crate::bot::ticket::{Fate, Ticket};
@@ -20,7 +21,7 @@ use crate::bot::unrecorded::Record;
 use crate::command::catalogue::Module;
 use crate::command::indicator::{self, classify};
 use crate::command::table;
-use crate::id::random_token;
+use crate::id::log_reference;
 use crate::ledger::{Call, CallState, Kind, Part, Reply, Settlement, Started, Unwritable};
 use crate::module::protocol::{self, Answer, Failure, FailureReason, Risk};
 use crate::tasks::catch_panic_async;
@@ -30,10 +31,10 @@ use super::{Ending, Outcome, acknowledging, answer, declined, is_known, parts, r
 
 /// Until the modules have been greeted, their words wait for so long.
 const GREETING: Duration = Duration::from_secs(30);
-/// The host ends a call at its deadline; if it does not, we do, so much later.
-const GRACE: Duration = Duration::from_secs(5);
 /// So many progress posts of one call are posted; the rest is dropped.
 const MOST_PROGRESS: usize = 20;
+/// So much of the text of each is posted, in bytes.
+const LONGEST_PROGRESS: usize = 16 << 10;
 /// The reaction to calls that succeeded and say nothing.
 const SILENT_SUCCESS: &str = "white_check_mark";
 
@@ -270,12 +271,13 @@ async fn call(
     let call = message((ticket, asker), module, patience);
     let id = call.id.clone();
     let said = context.modules.call(&module.name, call);
-    let end = timeout(patience + GRACE, hear(context, ticket, module, said));
-    match end.await {
-        Ok(Ok(answer)) => Ok(answer::posts(context, ticket, &module.name, answer).await),
+    let mut room = answer::MOST_TEXT;
+    let end = hear(context, (ticket, module), said, &mut room);
+    match timeout(patience + GRACE, end).await {
+        Ok(Ok(answer)) => Ok(answer::posts(context, (ticket, &module.name), answer, room).await),
         Ok(Err(failure)) => Err(failed(ticket, module, &failure)),
         Err(_) => {
-            context.modules.forget(&id);
+            suspect(context, &id);
             let failure = Failure {
                 call: id,
                 reason: FailureReason::Deadline,
@@ -286,18 +288,20 @@ async fn call(
     }
 }
 
-/// Hears the module until its call has ended.
+/// Hears the module until its call has ended; what it says meanwhile takes some of the `room` for its answer's text.
 async fn hear(
     context: &Arc<Context>,
-    ticket: &Ticket,
-    module: &Called,
+    (ticket, module): (&Ticket, &Called),
     mut said: UnboundedReceiver<Said>,
+    room: &mut usize,
 ) -> Result<Answer, Failure> {
     let mut told = 0;
     loop {
         match said.recv().await {
             Some(Said::Progress(text)) if told < MOST_PROGRESS => {
                 told += 1;
+                let text = shortened(text);
+                *room = room.saturating_sub(text.len());
                 progress(context, ticket, module, &text).await;
             }
             Some(Said::Progress(_)) => {}
@@ -309,11 +313,26 @@ async fn hear(
     }
 }
 
+/// The text, of a long one its beginning.
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST_PROGRESS {
+        let ends = 0..=LONGEST_PROGRESS;
+        let end = ends.rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push('…');
+    }
+    text
+}
+
 /// Who asks, by name with an `@`; by identifier if the server does not tell the name.
 async fn asker(context: &Context, ticket: &Ticket) -> String {
     let user = ticket.post.user_id;
     match context.api.user(user).await {
-        Ok(user) => format!("@{}", user.username),
+        Ok(found) => {
+            let name = format!("@{}", found.username);
+            context.names.is_named(user, &name);
+            name
+        }
         Err(error) => {
             tracing::warn!(error = %causes(&error), %user, "who asks could not be looked up");
             format!("@{user}")
@@ -358,7 +377,7 @@ async fn progress(context: &Context, ticket: &Ticket, module: &Called, text: &st
 
 /// Why the call failed, for the ledger, and what its asker is told; what the module says of it is for the log alone.
 fn failed(ticket: &Ticket, module: &Called, failure: &Failure) -> (String, String) {
-    let reference: String = random_token().chars().take(8).collect();
+    let reference = log_reference();
     let reason = match failure.reason {
         FailureReason::Raised => "raised",
         FailureReason::Died => "died",

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::audit::Audit;
 use crate::bot::identity::{Identity, Room};
 use crate::bot::modules::Modules;
+use crate::bot::names::Names;
 use crate::bot::notices::Notices;
 use crate::bot::outbox::Outbox;
 use crate::bot::settings::Settings;
@@ -64,6 +65,7 @@ fn bot(home: &std::path::Path, ledger: Ledger) -> (Arc<Context>, mpsc::Unbounded
         reloading: tokio::sync::Mutex::default(),
         identity,
         notices: Notices::default(),
+        names: Names::default(),
         newcomers: Newcomers::default(),
         unrecorded: Unrecorded::default(),
         reopened: Reopened::default(),

@@ -14,7 +14,7 @@ use crate::mattermost::limiter::Observation;
 use crate::secret::Secret;
 
 /// The longest answer that we hold: a page of 200 posts of ordinary length has less than a tenth of it.
-const LARGEST_BODY: usize = 8 << 20;
+pub(super) const LARGEST_BODY: usize = 8 << 20;
 /// How many characters of a foreign answer an error quotes.
 const EXCERPT: usize = 120;
 /// How long to stay away after a 429 that does not say it.
@@ -84,9 +84,19 @@ impl Answer {
 
 /// Reads a whole response; everything but a 2xx is an error.
 pub(super) async fn read(
+    response: Response,
+    request: String,
+    token: &Arc<Secret>,
+) -> Result<Answer, ApiError> {
+    read_within(response, request, token, LARGEST_BODY).await
+}
+
+/// The same of an answer that may have `limit` bytes.
+pub(super) async fn read_within(
     mut response: Response,
     request: String,
     token: &Arc<Secret>,
+    limit: usize,
 ) -> Result<Answer, ApiError> {
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
@@ -102,7 +112,7 @@ pub(super) async fn read(
             request,
         });
     }
-    let body = read_body(&mut response, &request).await?;
+    let body = read_body(&mut response, &request, limit).await?;
     if status.is_success() {
         return Ok(Answer {
             request,
@@ -159,16 +169,20 @@ fn redirection_target(response: &Response) -> String {
         .unwrap_or_default()
 }
 
-/// The whole body, whatever the status.
-pub(super) async fn read_body(response: &mut Response, request: &str) -> Result<Vec<u8>, ApiError> {
+/// The whole body, of at most `limit` bytes, whatever the status.
+pub(super) async fn read_body(
+    response: &mut Response,
+    request: &str,
+    limit: usize,
+) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     loop {
         let chunk = response.chunk().await;
         match chunk.map_err(|source| ApiError::transport(request.to_owned(), source))? {
-            Some(chunk) if body.len() + chunk.len() > LARGEST_BODY => {
+            Some(chunk) if body.len() + chunk.len() > limit => {
                 return Err(ApiError::TooLarge {
                     request: request.to_owned(),
-                    limit: LARGEST_BODY,
+                    limit,
                 });
             }
             Some(chunk) => body.extend_from_slice(&chunk),

@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::call::Call;
 use super::{Api, ApiError, answer};
 
+/// The largest file that we hold: as base64 it is a line of the modules' protocol.
+const LARGEST_FILE: usize = 45 << 20;
+
 impl Api {
     /// The answer to a GET of `path`, as it is.
     ///
@@ -18,7 +21,7 @@ impl Api {
     /// A file's content; one attempt.
     ///
     /// # Errors
-    /// 404 if there is none, 403 if we may not read it; [`ApiError::TooLarge`] beyond what we hold of any answer.
+    /// 404 if there is none, 403 if we may not read it; [`ApiError::TooLarge`] beyond 45 MiB.
     pub async fn file(&self, id: &str) -> Result<Vec<u8>, ApiError> {
         let credentials = self.credentials();
         let request = self
@@ -28,7 +31,8 @@ impl Api {
             .timeout(self.timeouts.upload);
         let description = "GET /files".to_owned();
         let response = self.send(request, &description).await?;
-        let answer = answer::read(response, description, &credentials.token).await?;
+        let token = &credentials.token;
+        let answer = answer::read_within(response, description, token, LARGEST_FILE).await?;
         Ok(answer.into_body())
     }
 }

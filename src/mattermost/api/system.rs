@@ -34,7 +34,8 @@ impl Api {
         let Ok(mut response) = self.send(self.client.get(url), description).await else {
             return false;
         };
-        let Ok(body) = answer::read_body(&mut response, description).await else {
+        let Ok(body) = answer::read_body(&mut response, description, answer::LARGEST_BODY).await
+        else {
             return false;
         };
         let Ok(health) = serde_json::from_slice::<Health>(&body) else {

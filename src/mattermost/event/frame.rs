@@ -52,6 +52,8 @@ struct Data<'a> {
     #[serde(borrow)]
     channel_display_name: Text<'a>,
     #[serde(borrow)]
+    sender_name: Text<'a>,
+    #[serde(borrow)]
     team_id: Text<'a>,
     #[serde(borrow)]
     user_id: Text<'a>,
@@ -150,6 +152,7 @@ impl Context<'_> {
             channel_kind: ChannelKind::from_letter(self.data.channel_type.get().unwrap_or("")),
             channel_name: self.data.channel_name.owned().unwrap_or_default(),
             channel_display_name: self.data.channel_display_name.owned().unwrap_or_default(),
+            sender_name: self.data.sender_name.owned(),
             team_id: self
                 .data
                 .team_id

@@ -1,6 +1,7 @@
 """What `process` returns, as the messages of an answer: every shape that upstream's bot posts, and one that it cannot."""
 
 import base64
+import logging
 
 from matterbot_python.staging import a
 
@@ -19,7 +20,17 @@ def messages(returned):
         return []
     if isinstance(returned, (str, bytes, bytearray, dict)) or not hasattr(returned, "__iter__"):
         raise Malformed("'messages' is %s, not a list" % a(returned))
-    found = (message(each, "message %d" % number) for number, each in enumerate(returned, 1))
+    found, faults = [], []
+    for number, each in enumerate(returned, 1):
+        try:
+            found.append(message(each, "message %d" % number))
+        except Malformed as fault:
+            faults.append(str(fault))
+            found.append({"text": "*Message %d of this answer cannot be shown.*" % number, "uploads": []})
+    if len(faults) == len(found) and faults:
+        raise Malformed(faults[0])
+    for fault in faults:
+        logging.getLogger("MatterBot").warning("a message of an answer cannot be shown: %s", fault)
     return [each for each in found if each["text"] or each["uploads"]]
 
 
@@ -42,7 +53,7 @@ def uploads(given, where):
         given = given["uploads"] if "uploads" in given else [given]
     if not given:
         return []
-    if not isinstance(given, (list, tuple)):
+    if isinstance(given, (str, bytes, bytearray)) or not hasattr(given, "__iter__"):
         raise Malformed("the uploads of %s are %s, not a list" % (where, a(given)))
     return [upload(each, "upload %d of %s" % (number, where)) for number, each in enumerate(given, 1)]
 

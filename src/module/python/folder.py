@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import os
 import re
+import stat
 import sys
 import time
 
@@ -19,6 +20,12 @@ YOUNG = 3.0
 
 # The name that modules import their common helpers under, whatever the folder is called.
 USUAL_PACKAGE = "commands"
+
+# Folders that hold what others made; the module host passes over the same ones.
+PASSED_OVER = ("__pycache__", "node_modules", "target")
+
+# Folders of installed packages, which count as part of the interpreter.
+INSTALLED = ("site-packages", "dist-packages")
 
 # Statements that import, with the names behind `import`, over several lines if they stand in parentheses.
 IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b[^\n(]*(?:\([^)]*\))?|import_module\([^)]*\)", re.MULTILINE)
@@ -33,6 +40,10 @@ class Folder:
         self.parent = os.path.dirname(self.path)
         self.modules = {}
         self._shared = []
+        # Where the interpreter keeps what is its own, as far as that may lie beside the folder.
+        prefixes = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+        self._library = {each for each in prefixes if is_below(each, self.parent) and each != self.parent}
+        self._library.add(os.path.dirname(os.path.realpath(os.__file__)))
         self._scan()
         self._prepare_path()
         self.package = self._choose_package()
@@ -42,9 +53,9 @@ class Folder:
         places.insert(places.index(importlib.machinery.PathFinder), Finder(self))
 
     def _path_hook(self, path):
-        """Files in the folder are loaded by our own loader; every other path is left to Python."""
-        if os.path.commonpath([self.path, os.path.realpath(path)]) != self.path:
-            raise ImportError("not in the folder of modules")
+        """The code of modules is loaded by our own loader; every other path is left to Python."""
+        if not self._is_ours(os.path.realpath(path)) or not os.path.isdir(path):
+            raise ImportError("neither in the folder of modules nor beside it")
         return importlib.machinery.FileFinder(
             path,
             (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
@@ -52,11 +63,21 @@ class Folder:
             (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
         )
 
+    def _is_ours(self, place):
+        """Whether code there is the modules': in their folder or beside it, and no package of the interpreter."""
+        if is_below(place, self.path):
+            return True
+        if not is_below(place, self.parent) or set(INSTALLED).intersection(place.split(os.sep)):
+            return False
+        return not any(is_below(place, each) for each in self._library)
+
     def _scan(self):
         for place, folders, files in os.walk(self.path):
-            folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+            folders[:] = walked(folders)
             name = os.path.basename(place).lower()
-            if place != self.path and "command.py" in files:
+            if place != self.path and is_executable(os.path.join(place, "command")):
+                folders.clear()  # A program; what lies below it is its own.
+            elif place != self.path and "command.py" in files:
                 # The host reports a second folder of one name.
                 self.modules.setdefault(name, place)
             elif not self._owner(place):
@@ -91,6 +112,7 @@ class Folder:
     def fingerprints(self):
         """For each module a hash of all code that makes it what it is: its own, its siblings', what all share."""
         shared = hashlib.sha256((sys.executable + sys.version).encode())
+        KEPT.clear()
         for place in self._shared:
             for name in sorted(os.listdir(place)):
                 add(shared, os.path.join(place, name))
@@ -107,25 +129,83 @@ class Folder:
         return found
 
 
+def with_helpers(fingerprint):
+    """The fingerprint, if code was imported that lies beside the folder of modules: with that."""
+    helpers = sorted(path for path, kept in KEPT.items() if kept.is_extra)
+    if not helpers:
+        return fingerprint
+    whole = hashlib.sha256(fingerprint.encode())
+    for path in helpers:
+        update(whole, path, KEPT[path].content)
+    return whole.hexdigest()[:32]
+
+
+def is_below(place, folder):
+    """Whether a path is the folder, or in it."""
+    return os.path.commonpath([folder, place]) == folder
+
+
+def walked(folders):
+    """Those of the folders that are looked into, in order."""
+    return sorted(name for name in folders if name not in PASSED_OVER and not name.startswith("."))
+
+
+def is_executable(path):
+    """Whether it is a program, as the module host takes it."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and mode & 0o111 != 0
+
+
+class Kept:
+    """The content of a file of code when it was first read, and what told that version apart."""
+
+    def __init__(self, path, is_extra):
+        # What is no regular file may have no end, or no beginning.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            stats = os.fstat(file.fileno())
+            if not stat.S_ISREG(stats.st_mode):
+                raise OSError("not a regular file")
+            self.version = version(stats)
+            self.content = file.read()
+        self.is_extra = is_extra
+
+
+# What an interpreter has read of the modules' code, by path. It runs nothing else of these files, so that a helper that
+# is imported late fits the code that imports it, even if it was saved anew meanwhile.
+KEPT = {}
+
+
+def version(stats):
+    """What a file that is saved anew has another one of."""
+    return (stats.st_mtime_ns, stats.st_size, stats.st_ino)
+
+
 def add(digest, path):
     """Adds a file to the hash, if it is code; returns its content."""
     if not path.endswith(".py"):
         return b""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        kept = KEPT[path] = Kept(path, False)
     except OSError:  # Gone, or not for us; importing it will tell.
         return b""
+    update(digest, path, kept.content)
+    return kept.content
+
+
+def update(digest, path, content):
+    """Adds a file to the hash."""
     digest.update(b"%s\0%d\0" % (os.fsencode(path), len(content)))
     digest.update(content)
-    return content
 
 
 def hash_code(place):
     """The hash of the code below a folder, and the words of its import statements."""
     digest, words = hashlib.sha256(), set()
     for below, folders, files in os.walk(place):
-        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        folders[:] = walked(folders)
         for name in sorted(files):
             content = add(digest, os.path.join(below, name))
             for statement in IMPORTS.findall(content):
@@ -145,7 +225,7 @@ def reachable(name, uses):
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Takes no compiled code for a file that was saved a moment ago, and leaves none.
+    """Runs what was kept of a file. Takes no compiled code for one that was saved a moment ago, and leaves none.
 
     Compiled code is known by its source's size and the second of its last change: of a file that is saved twice in one
     second it may be the first version's, and then old and new code would run together after a reload.
@@ -153,9 +233,27 @@ class Loader(importlib.machinery.SourceFileLoader):
 
     def path_stats(self, path):
         stats = super().path_stats(path)
+        if path not in KEPT:
+            KEPT[path] = Kept(path, True)
+        if version(os.stat(path)) != KEPT[path].version:
+            raise OSError("saved anew since it was kept")
         if time.time() - stats["mtime"] < YOUNG:
             raise OSError("too young to be told apart from what it was a moment ago")
         return stats
+
+    def get_data(self, path):
+        kept = KEPT.get(path)
+        return super().get_data(path) if kept is None else kept.content
+
+
+class Bare(Loader):
+    """A folder without `__init__.py` as a package: nothing is run, and `importlib.resources` finds what lies in it."""
+
+    def path_stats(self, path):
+        raise OSError("there is no such file")
+
+    def get_data(self, path):
+        return b"" if path == self.path else super().get_data(path)
 
 
 class Finder:
@@ -218,9 +316,9 @@ class Alias:
 def package_spec(name, place):
     """How to import the folder `place` as a package, with an `__init__.py` or without."""
     init = os.path.join(place, "__init__.py")
-    if os.path.isfile(init):
-        loader = Loader(name, init)
-        return importlib.util.spec_from_file_location(name, init, loader=loader, submodule_search_locations=[place])
-    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
-    spec.submodule_search_locations = [place]
+    is_there = os.path.isfile(init)
+    loader = Loader(name, init) if is_there else Bare(name, init)
+    spec = importlib.util.spec_from_file_location(name, init, loader=loader, submodule_search_locations=[place])
+    # A package that has no file has no `__file__` either.
+    spec.has_location = is_there
     return spec

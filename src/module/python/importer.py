@@ -15,7 +15,7 @@ import socket
 import sys
 
 from matterbot_python import process, serving, staging, wire
-from matterbot_python.folder import Folder
+from matterbot_python.folder import Folder, with_helpers
 
 # A fork gets three descriptors: its channel, its standard output, its standard error.
 DESCRIPTORS = 3
@@ -84,7 +84,7 @@ class Importer:
         """Logs what the import printed, and makes room for the next."""
         sys.stdout.flush()
         sys.stderr.flush()
-        text = process.read_all(output).rstrip()
+        text = process.read_ends(output).rstrip()
         if text:
             text = process.shorten("printed while it was imported: " + text)
             self._kept.send({"type": "log", "module": name, "level": "info", "text": text})
@@ -94,10 +94,11 @@ class Importer:
     def _imported(self, set_aside):
         modules = []
         for name in self._names:
+            fingerprint = with_helpers(self._fingerprints[name])
             if name in self._modules:
-                modules.append(self._modules[name].report(self._fingerprints[name]))
+                modules.append(self._modules[name].report(fingerprint))
             else:
-                modules.append({**set_aside[name], "name": name, "fingerprint": self._fingerprints[name]})
+                modules.append({**set_aside[name], "name": name, "fingerprint": fingerprint})
         python = "%s (%s)" % (sys.executable, platform.python_version())
         return {"type": "imported", "python": python, "modules": modules}
 

@@ -119,7 +119,7 @@ class Keeper:
 
     def _post_mortem(self, status, output):
         """Why the import of a module ended the process."""
-        trace = process.shorten(process.read_all(output))
+        trace = process.shorten(process.read_ends(output))
         if "Timeout (" in trace and status == 1 << 8:
             return failed("its import did not end within %.3g s" % self._patience, trace)
         return failed("its import ended the interpreter (%s)" % process.in_words(status), trace)

@@ -11,6 +11,9 @@ PIDFD_OPEN = 434
 # The longest text that goes to the log, in characters; of a longer one the middle is left out.
 LOG_LIMIT = 64 * 1024
 
+# How much is read of each end of what an import printed, in bytes.
+PRINTED = 32 * 1024 - 512
+
 
 def replace(descriptor, number):
     """Makes `descriptor` the one with this number, which children inherit."""
@@ -91,10 +94,14 @@ def temporary_file():
             return os.dup(file.fileno())
 
 
-def read_all(descriptor):
-    """The text of a file from its beginning."""
+def read_ends(descriptor):
+    """The text of a file, of a long one its beginning and its end."""
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0).decode("utf-8", "replace")
+    if size <= 2 * PRINTED:
+        return os.pread(descriptor, size, 0).decode("utf-8", "replace")
+    first, last = os.pread(descriptor, PRINTED, 0), os.pread(descriptor, PRINTED, size - PRINTED)
+    first, last = (part.decode("utf-8", "replace") for part in (first, last))
+    return "%s\n[%d bytes left out]\n%s" % (first, size - 2 * PRINTED, last)
 
 
 def in_words(status):

@@ -8,6 +8,7 @@
 
 import atexit
 import concurrent.futures
+import concurrent.futures.thread
 import json
 import os
 import sys

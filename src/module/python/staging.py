@@ -17,10 +17,16 @@ RISKS = ("read", "act", "dangerous")
 # The functions that the bot calls when something happens, with the number of positional arguments that are tried.
 HOOKS = {"scan_message": (7,), "on_join": (4,), "reconcile": (2, 1)}
 
+# Upstream calls the hooks of these modules, by their names; others say in HOOKS which functions are some.
+KNOWN_FOR_HOOKS = ("watch", "welcome")
+
 HOOK_DEFINITION = re.compile(r"^def (?:%s)\b" % "|".join(HOOKS), re.MULTILINE)
 
-# The longest sentence of a report, in characters.
-SUMMARY_LIMIT = 300
+# The longest text of an exception, in characters.
+TEXT_LIMIT = 300
+
+# What may be quoted in a report: names, which hold no secrets.
+NAME = re.compile(r"[A-Za-z_][\w.]{0,99}")
 
 ABSENT = object()
 
@@ -40,6 +46,8 @@ class Module:
         self.own_process = False
         self.description = None
         self.failure = None
+        # What is odd about it, and costs it no more than that.
+        self.problems = []
         threads = _thread._count()
         try:
             self._load("%s.%s" % (package, name), workers)
@@ -53,17 +61,20 @@ class Module:
         files = [import_optional(package, self.place, name) for name in ("settings", "defaults")]
         command = importlib.import_module(package + ".command")
         # The name of a folder that differs in case is imported in lower case, as upstream names it.
-        settings = Settings(files)
+        settings = Settings(files, self.problems)
         binds, channels = settings.words("BINDS"), settings.words("CHANS")
         self.process = getattr(command, "process", None)
         if not callable(self.process):
             raise Unfit("command.py has no function `process`")
-        self.hooks = find_hooks(command, package, self.place, os.path.basename(self.place))
+        self._find_hooks(settings, command, package)
         self.own_process = any(getattr(each, "OWN_PROCESS", False) is True for each in (*files, command))
         # Upstream's loader writes what it found into the settings that the module made for itself.
         own = getattr(command, "settings", None)
         if own is not None:
-            own.BINDS, own.CHANS = binds, channels
+            try:
+                own.BINDS, own.CHANS = binds, channels
+            except Exception:
+                self.problems.append("its `settings`, %s, does not take BINDS and CHANS" % a(own))
         self.description = {
             "protocol": 1,
             "binds": binds,
@@ -75,9 +86,22 @@ class Module:
             "hooks": sorted(self.hooks),
         }
 
+    def _find_hooks(self, settings, command, package):
+        """The functions that are told of what happens, with the numbers of their arguments."""
+        wanted = settings.hooks()
+        if wanted is None:
+            wanted = HOOKS if self.name in KNOWN_FOR_HOOKS else ()
+        elif not wanted:
+            return
+        found = find_hooks(command, package, self.place, os.path.basename(self.place)) if wanted else {}
+        self.hooks = {name: hook for name, hook in found.items() if name in wanted}
+        if wanted is not HOOKS:
+            missing = [name for name in wanted if name not in found]
+            self.problems.extend("HOOKS names %s, and there is no such function that can be one" % name for name in missing)
+
     def report(self, fingerprint):
         """The module as the module host stages it."""
-        staged = {"name": self.name, "fingerprint": fingerprint}
+        staged = {"name": self.name, "fingerprint": fingerprint, "problems": self.problems}
         if self.failure is not None:
             return {**staged, "own_process": False, "failure": self.failure}
         own_process = self.own_process or self.started_threads
@@ -87,8 +111,9 @@ class Module:
 class Settings:
     """The attributes of `settings.py` over those of `defaults.py`."""
 
-    def __init__(self, files):
+    def __init__(self, files, problems):
         self._files = files
+        self._problems = problems
 
     def get(self, name, default=ABSENT):
         """The attribute, from the first file that has it."""
@@ -111,25 +136,45 @@ class Settings:
         return sorted(value) if isinstance(value, (set, frozenset)) else list(value)
 
     def help(self):
-        """The help of the module, under the empty key, and of its subcommands."""
+        """The help of the module, under the empty key, and of its subcommands; what is none is left out."""
         value = self.get("HELP", {})
         if not isinstance(value, dict):
-            raise Unfit("HELP has to be a dictionary, and is %s" % a(value))
+            self._problems.append("HELP is %s, not a dictionary, and is left out" % a(value))
+            return {}
         found = {}
         for key, entry in value.items():
-            if not isinstance(entry, dict):
-                raise Unfit("HELP[%r] has to be a dictionary with the key 'desc', and is %s" % (key, a(entry)))
-            arguments = entry.get("args")
-            found["" if key == "DEFAULT" else str(key)] = {
-                "description": str(entry.get("desc") or ""),
-                "arguments": None if arguments is None else str(arguments),
-            }
+            try:
+                found["" if key == "DEFAULT" else str(key)] = help_entry(entry)
+            except Exception:
+                which = "HELP[%r]" % key if isinstance(key, str) and NAME.fullmatch(key) else "an entry of HELP"
+                self._problems.append("%s is no dictionary with the text 'desc', and is left out" % which)
         return found
+
+    def hooks(self):
+        """The names in HOOKS; none if it is not there."""
+        value = self.get("HOOKS", None)
+        if value is None:
+            return None
+        if isinstance(value, (list, tuple, set, frozenset)) and all(each in HOOKS for each in value):
+            return sorted(value)
+        self._problems.append("HOOKS is no list of names among %s, and is left out" % ", ".join(sorted(HOOKS)))
+        return []
 
     def risk(self):
         """What a call may do, if the module says so."""
         value = self.get("RISK", "read")
         return value if isinstance(value, str) and value in RISKS else "read"
+
+
+def help_entry(entry):
+    """One entry of HELP; it is none if this raises something."""
+    if not isinstance(entry, dict):
+        raise TypeError
+    arguments = entry.get("args")
+    return {
+        "description": str(entry.get("desc") or ""),
+        "arguments": None if arguments is None else str(arguments),
+    }
 
 
 def a(value):
@@ -156,7 +201,7 @@ def find_hooks(command, package, place, folder):
     """The hooks that `command.py` or the file named as its folder defines, with their number of arguments."""
     files = [command]
     try:
-        with open(os.path.join(place, folder + ".py"), encoding="utf-8") as file:
+        with open(os.path.join(place, folder + ".py"), encoding="utf-8", errors="replace") as file:
             if HOOK_DEFINITION.search(file.read()):
                 files.append(importlib.import_module("%s.%s" % (package, folder)))
     except FileNotFoundError:
@@ -183,14 +228,32 @@ def takes(function, count):
 
 
 def failure(error):
-    """Why a module cannot be called, for a report and for the log."""
+    """Why a module cannot be called: a summary that a chat may show, and what only the log and the host may.
+
+    What an exception says may hold anything, keys and passwords too: the summary is made of names alone.
+    """
     if isinstance(error, Unfit):
         return {"summary": str(error), "trace": ""}
-    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    try:
-        text = str(error).strip().splitlines()
-    except Exception:  # It cannot tell itself.
-        text = []
+    trace = shorten("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     kind = type(error).__name__
-    summary = "%s: %s" % (kind, text[0]) if text else kind
-    return {"summary": summary[:SUMMARY_LIMIT], "trace": shorten(trace)}
+    kind = kind if NAME.fullmatch(kind) else "an exception"
+    missing = getattr(error, "name", None)
+    if isinstance(error, ModuleNotFoundError) and isinstance(missing, str) and NAME.fullmatch(missing):
+        return {"summary": "%s: No module named '%s'" % (kind, missing), "trace": trace}
+    if isinstance(error, SyntaxError):
+        kind += place_of(error)
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # It cannot tell itself.
+        lines = []
+    text = "%s: %s" % (type(error).__name__, lines[0]) if lines else kind
+    return {"summary": kind, "text": text[:TEXT_LIMIT], "trace": trace}
+
+
+def place_of(error):
+    """Where code cannot be understood: the file's name and the line, as far as they are known."""
+    file, line = error.filename, error.lineno
+    name = os.path.basename(file) if isinstance(file, str) else ""
+    if not name.endswith(".py") or not NAME.fullmatch(name) or not isinstance(line, int):
+        return ""
+    return " in %s, line %d" % (name, line)

@@ -168,6 +168,26 @@ async fn requests_and_their_responses_are_passed_on() {
 }
 
 #[tokio::test]
+async fn of_two_thousand_requests_at_once_all_but_a_few_are_refused() {
+    let mut rig = Rig::serving().await;
+    let call = rig.call("storm 2000").await;
+    rig.logged("all is asked").await;
+    let requests = rig.heard().iter();
+    let requests = requests.filter_map(|said| match said {
+        FromHost::Request(request) => Some(request.id.clone()),
+        _ => None,
+    });
+    let requests: Vec<String> = requests.collect();
+    assert_eq!(requests.len(), 64);
+    for id in requests {
+        let outcome = Outcome::Result(Value::Null);
+        rig.send(&ToHost::Response(Response { id, outcome })).await;
+    }
+    assert_eq!(rig.end(&call).await.unwrap(), "1936 of 2000 refused");
+    assert_eq!(rig.ask("echo on").await, "on");
+}
+
+#[tokio::test]
 async fn hooks_are_told_and_done() {
     let mut rig = Rig::serving().await;
     let hook = Hook {

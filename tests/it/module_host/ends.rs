@@ -9,6 +9,7 @@ use matterbot::module::protocol::FailureReason;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::rig::Rig;
+use crate::support::notify::NotifySocket;
 use crate::support::program::{PROGRAM, command, eventually, gone, runs};
 
 fn send(pid: &str, signal: Signal) {
@@ -147,4 +148,23 @@ async fn a_host_without_a_bot_says_what_it_needs() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("unix stream socket"), "{text}");
+}
+
+#[tokio::test]
+async fn a_host_below_a_supervisor_tells_it_that_it_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut told = NotifySocket::bind(folder.path());
+    let listener = UnixListener::bind(folder.path().join("modules.sock")).unwrap();
+    let mut shell = command("/bin/sh");
+    let script = "export SYSTEMD_EXEC_PID=$$ WATCHDOG_PID=$$; exec \"$@\"";
+    shell
+        .args(["-c", script, "sh", PROGRAM, "module-host"])
+        .env("NOTIFY_SOCKET", told.path())
+        .env("WATCHDOG_USEC", "100000")
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
+    let mut host = shell.spawn().unwrap();
+    for _ in 0..3 {
+        told.until("WATCHDOG=1").await;
+    }
+    host.kill().await.unwrap();
 }

@@ -123,6 +123,15 @@ def act(call):
         while "r1" not in responses:
             time.sleep(0.01)
         return json.dumps(responses.pop("r1"))
+    if word == "storm":
+        count = int(rest[0])
+        for number in range(count):
+            say({"type": "request", "id": str(number), "call": call["id"], "method": "users.get_user", "arguments": []})
+        say({"type": "log", "level": "info", "text": "all is asked"})
+        while len(responses) < count:
+            time.sleep(0.01)
+        refused = [each for each in responses.values() if "error" in each]
+        return "%d of %d refused" % (len(refused), len(responses))
     raise SystemExit("unknown: " + word)
 
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use matterbot::module::protocol::{
-    FailureReason, FromHost, Loading, Outcome, Response, Stage, ToHost,
+    FailureReason, FromHost, Loading, Outcome, Response, Stage, Staged, ToHost,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -98,6 +98,29 @@ async fn an_environment_without_its_interpreter_is_reported_and_the_systems_runs
         "{problem}"
     );
     assert_eq!(rig.ask("echo now").await, "now");
+}
+
+#[tokio::test]
+async fn the_environment_beside_where_a_link_leads_is_found() {
+    let mut rig = Rig::new().await;
+    write(&rig, "dice", "1", "");
+    let checkout = rig.path().parent().unwrap().to_owned();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("commands");
+    std::os::unix::fs::symlink(rig.path(), &link).unwrap();
+    let bin = checkout.join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink("/bin/true", bin.join("python")).unwrap();
+    let stage = Stage {
+        generation: 1,
+        folder: link,
+        python: None,
+        workers: 1,
+    };
+    rig.send(&ToHost::Stage(stage)).await;
+    let staged = rig.staged(1).await;
+    let python = bin.join("python").display().to_string();
+    assert!(staged.problems[0].contains(&python), "{staged:?}");
 }
 
 #[tokio::test]
@@ -223,6 +246,35 @@ async fn a_module_that_cannot_be_forked_has_an_interpreter_of_its_own() {
     gone(&second).await;
     let id = rig.call_in(1, "other", "echo as well", LONG).await;
     assert_eq!(rig.end(&id).await.unwrap(), "as well");
+}
+
+#[tokio::test]
+async fn a_module_with_its_own_interpreter_keeps_its_code_as_long_as_that_lives() {
+    let mut rig = Rig::new().await;
+    let own = "OWN_PROCESS = True";
+    write(&rig, "dice", "1", own);
+    rig.serve(1).await;
+    write(&rig, "dice", "2", "import no_such_module");
+    let nothing_is_left = |staged: Staged| match staged.modules.into_iter().next().unwrap().loading
+    {
+        Loading::Failure(failure) => failure.nothing_is_left,
+        Loading::Description(_) => panic!("it is broken"),
+    };
+    assert!(!nothing_is_left(rig.stage(2).await));
+    assert_eq!(rig.ask("version").await, "1");
+    assert_eq!(rig.fails("kill").await, FailureReason::Died);
+    assert!(nothing_is_left(rig.stage(3).await));
+    // Only what is imported where threads would follow shows that it cannot be.
+    let alone = "import sys\nif len([name for name in sys.modules if name.endswith('.command')]) == 1:\n    raise KeyError('secret')";
+    write(&rig, "dice", "4", &format!("{own}\n{alone}"));
+    write(&rig, "also", "1", "");
+    let staged = rig.stage(4).await;
+    let dice = &staged.modules[1];
+    let Loading::Failure(failure) = &dice.loading else {
+        panic!("{dice:?}");
+    };
+    assert_eq!(failure.summary, "KeyError");
+    assert!(failure.trace.contains("'secret'"), "{failure:?}");
 }
 
 #[tokio::test]

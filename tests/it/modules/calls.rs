@@ -51,6 +51,24 @@ async fn messages_come_in_order_and_silence_is_a_reaction() {
 }
 
 #[tokio::test]
+async fn what_a_module_says_meanwhile_is_bounded_and_takes_room_of_its_answer() {
+    let mut rig = Rig::dice().await;
+    let (olga, lab) = (&rig.scenario.olga, &rig.scenario.lab);
+    let asked = olga.asks(lab, "@dice chatter 2 20000 1020000").await;
+    assert_eq!(
+        asked.outcome().await,
+        "*This answer is so long that it comes as a file.*"
+    );
+    let posts = asked.posts().await;
+    let texts: String = posts
+        .iter()
+        .filter_map(|post| post["message"].as_str())
+        .collect();
+    assert_eq!(texts.matches('x').count(), 2 * (16_384 - 1));
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
 async fn what_an_exception_says_stays_in_the_log() {
     let mut rig = Rig::dice().await;
     let answer = rig.answer(&rig.scenario.olga, "@dice fail").await;

@@ -144,12 +144,33 @@ async fn a_host_that_is_killed_is_replaced_and_leaves_nothing() {
     let scenario = &rig.scenario;
     let stuck = scenario.pat.asks(&scenario.lab, "@dice hang").await;
     let processes = rig.hanging("dice").await;
-    rig.kill_host();
+    rig.signal_host(Signal::KILL);
     let told = stuck.outcome().await;
     assert!(
         told.starts_with("The module `dice` ended before it answered"),
         "{told}"
     );
+    gone(&processes).await;
+    rig.bot.says(GREETED, 2).await;
+    assert_eq!(rig.answer(&scenario.pat, "@dice echo back").await, "back");
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_is_replaced_and_leaves_nothing() {
+    let settings = json!({"Matterbot": {"command_timeout": 1}});
+    let mut rig = Rig::new(&[("dice", json!({}))], settings).await;
+    let scenario = &rig.scenario;
+    let stuck = scenario.pat.asks(&scenario.lab, "@dice hang").await;
+    let processes = rig.hanging("dice").await;
+    let host = rig.signal_host(Signal::STOP);
+    let told = stuck.outcome().await;
+    assert!(
+        told.starts_with("The module `dice` took too long to answer `@dice`"),
+        "{told}"
+    );
+    rig.bot.says("the module host hangs; another", 1).await;
+    gone(&host).await;
     gone(&processes).await;
     rig.bot.says(GREETED, 2).await;
     assert_eq!(rig.answer(&scenario.pat, "@dice echo back").await, "back");

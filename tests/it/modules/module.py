@@ -16,6 +16,13 @@ def file(name, content):
     return {"filename": name, "bytes": base64.b64encode(content).decode()}
 
 
+def ask(call, method, arguments):
+    say({"type": "request", "id": call["id"], "call": call["id"], "method": method, "arguments": arguments})
+    while call["id"] not in responses:
+        time.sleep(0.005)
+    return responses.pop(call["id"])
+
+
 def act(call):
     word, *rest = call["parameters"] or ["nothing"]
     if word == "echo":
@@ -51,11 +58,17 @@ def act(call):
         while not os.path.exists(os.path.join(folder, "go")):
             time.sleep(0.005)
         return [{"text": "waited " + rest[0]}]
+    if word == "chatter":
+        for number in range(int(rest[0])):
+            say({"type": "progress", "call": call["id"], "text": str(number) + "x" * int(rest[1])})
+        return [{"text": "y" * int(rest[2])}]
     if word == "ask":
-        say({"type": "request", "id": call["id"], "call": call["id"], "method": rest[0], "arguments": json.loads(rest[1])})
-        while call["id"] not in responses:
-            time.sleep(0.005)
-        return [{"text": "```\n" + json.dumps(responses.pop(call["id"])) + "\n```"}]
+        return [{"text": "```\n" + json.dumps(ask(call, rest[0], json.loads(rest[1]))) + "\n```"}]
+    if word == "size":
+        response = ask(call, "files.get_file", [call["files"][0]["id"]])
+        if "error" in response:
+            return [{"text": response["error"]}]
+        return [{"text": str(len(base64.b64decode(response["result"]["base64"])))}]
     return [{"text": NAME + ": " + " ".join(call["parameters"])}]
 
 

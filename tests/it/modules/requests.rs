@@ -55,6 +55,50 @@ async fn modules_ask_by_a_fixed_list_of_methods() {
     rig.scenario.finish(&mut rig.bot).await;
 }
 
+/// What the module says of a file of so many bytes that comes with its call.
+async fn size(rig: &Rig, bytes: usize) -> String {
+    let (olga, lab) = (&rig.scenario.olga, &rig.scenario.lab);
+    let path = format!("/files?channel_id={lab}&filename=a.bin");
+    let content = Value::String("x".repeat(bytes - 2));
+    let uploaded = olga.post(&path, content).await.expect(201);
+    let file = &uploaded["file_infos"][0]["id"];
+    let post = json!({"channel_id": lab, "message": "@dice size", "file_ids": [file]});
+    let post = olga.posts(post).await;
+    olga.notes(post, 0).outcome().await
+}
+
+#[tokio::test]
+async fn files_have_a_limit_of_their_own() {
+    let mut rig = Rig::dice().await;
+    let (fits, is_too_large) = (45 << 20, (45 << 20) + 1);
+    assert_eq!(size(&rig, fits).await, fits.to_string());
+    let refused = size(&rig, is_too_large).await;
+    assert_eq!(refused, "the file is larger than 45 MiB");
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
+async fn a_post_of_a_module_has_its_files_and_nothing_that_gets_lost() {
+    let mut rig = Rig::dice().await;
+    let (lab, olga) = (&rig.scenario.lab, &rig.scenario.olga);
+    for (key, value) in [("props", json!({"a": 1})), ("file_ids", json!("nothing"))] {
+        let mut options = json!({"channel_id": lab, "message": "x"});
+        options[key] = value;
+        let refused = asks(&rig, olga, "posts.create_post", json!([options])).await;
+        let error = refused["error"].as_str().unwrap();
+        assert!(error.contains(key), "{error}");
+    }
+    let path = format!("/files?channel_id={lab}&filename=a.bin");
+    let uploaded = rig.scenario.bot.post(&path, json!("content")).await;
+    let file = uploaded.expect(201)["file_infos"][0]["id"].clone();
+    let options = json!([{"channel_id": lab, "message": "x", "file_ids": [file], "props": {}, "root_id": ""}]);
+    let post = asks(&rig, olga, "posts.create_post", options).await;
+    let path = format!("/posts/{}", post["result"]["id"].as_str().unwrap());
+    let post = olga.get(&path).await.expect(200);
+    assert_eq!(post["file_ids"], json!([file]), "{post}");
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
 #[tokio::test]
 async fn hooks_tell_of_posts_of_people_who_join_and_of_connections() {
     let hooks = json!({"hooks": ["scan_message", "on_join", "reconcile"]});

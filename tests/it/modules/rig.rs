@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -69,12 +70,14 @@ impl Rig {
         poll("the bot has reacted", read).await;
     }
 
-    /// SIGKILL for the module host that the bot started.
-    pub(super) fn kill_host(&self) {
+    /// Sends `signal` to the module host that the bot started; gives its process.
+    pub(super) fn signal_host(&self, signal: Signal) -> String {
         let bot = self.bot.pid().as_raw_nonzero().get().unsigned_abs();
         let processes = matterbot::module::process_tree::Processes::read();
         let host = processes.children(bot).next().expect("a host runs");
-        matterbot::module::process_tree::kill(host.pid);
+        let pid = Pid::from_raw(i32::try_from(host.pid).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        host.pid.to_string()
     }
 
     /// Until calls of `module` that wait have started so often; gives what they were called with, in order.

@@ -36,6 +36,11 @@ fn what_upstream_posts_is_an_answer() {
         ("bytes", file("file", &[("a.bin", "AP8=")])),
         ("bytearray", file("file", &[("a.bin", "YWI=")])),
         ("str", file("file", &[("a.txt", "w6Q="), ("b.txt", "")])),
+        (
+            "message_string",
+            texts(&["one", "*Message 2 of this answer cannot be shown.*"]),
+        ),
+        ("generated_files", file("file", &[("a.bin", "YWI=")])),
         ("single", file("file", &[("a.bin", "YWI=")])),
         ("feed", file("file", &[("a.bin", "YWI=")])),
         ("no_text", file("", &[("a.bin", "YWI=")])),
@@ -62,7 +67,6 @@ fn what_nobody_can_post_is_malformed_and_says_why() {
         ),
         ("number", "'messages' is an int, not a list"),
         ("messages_string", "'messages' is a str, not a list"),
-        ("message_string", "message 2 is a str, not a dictionary"),
         (
             "text_number",
             "the text of message 1 is an int, not a string",

@@ -106,7 +106,10 @@ async fn the_report_tells_what_was_added_changed_removed_and_what_failed() {
     );
     assert_eq!(rig.answer("@dice now").await, "1 1 now");
     let done = rig.reload("@reload").await;
-    assert!(done.starts_with(&format!("Reloaded. ✅{lines}")), "{done}");
+    assert!(
+        done.starts_with(&format!("Reloaded, but 1 module failed. ⚠{lines}")),
+        "{done}"
+    );
     assert_eq!(rig.answer("@dice now").await, "2 2 now");
     assert_eq!(rig.answer("@echo now").await, "1 2 now");
     assert_eq!(rig.answer("@broken now").await, "1 1 now");
@@ -114,7 +117,8 @@ async fn the_report_tells_what_was_added_changed_removed_and_what_failed() {
     let status = rig.answer("@status").await;
     assert!(
         status.contains(
-            "- Modules: 4 loaded, 1 of them with their last good code (`broken`), 1 missing (`gone`)"
+            "- Modules: 4 loaded, 1 of them with their last good code (`broken`), 1 missing (`gone`); the reason is \
+             `ModuleNotFoundError: No module named 'no_such_package'`, and the log"
         ),
         "{status}"
     );
@@ -128,6 +132,37 @@ async fn the_report_tells_what_was_added_changed_removed_and_what_failed() {
     );
     assert_eq!(rig.answer("@broken now").await, "2 2 now");
     assert_eq!(rig.answer("@gone now").await, "2 2 now");
+    let Rig {
+        scenario, mut bot, ..
+    } = rig;
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn what_an_exception_says_is_told_by_the_log_alone() {
+    let rig = Rig::new(&["dice"], json!({})).await;
+    let raises = rig.commands().join("raises");
+    fs::create_dir(&raises).unwrap();
+    let code = "raise RuntimeError('https://x/?key=hunter2')\n";
+    fs::write(raises.join("command.py"), code).unwrap();
+    for word in ["@reload --dry-run", "@reload"] {
+        let report = rig.reload(word).await;
+        let failed = "\n- ⚠ `raises` could not be loaded: `RuntimeError`\n- The log tells more";
+        assert!(report.contains(failed), "{report}");
+        assert!(!report.contains("hunter2"), "{report}");
+        let reference = report.rsplit('`').nth(1).unwrap();
+        let log = rig.bot.log();
+        let line = log.lines().find(|line| line.contains(reference)).unwrap();
+        assert!(line.contains("RuntimeError: https://x/?key=hunter2"));
+    }
+    let status = rig.answer("@status").await;
+    let reason = "1 failed to load (`raises`); the reason is `RuntimeError`, and";
+    assert!(status.contains(reason), "{status}");
+    let bound = rig.reload("@bind raises").await;
+    assert_eq!(
+        bound,
+        "The `raises` module failed to load, and cannot be called."
+    );
     let Rig {
         scenario, mut bot, ..
     } = rig;
@@ -201,6 +236,30 @@ async fn a_folder_that_vanishes_changes_nothing_and_one_that_appears_is_loaded()
     bot.says("the modules have been greeted", 1).await;
     let answer = scenario.pat.asks(&scenario.lab, "@dice now").await;
     assert_eq!(answer.outcome().await, "1 1 now");
+    scenario.finish(&mut bot).await;
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_configuration_though_no_host_loads_modules() {
+    let scenario = Scenario::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("none.sock");
+    let modules = json!({"commanddir": folder.path()});
+    let settings = json!({"Modules": modules});
+    let mut bot = BotUnderTest::serving(&scenario, settings).await;
+    bot.terminate();
+    bot.exit_status().await;
+    let socket = format!("MATTERBOT_MODULES_SOCKET={}", socket.display());
+    bot.restart_process_by(&["/usr/bin/env".to_owned(), socket]);
+    bot.ready(2).await;
+    bot.says("the module host could not be reached", 1).await;
+    let changes = json!({"Modules": modules, "Matterbot": {"logcmd": false}});
+    bot.configure(&scenario, changes);
+    let report = scenario.admin.asks(&scenario.lab, "@reload").await;
+    let report = report.outcome().await;
+    let expected = "Reloaded, but the modules could not be loaded. ⚠\n- Configuration: `Matterbot.logcmd`\
+                    \n- ⚠ The modules could not be loaded: the module host could not be reached";
+    assert!(report.starts_with(expected), "{report}");
     scenario.finish(&mut bot).await;
 }
 

@@ -288,6 +288,7 @@ fn only_our_team_and_direct_messages_are_served() {
             channel_kind: kind,
             channel_name: String::new(),
             channel_display_name: String::new(),
+            sender_name: None,
             team_id: team,
         };
         let effects = bench.decide(Event::Gateway(Update::Event(ServerEvent::Posted(

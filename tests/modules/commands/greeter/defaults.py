@@ -2,3 +2,4 @@
 
 BINDS = ["@greeter"]
 CHANS = ["any"]
+HOOKS = ["on_join", "reconcile"]

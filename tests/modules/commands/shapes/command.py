@@ -23,6 +23,7 @@ SHAPES = {
     "bytes": lambda: one([{"filename": "a.bin", "bytes": b"\x00\xff"}]),
     "bytearray": lambda: one(({"filename": "a.bin", "bytes": bytearray(b"ab")},)),
     "str": lambda: one([{"filename": "a.txt", "bytes": "\u00e4"}, {"filename": "b.txt", "bytes": ""}]),
+    "generated_files": lambda: one(each for each in [{"filename": "a.bin", "bytes": b"ab"}]),
     "single": lambda: one({"filename": "a.bin", "bytes": b"ab"}),
     "feed": lambda: one({"uploads": [{"filename": "a.bin", "bytes": b"ab"}]}),
     "no_text": lambda: {"messages": [{"uploads": [{"filename": "a.bin", "bytes": b"ab"}]}]},

@@ -2,3 +2,4 @@
 
 BINDS = ["@watchlist"]
 CHANS = ["any"]
+HOOKS = ["scan_message"]
