@@ -15,50 +15,51 @@ use super::{Modules, Said};
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// How long it may then take to answer anything. A machine that stood still wakes the host and us at once.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The host has not ended the call or hook `id`: nobody waits for it any longer, and a host that hangs is given up.
 pub fn suspect(context: &Arc<Context>, id: &str) {
-    let Some(mut answer) = context.modules.probe(id) else {
+    // Without an entry the host that was told is gone.
+    if context.modules.connection().calls.remove(id).is_none() {
         return;
-    };
+    }
     let shared = Arc::clone(context);
     let chores = &context.chores;
     drop(chores.spawn(chores.until_stopped(async move {
-        // It answers, or is gone.
-        if tokio::time::timeout(PATIENCE, answer.recv()).await.is_err() {
-            shared.modules.hang_up();
-        }
+        shared.modules.answers().await;
     })));
 }
 
 impl Modules {
-    /// Forgets `id`, and asks the host for what it answers at once: a call of a module that does not exist. Nothing if the
-    /// host that `id` was told is gone, or is asked already.
-    fn probe(&self, id: &str) -> Option<mpsc::UnboundedReceiver<Said>> {
+    /// Whether there is a host that answers; one that does not is given up.
+    pub(super) async fn answers(&self) -> bool {
+        let Some(mut answer) = self.probe() else {
+            return false;
+        };
+        let answered = tokio::time::timeout(PATIENCE, answer.recv()).await.is_ok();
+        if !answered && let Some(hang_up) = self.connection().hang_up.take() {
+            // The connection may have ended by itself.
+            hang_up.send(()).ok();
+        }
+        answered
+    }
+
+    /// Asks the host for what it answers at once: a call of a module that does not exist.
+    fn probe(&self) -> Option<mpsc::UnboundedReceiver<Said>> {
         let (tell, answer) = mpsc::unbounded_channel();
-        let mut connection = self.connection();
-        connection.calls.remove(id)?;
-        connection.hang_up.as_ref()?;
         let call = Call {
             id: format!("probe:{}", random_token()),
             ..Call::default()
         };
-        connection.calls.insert(call.id.clone(), tell);
+        let id = call.id.clone();
         let order = ToHost::Call {
             module: String::new(),
             generation: 0,
             call,
         };
+        let mut connection = self.connection();
         connection.orders.as_ref()?.send(order).ok()?;
+        connection.calls.insert(id, tell);
         Some(answer)
-    }
-
-    /// Ends the connection.
-    fn hang_up(&self) {
-        if let Some(hang_up) = self.connection().hang_up.take() {
-            // The connection has ended by itself.
-            hang_up.send(()).ok();
-        }
     }
 }

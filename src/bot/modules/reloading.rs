@@ -64,6 +64,9 @@ impl Modules {
             Err(NotReady::Loading(reason)) => return Ok(Found::NoHost(reason)),
             Err(NotReady::Absent) => return Err(no_folder(&config.modules)),
         }
+        if !self.answers().await {
+            return Ok(Found::NoHost("the module host does not answer".to_owned()));
+        }
         let staged = match self.stage(config) {
             Ok(staged) => timeout(LOADING, staged).await,
             Err(reason) => return Ok(Found::NoHost(reason)),

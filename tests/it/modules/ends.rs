@@ -178,6 +178,24 @@ async fn a_host_that_hangs_is_replaced_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_reload_does_not_wait_for_a_host_that_hangs() {
+    let mut rig = Rig::dice().await;
+    let scenario = &rig.scenario;
+    let host = rig.signal_host(Signal::STOP);
+    let report = rig.answer(&scenario.admin, "@reload").await;
+    assert!(
+        report.ends_with(
+            "not be loaded: the module host does not answer; they are as soon as that is over"
+        ),
+        "{report}"
+    );
+    gone(&host).await;
+    rig.bot.says(GREETED, 2).await;
+    assert_eq!(rig.answer(&scenario.pat, "@dice echo back").await, "back");
+    rig.scenario.finish(&mut rig.bot).await;
+}
+
+#[tokio::test]
 async fn a_bot_that_is_killed_takes_its_modules_along() {
     let mut rig = Rig::dice().await;
     let stuck = rig.scenario.pat.asks(&rig.scenario.lab, "@dice hang").await;
