@@ -237,7 +237,8 @@ async fn modules_that_cannot_be_loaded_are_named_and_no_word_of_their_exceptions
             .outcome()
             .await;
         assert!(!answer.contains("hunter2"), "{answer}");
-        let line = "- Modules: 1 loaded, 1 failed to load (`breaks`); the log and `matterbot check --modules` tell why";
+        let line = "- Modules: 1 loaded, 1 failed to load (`breaks`); the reason is `RuntimeError`, and the log and \
+                    `matterbot check --modules` tell more";
         answer.lines().any(|known| known == line).then_some(())
     };
     // The line in the log is before what it tells of.
