@@ -81,12 +81,11 @@ pub struct Sweep {
 impl Sweep {
     /// Looks twice, the second time at once if `hurry` is gone: then another sweep follows, which looks twice as well. What
     /// is found comes as [`Event::Found`], the ends as [`Event::Looked`] and [`Event::Swept`].
-    pub async fn run(self, plan: SweepPlan, hurry: oneshot::Receiver<()>) {
-        let mut hurry = Some(hurry);
+    pub async fn run(self, plan: SweepPlan, mut hurry: oneshot::Receiver<()>) {
         for first in [true, false] {
-            if !first && let Some(hurry) = hurry.take() {
+            if !first {
                 // Nothing is ever sent: whoever is in a hurry drops the other end.
-                drop(tokio::time::timeout(SECOND_LOOK, hurry).await);
+                drop(tokio::time::timeout(SECOND_LOOK, &mut hurry).await);
             }
             let look = self.look(&plan, first).await;
             if let Err(error) = &look {

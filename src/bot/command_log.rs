@@ -18,10 +18,12 @@ impl Context {
 
     /// The log's line about the command of `entry`, if it is to have one.
     pub fn log_command(&self, entry: &Entry) {
-        let user = of(self.names.user(entry.user), entry.user);
-        let channel = of(self.names.channel(entry.channel), entry.channel);
-        let who = format!("{user} in channel {channel}");
-        if let Some(line) = line(&self.settings().config.matterbot, entry, &who) {
+        let settings = self.settings();
+        let matterbot = &settings.config.matterbot;
+        if matterbot.logcmd {
+            let user = of(self.names.user(entry.user), entry.user);
+            let channel = of(self.names.channel(entry.channel), entry.channel);
+            let line = line(matterbot, entry, &format!("{user} in channel {channel}"));
             tracing::info!("{line}");
         }
     }
@@ -35,10 +37,7 @@ fn of(name: Option<Arc<str>>, id: impl Display) -> String {
     }
 }
 
-fn line(matterbot: &Matterbot, entry: &Entry, who: &str) -> Option<String> {
-    if !matterbot.logcmd {
-        return None;
-    }
+fn line(matterbot: &Matterbot, entry: &Entry, who: &str) -> String {
     let command = if matterbot.logcmdparams {
         entry.command.as_str()
     } else {
@@ -65,7 +64,5 @@ fn line(matterbot: &Matterbot, entry: &Entry, who: &str) -> Option<String> {
     } else {
         format!(" ({})", details.join(", "))
     };
-    Some(format!(
-        "command {command} of user {who}: {verdict}{details}"
-    ))
+    format!("command {command} of user {who}: {verdict}{details}")
 }

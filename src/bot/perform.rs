@@ -3,7 +3,7 @@
 mod recursion;
 mod restart;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
@@ -46,7 +46,7 @@ pub struct Performer {
     marker: Arc<Mutex<()>>,
     unsettled: Arc<Unsettled>,
     /// While it is there the sweep waits before it looks again.
-    sweep_waits: std::sync::Mutex<Option<oneshot::Sender<()>>>,
+    sweep_waits: Option<oneshot::Sender<()>>,
 }
 
 impl Performer {
@@ -58,20 +58,17 @@ impl Performer {
             logging,
             marker: Arc::default(),
             unsettled: Arc::new(unsettled),
-            sweep_waits: std::sync::Mutex::default(),
+            sweep_waits: None,
         }
     }
 
     /// Performs `effect`; an end ends the loop.
-    pub fn perform(&self, effect: Effect) -> Option<End> {
+    pub fn perform(&mut self, effect: Effect) -> Option<End> {
         let context = Arc::clone(&self.context);
         match effect {
             Effect::Identify => self.chore(identify(context)),
             Effect::Sweep(plan) => self.sweep(plan),
-            Effect::HurrySweep => {
-                let waits = &self.sweep_waits;
-                drop(waits.lock().unwrap_or_else(PoisonError::into_inner).take());
-            }
+            Effect::HurrySweep => self.sweep_waits = None,
             Effect::Serve(ticket, status) => self.call(serve(context, *ticket, status)),
             Effect::Expire(tickets) => self.call(expired::settle(context, tickets)),
             Effect::TellUnread(unread) => self.chore(expired::tell_unread(context, unread)),
@@ -296,7 +293,7 @@ impl Performer {
         });
     }
 
-    fn sweep(&self, plan: SweepPlan) {
+    fn sweep(&mut self, plan: SweepPlan) {
         let context = &self.context;
         let Some(identity) = context.identity() else {
             return;
@@ -316,11 +313,8 @@ impl Performer {
         };
         let chores = &context.chores;
         let (waits, hurry) = oneshot::channel();
-        *self
-            .sweep_waits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(waits);
         self.spawn(chores, failed, chores.until_stopped(sweep.run(plan, hurry)));
+        self.sweep_waits = Some(waits);
     }
 }
 
